@@ -1,0 +1,35 @@
+# Every dependency, its version bounds and the reason for it: docs/dependencies.md.
+find_package(Threads REQUIRED)
+find_package(fmt 8 REQUIRED)
+find_package(spdlog 1.9 REQUIRED)
+find_package(nlohmann_json 3.10 REQUIRED)
+find_package(CLI11 2.1 REQUIRED)
+find_package(ZLIB 1.2.11 REQUIRED)
+find_package(SQLite3 3.37 REQUIRED)
+find_package(Protobuf 3.12 REQUIRED)
+find_package(HDF5 1.10 REQUIRED COMPONENTS C)
+find_package(LAPACK REQUIRED)
+find_package(dnnl 3.0 CONFIG REQUIRED)  # ./setup installs it into .deps where the distribution has 2.x
+
+# libonnx-dev's package configuration does not carry usable targets everywhere; header and library are enough, as only the
+# generated protobuf classes are used.
+find_path(ONNX_INCLUDE_DIR onnx/onnx_pb.h REQUIRED)
+find_library(ONNX_PROTO_LIBRARY onnx_proto REQUIRED)
+add_library(lossmap_onnx_proto INTERFACE)
+target_include_directories(lossmap_onnx_proto SYSTEM INTERFACE ${ONNX_INCLUDE_DIR})
+target_compile_definitions(lossmap_onnx_proto INTERFACE ONNX_NAMESPACE=onnx ONNX_ML=1)
+target_link_libraries(lossmap_onnx_proto INTERFACE ${ONNX_PROTO_LIBRARY} protobuf::libprotobuf)
+
+find_path(LAPACKE_INCLUDE_DIR lapacke.h REQUIRED)
+find_library(LAPACKE_LIBRARY lapacke REQUIRED)
+add_library(lossmap_lapacke INTERFACE)
+target_include_directories(lossmap_lapacke SYSTEM INTERFACE ${LAPACKE_INCLUDE_DIR})
+target_link_libraries(lossmap_lapacke INTERFACE ${LAPACKE_LIBRARY} LAPACK::LAPACK)
+
+add_library(lossmap_hdf5 INTERFACE)
+target_include_directories(lossmap_hdf5 SYSTEM INTERFACE ${HDF5_C_INCLUDE_DIRS})
+target_link_libraries(lossmap_hdf5 INTERFACE ${HDF5_C_LIBRARIES})
+
+if(LOSSMAP_TESTS)
+  find_package(GTest 1.11 REQUIRED)
+endif()
