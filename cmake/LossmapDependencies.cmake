@@ -30,6 +30,13 @@ add_library(lossmap_hdf5 INTERFACE)
 target_include_directories(lossmap_hdf5 SYSTEM INTERFACE ${HDF5_C_INCLUDE_DIRS})
 target_link_libraries(lossmap_hdf5 INTERFACE ${HDF5_C_LIBRARIES})
 
+# xxHash ships no CMake package on Debian and Ubuntu.
+find_path(XXHASH_INCLUDE_DIR xxhash.h REQUIRED)
+find_library(XXHASH_LIBRARY xxhash REQUIRED)
+add_library(lossmap_xxhash INTERFACE)
+target_include_directories(lossmap_xxhash SYSTEM INTERFACE ${XXHASH_INCLUDE_DIR})
+target_link_libraries(lossmap_xxhash INTERFACE ${XXHASH_LIBRARY})
+
 if(LOSSMAP_TESTS)
   find_package(GTest 1.11 REQUIRED)
 endif()
