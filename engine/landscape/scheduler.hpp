@@ -1,0 +1,51 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "backend/backend.hpp"
+#include "data/dataset.hpp"
+#include "landscape/journal.hpp"
+#include "landscape/surface.hpp"
+
+namespace lossmap {
+
+/// Where a run stands, for progress displays.
+struct RunProgress {
+    std::int64_t finished_units = 0;  ///< (point, chunk) pairs, those of earlier runs included
+    std::int64_t total_units = 0;
+    std::int64_t resumed_units = 0;         ///< taken over from the journal
+    std::int64_t finished_evaluations = 0;  ///< points x samples done by this process
+    std::int64_t total_evaluations = 0;     ///< points x samples that this process has to do
+    std::int64_t non_finite_points = 0;
+    double elapsed_seconds = 0.0;
+};
+
+struct SchedulerOptions {
+    std::int64_t chunk_samples = 1000;  ///< samples a unit; part of the run's identity
+    std::int64_t points_per_block = 8;  ///< a journal transaction each
+    /// Decoded chunks kept. When all fit, points are outside and chunks inside; else data stream: chunks outside,
+    /// points inside, and two chunks are in memory (the current one and the next, read ahead).
+    std::int64_t cache_bytes = std::int64_t{1} << 30;
+    const std::atomic<bool>* stop = nullptr;  ///< set by a signal: finish the block in flight, flush, throw Interrupted
+    std::function<void(const RunProgress&)> on_progress;
+    std::function<void(const Surface&)> on_block;  ///< after each block, surface as known so far
+};
+
+/// A split to evaluate.
+struct SchedulerSplit {
+    std::string name;
+    const Dataset* data = nullptr;
+};
+
+/// Evaluates every point of the grid on every split and fills `surface`, in units of (block of points, chunk of
+/// samples). Units in the journal are taken over; sums of chunks are added in chunk order, so that a resumed run has
+/// the bits of an unbroken one. `points` are the coordinates handed to the executable, one a surface point, in surface
+/// order. `journal` may be nullptr.
+void run_schedule(Executable& executable, const std::vector<Point>& points, const std::vector<SchedulerSplit>& splits,
+                  Journal* journal, const SchedulerOptions& options, Surface& surface);
+
+}  // namespace lossmap

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "backend/backend.hpp"
+
+namespace lossmap {
+
+/// What is known of one split over a grid; every vector has Surface::point_count() entries, point (ix, iy) at iy * nx +
+/// ix.
+struct SplitSurface {
+    std::string name;                    ///< "train", "test"
+    bool has_accuracy = true;            ///< false where targets are no classes: `accuracy` is NaN
+    std::vector<double> loss;            ///< mean; -1 where not computed; NaN and infinity are results
+    std::vector<double> accuracy;        ///< percent; -1 where not computed
+    std::vector<double> standard_error;  ///< of the mean loss; -1 where not computed
+    std::vector<std::uint8_t> done;
+    std::vector<std::int64_t> non_finite;  ///< samples with a loss that is not finite
+    std::vector<std::int64_t> samples;     ///< counted
+};
+
+/// A line (y empty) or plane of results.
+struct Surface {
+    std::vector<double> x;
+    std::vector<double> y;
+    std::vector<SplitSurface> splits;
+    std::string direction_file;  ///< `dir_file` of surface.h5
+    std::string provenance;      ///< JSON: resolved configuration, seed, hashes, versions, device, precision
+
+    [[nodiscard]] bool is_line() const { return y.empty(); }
+    [[nodiscard]] std::size_t point_count() const { return x.size() * (y.empty() ? 1 : y.size()); }
+    /// nullptr when absent.
+    [[nodiscard]] const SplitSurface* find(const std::string& split) const;
+};
+
+/// All points not computed.
+[[nodiscard]] Surface make_surface(std::vector<double> x, std::vector<double> y, const std::vector<std::string>& splits,
+                                   bool has_accuracy);
+
+/// Turns the sums of one point into mean loss, accuracy, standard error (sqrt of the weighted sample variance over n; 0
+/// for n = 1) and marks it done.
+void set_result(SplitSurface& split, std::size_t point, const LossSums& sums);
+
+/// `points` values from min to max, both included, as numpy.linspace gives them (fp64; the last one exactly max).
+[[nodiscard]] std::vector<double> linspace(double min, double max, std::int64_t points);
+
+}  // namespace lossmap

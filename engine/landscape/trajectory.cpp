@@ -1,0 +1,297 @@
+#include "landscape/trajectory.hpp"
+
+#include <lapacke.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+#include <thread>
+
+#include "core/error.hpp"
+
+namespace lossmap {
+namespace {
+
+// Elements worked on at a time: rows of this length stay in the second-level cache while all pairs of them are
+// multiplied.
+constexpr std::size_t kTile = 8192;
+
+/// Sum of a[i] * b[i] in fp64. Eight fixed lanes: the order of additions does not depend on the vector width that the
+/// compiler uses.
+double dot(std::span<const float> a, std::span<const float> b) {
+    constexpr std::size_t kLanes = 8;
+    std::array<double, kLanes> lanes{};
+    const std::size_t whole = a.size() / kLanes * kLanes;
+    for (std::size_t i = 0; i < whole; i += kLanes) {
+        for (std::size_t lane = 0; lane < kLanes; ++lane) {
+            lanes[lane] += static_cast<double>(a[i + lane]) * static_cast<double>(b[i + lane]);
+        }
+    }
+    double sum = 0.0;
+    for (const double lane : lanes)
+        sum += lane;
+    for (std::size_t i = whole; i < a.size(); ++i)
+        sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+    return sum;
+}
+
+/// Square matrix, row-major.
+struct Matrix {
+    explicit Matrix(std::size_t order) : size(order), values(order * order, 0.0) {}
+    [[nodiscard]] double& at(std::size_t row, std::size_t column) { return values[row * size + column]; }
+    [[nodiscard]] double at(std::size_t row, std::size_t column) const { return values[row * size + column]; }
+
+    std::size_t size;
+    std::vector<double> values;
+};
+
+/// Hands out rows theta_e - theta_n in fp32, with the entries of ignored parameters zero.
+class RowReader {
+public:
+    RowReader(const Trajectory& trajectory, const IgnoreSet& ignore) : trajectory_(trajectory), ignore_(ignore) {
+        if (trajectory.checkpoints < 2) {
+            throw InputError("a trajectory needs at least two checkpoints, not {}", trajectory.checkpoints);
+        }
+        origin_.resize(static_cast<std::size_t>(trajectory.space->weights_size()));
+        trajectory.read(trajectory.checkpoints - 1, origin_);
+    }
+
+    [[nodiscard]] std::size_t rows() const { return static_cast<std::size_t>(trajectory_.checkpoints); }
+    [[nodiscard]] std::size_t size() const { return origin_.size(); }
+    [[nodiscard]] std::span<const float> origin() const { return origin_; }
+
+    void read(std::size_t index, std::span<float> row) const {
+        trajectory_.read(static_cast<std::int64_t>(index), row);
+        for (std::size_t i = 0; i < row.size(); ++i)
+            row[i] -= origin_[i];
+        for (const Parameter& parameter : trajectory_.space->weights) {
+            if (ignore_.contains(parameter)) std::fill_n(row.begin() + parameter.offset, parameter.size, 0.0f);
+        }
+    }
+
+private:
+    const Trajectory& trajectory_;
+    IgnoreSet ignore_;
+    std::vector<float> origin_;
+};
+
+/// Runs body(0) .. body(count - 1), each on a thread of its own.
+template <typename Body>
+void on_threads(int count, const Body& body) {
+    std::vector<std::jthread> threads;
+    for (int i = 1; i < count; ++i)
+        threads.emplace_back([&body, i] { body(i); });
+    body(0);
+}
+
+/// gram[i][j] for row i in [first, first + rows.size()) and other row j, `other` being row j: tile by tile, rows shared
+/// out over threads, so that every sum belongs to one thread and has one order.
+void multiply(const std::vector<std::vector<float>>& rows, std::size_t first, std::span<const float> other,
+              std::size_t j, int threads, Matrix& gram) {
+    const std::size_t count = std::min(rows.size(), j - first + 1);  // the lower triangle: i <= j
+    on_threads(threads, [&](int thread) {
+        for (std::size_t start = 0; start < other.size(); start += kTile) {
+            const std::size_t length = std::min(kTile, other.size() - start);
+            for (std::size_t r = static_cast<std::size_t>(thread); r < count; r += static_cast<std::size_t>(threads)) {
+                gram.at(j, first + r) += dot(std::span(rows[r]).subspan(start, length), other.subspan(start, length));
+            }
+        }
+    });
+}
+
+/// Inner products of all pairs of rows. Blocks of rows stay in memory, the rows behind each block stream past it.
+Matrix gram_matrix(const RowReader& reader, const PcaOptions& options) {
+    Matrix gram(reader.rows());
+    const double row_bytes = static_cast<double>(reader.size()) * sizeof(float);
+    // Two rows of the budget are the origin and the streaming one.
+    const double fitting = std::floor(static_cast<double>(options.memory_bytes) / std::max(row_bytes, 1.0)) - 2.0;
+    const auto block = static_cast<std::size_t>(std::clamp(fitting, 1.0, static_cast<double>(reader.rows())));
+    std::vector<float> streamed(block < reader.rows() ? reader.size() : 0);
+    for (std::size_t first = 0; first < reader.rows(); first += block) {
+        std::vector<std::vector<float>> rows(std::min(block, reader.rows() - first), std::vector<float>(reader.size()));
+        for (std::size_t r = 0; r < rows.size(); ++r) {
+            reader.read(first + r, rows[r]);
+            multiply(rows, first, rows[r], first + r, options.threads, gram);
+        }
+        for (std::size_t j = first + rows.size(); j < reader.rows(); ++j) {
+            reader.read(j, streamed);
+            multiply(rows, first, streamed, j, options.threads, gram);
+        }
+    }
+    for (std::size_t i = 0; i < gram.size; ++i) {
+        if (!std::isfinite(gram.at(i, i)))
+            throw InputError("checkpoint {} of the trajectory holds weights that are not finite", i);
+        for (std::size_t j = i + 1; j < gram.size; ++j)
+            gram.at(i, j) = gram.at(j, i);
+    }
+    return gram;
+}
+
+/// Inner products of the rows less their mean: subtracts the means of rows and columns.
+void center(Matrix& gram) {
+    const auto n = static_cast<double>(gram.size);
+    std::vector<double> means(gram.size, 0.0);
+    for (std::size_t i = 0; i < gram.size; ++i) {
+        const auto row = gram.values.begin() + static_cast<std::ptrdiff_t>(i * gram.size);
+        means[i] = std::accumulate(row, row + static_cast<std::ptrdiff_t>(gram.size), 0.0) / n;
+    }
+    const double total = std::accumulate(means.begin(), means.end(), 0.0) / n;
+    for (std::size_t i = 0; i < gram.size; ++i) {
+        for (std::size_t j = 0; j < gram.size; ++j)
+            gram.at(i, j) += total - means[i] - means[j];
+    }
+}
+
+/// Eigenvalues, largest first, and eigenvectors as the columns of `vectors` in the same order.
+std::vector<double> eigen_decompose(Matrix matrix, Matrix& vectors) {
+    const std::size_t n = matrix.size;
+    std::vector<double> ascending(n);
+    const auto order = static_cast<lapack_int>(n);
+    const lapack_int status =
+        LAPACKE_dsyevd(LAPACK_ROW_MAJOR, 'V', 'U', order, matrix.values.data(), order, ascending.data());
+    if (status != 0)
+        throw Error("the eigenvalues of the trajectory were not found (LAPACK dsyevd returned {})", status);
+    for (std::size_t i = 0; i < n; ++i) {
+        for (std::size_t k = 0; k < n; ++k)
+            vectors.at(i, k) = matrix.at(i, n - 1 - k);
+    }
+    return {ascending.rbegin(), ascending.rend()};
+}
+
+/// Coefficients of the rows in component `k`: its left singular vector, signed so that its largest entry is positive,
+/// less its mean where the rows are centred (sum (u_i - mean u) x_i = sum u_i (x_i - mean x)).
+std::vector<double> row_coefficients(const Matrix& vectors, std::size_t k, bool centered) {
+    std::vector<double> u(vectors.size);
+    for (std::size_t i = 0; i < u.size(); ++i)
+        u[i] = vectors.at(i, k);
+    const auto largest =
+        std::max_element(u.begin(), u.end(), [](double a, double b) { return std::abs(a) < std::abs(b); });
+    const double sign = *largest < 0.0 ? -1.0 : 1.0;
+    const double mean = centered ? std::accumulate(u.begin(), u.end(), 0.0) / static_cast<double>(u.size()) : 0.0;
+    for (double& value : u)
+        value = sign * (value - mean);
+    return u;
+}
+
+Direction unit_vector(const std::vector<double>& values) {
+    double square = 0.0;
+    for (const double value : values)
+        square += value * value;
+    const double norm = std::sqrt(square);
+    Direction direction;
+    direction.weights.resize(values.size());
+    std::transform(values.begin(), values.end(), direction.weights.begin(),
+                   [norm](double value) { return static_cast<float>(value / norm); });
+    return direction;
+}
+
+/// The right singular vectors that were asked for: one more pass over the checkpoints.
+std::vector<Direction> components_of(const RowReader& reader, const Matrix& vectors, const PcaOptions& options) {
+    std::vector<std::vector<double>> coefficients;
+    for (const int component : options.components) {
+        coefficients.push_back(row_coefficients(vectors, static_cast<std::size_t>(component - 1), options.center));
+    }
+    std::vector<std::vector<double>> sums(coefficients.size(), std::vector<double>(reader.size(), 0.0));
+    std::vector<float> row(reader.size());
+    for (std::size_t i = 0; i < reader.rows(); ++i) {
+        reader.read(i, row);
+        for (std::size_t c = 0; c < sums.size(); ++c) {
+            for (std::size_t p = 0; p < row.size(); ++p)
+                sums[c][p] += coefficients[c][i] * static_cast<double>(row[p]);
+        }
+    }
+    std::vector<Direction> components;
+    for (std::vector<double>& sum : sums) {
+        components.push_back(unit_vector(sum));
+        sum = {};
+    }
+    return components;
+}
+
+/// A component whose singular value is rounding error of the Gram matrix has no direction.
+void require_components(const PcaOptions& options, const std::vector<double>& eigenvalues) {
+    const double floor = eigenvalues.front() * 1e-13 * static_cast<double>(eigenvalues.size());
+    const auto rank =
+        std::count_if(eigenvalues.begin(), eigenvalues.end(), [&](double value) { return value > floor; });
+    for (const int component : options.components) {
+        if (component < 1 || component > rank) {
+            throw InputError("principal component {} does not exist: the {} checkpoints span {} dimensions{}",
+                             component, eigenvalues.size(), rank, options.center ? " about their mean" : "");
+        }
+    }
+}
+
+/// Distance from the span of unit axes, from the squared norm, the coordinates and the axes' cosine.
+double distance_to_span(double square, const std::vector<double>& c, double cosine) {
+    double inside = c[0] * c[0];
+    if (c.size() == 2) {
+        const double sine_square = 1.0 - cosine * cosine;
+        // The second axis less its part along the first one; nothing is left of it when the two are parallel.
+        const double rest = c[1] - cosine * c[0];
+        if (sine_square > 1e-12) inside += rest * rest / sine_square;
+    }
+    return std::sqrt(std::max(square - inside, 0.0));
+}
+
+}  // namespace
+
+TrajectoryPca trajectory_pca(const Trajectory& trajectory, const PcaOptions& options) {
+    if (options.threads < 1) throw InternalError("a PCA on {} threads", options.threads);
+    const RowReader reader(trajectory, options.ignore);
+    Matrix gram = gram_matrix(reader, options);
+    if (options.center) center(gram);
+    Matrix vectors(gram.size);
+    std::vector<double> eigenvalues = eigen_decompose(std::move(gram), vectors);
+    if (!(eigenvalues.front() > 0.0))
+        throw InputError("all checkpoints of the trajectory are equal: they have no principal components");
+    require_components(options, eigenvalues);
+
+    TrajectoryPca pca;
+    pca.components = components_of(reader, vectors, options);
+    eigenvalues.resize(std::min(eigenvalues.size(), reader.size()));
+    for (double& value : eigenvalues)
+        value = std::max(value, 0.0);  // rounding of a zero eigenvalue
+    const double total = std::accumulate(eigenvalues.begin(), eigenvalues.end(), 0.0);
+    for (const double value : eigenvalues) {
+        pca.singular_values.push_back(std::sqrt(value));
+        pca.explained_variance.push_back(value / static_cast<double>(reader.rows() - 1));
+        pca.explained_variance_ratio.push_back(value / total);
+    }
+    return pca;
+}
+
+std::vector<TrajectoryPoint> project_trajectory(const Trajectory& trajectory, const std::vector<Direction>& axes) {
+    if (axes.empty() || axes.size() > 2) throw InternalError("a projection onto {} axes", axes.size());
+    const RowReader reader(trajectory, IgnoreSet{});
+    std::vector<double> lengths;
+    for (const Direction& axis : axes) {
+        if (axis.weights.size() != reader.size()) {
+            throw InputError("an axis of {} weights does not fit checkpoints of {}", axis.weights.size(),
+                             reader.size());
+        }
+        lengths.push_back(weight_norm(axis.weights));
+        if (!(lengths.back() > 0.0)) throw InputError("a trajectory cannot be projected onto an axis of zeros");
+    }
+    const double axes_cosine =
+        axes.size() == 2 ? dot(axes[0].weights, axes[1].weights) / (lengths[0] * lengths[1]) : 0.0;
+    std::vector<TrajectoryPoint> points;
+    std::vector<float> row(reader.size());
+    for (std::size_t i = 0; i < reader.rows(); ++i) {
+        TrajectoryPoint point;
+        trajectory.read(static_cast<std::int64_t>(i), row);
+        point.weight_norm = weight_norm(row);
+        for (std::size_t p = 0; p < row.size(); ++p)
+            row[p] -= reader.origin()[p];
+        for (std::size_t a = 0; a < axes.size(); ++a)
+            point.coordinates.push_back(dot(row, axes[a].weights) / lengths[a]);
+        point.norm = weight_norm(row);
+        point.distance = distance_to_span(point.norm * point.norm, point.coordinates, axes_cosine);
+        points.push_back(std::move(point));
+    }
+    return points;
+}
+
+double weight_norm(std::span<const float> weights) { return std::sqrt(dot(weights, weights)); }
+
+}  // namespace lossmap

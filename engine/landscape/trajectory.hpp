@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "landscape/direction.hpp"
+#include "params/parameter_space.hpp"
+
+namespace lossmap {
+
+/// The checkpoints of one training run, streamed: none is kept, several are never needed at once.
+struct Trajectory {
+    std::int64_t checkpoints = 0;  ///< the last one is the origin theta_n
+    const ParameterSpace* space = nullptr;
+    /// Copies the weights of a checkpoint (0 ..) into the span (space->weights_size() elements). Called several times
+    /// for each of them, from the calling thread.
+    std::function<void(std::int64_t index, std::span<float> weights)> read;
+};
+
+struct PcaOptions {
+    bool center = true;                         ///< subtract the column means, as the reference implementation does
+    std::vector<int> components = {1, 2};       ///< which ones to return, from 1
+    IgnoreSet ignore{.one_dimensional = true};  ///< entries of these parameters are zero in every row
+    /// For checkpoints held at once; with less than all of them they are read several times.
+    std::int64_t memory_bytes = std::int64_t{1} << 30;
+    int threads = 1;  ///< the result has the same bits whatever this is
+};
+
+/// Principal components of the rows theta_e - theta_n. All value lists have min(checkpoints, weights) entries, largest
+/// first.
+struct TrajectoryPca {
+    std::vector<Direction> components;  ///< unit vectors; the row with the largest share has a positive coordinate
+    std::vector<double> singular_values;
+    std::vector<double> explained_variance;  ///< s^2 / (checkpoints - 1), centred or not
+    std::vector<double> explained_variance_ratio;
+};
+
+/// Li et al. 2018, section 7.2, through the Gram matrix of the rows (fp32 differences, fp64 products and sums): its
+/// eigenvalues are the squared singular values. Throws InputError with fewer than two checkpoints, when all of them are
+/// equal, a weight is not finite, or a component beyond the rank of the trajectory is asked for.
+[[nodiscard]] TrajectoryPca trajectory_pca(const Trajectory& trajectory, const PcaOptions& options);
+
+/// Where a checkpoint lies with respect to a plane (or line) through the origin.
+struct TrajectoryPoint {
+    std::vector<double> coordinates;  ///< an axis d: (theta_e - theta_n) . d / |d|, uncentred, unmasked
+    double norm = 0.0;                ///< |theta_e - theta_n|
+    double distance = 0.0;            ///< to the span of the axes; exact for axes that are not orthogonal, too
+    double weight_norm = 0.0;         ///< |theta_e|
+};
+
+/// One point a checkpoint; the last one is at 0. One or two axes. Throws InputError when an axis is zero or has another
+/// size than the weights.
+[[nodiscard]] std::vector<TrajectoryPoint> project_trajectory(const Trajectory& trajectory,
+                                                              const std::vector<Direction>& axes);
+
+/// L2 norm over all weights, fp64.
+[[nodiscard]] double weight_norm(std::span<const float> weights);
+
+}  // namespace lossmap
