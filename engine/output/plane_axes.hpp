@@ -1,0 +1,38 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "output/canvas.hpp"
+#include "output/plane_values.hpp"
+#include "output/plot.hpp"
+#include "output/scalar_grid.hpp"
+
+namespace lossmap {
+
+/// Ranges and labels of both axes, a cross at the origin when it is inside; with `gaps` the ground is grey.
+[[nodiscard]] std::string plane_axes(const AxisExtent& x, const AxisExtent& y, bool gaps);
+
+/// The colour map over the whole colour scale.
+[[nodiscard]] std::string continuous_palette();
+/// One colour for each unit of the colour scale [0, colours.size()].
+[[nodiscard]] std::string banded_palette(const std::vector<std::string>& colours);
+
+/// Pixels of an even grid as a matrix, and the plot element that draws it: through the palette, or as grey levels
+/// 0..255.
+[[nodiscard]] std::string image_block(const std::string& name, const ScalarGrid& image);
+[[nodiscard]] std::string image_plot(const std::string& name, const ScalarGrid& image, bool palette = true);
+
+/// Range of the colour or height scale in drawn units (logarithms where asked for).
+struct ClippedScale {
+    double low = 0.0;
+    double high = 1.0;
+    std::vector<ColourTick> ticks;
+    std::string note;  ///< how many points lie outside vmin, vmax and are drawn at the border; "" when none does
+};
+
+/// Clips the values to options.vmin and vmax where given. Throws InputError for vmin >= vmax or bounds that do not fit
+/// a logarithmic scale.
+[[nodiscard]] ClippedScale clip(PlaneValues& values, const PlotOptions& options);
+
+}  // namespace lossmap

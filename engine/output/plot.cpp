@@ -1,0 +1,78 @@
+#include "output/plot.hpp"
+
+#include "core/error.hpp"
+#include "output/gnuplot.hpp"
+#include "output/picture.hpp"
+#include "output/whole_file.hpp"
+
+namespace lossmap {
+
+namespace {
+
+const SplitSurface& chosen_split(const Surface& surface, const std::string& name) {
+    if (surface.splits.empty()) throw InputError("the surface holds no split to draw");
+    if (name.empty()) return surface.splits.front();
+    std::string known;
+    for (const SplitSurface& split : surface.splits) {
+        if (split.name == name) return split;
+        known += (known.empty() ? "" : ", ") + split.name;
+    }
+    throw InputError("the surface has no split '{}'; it has {}", name, known);
+}
+
+}  // namespace
+
+const char* name_of(PlotKind kind) {
+    switch (kind) {
+        case PlotKind::line: return "line";
+        case PlotKind::contour: return "contour";
+        case PlotKind::filled: return "filled";
+        case PlotKind::heatmap: return "heatmap";
+        case PlotKind::surface3d: return "surface3d";
+    }
+    throw InternalError("unknown plot kind {}", static_cast<int>(kind));
+}
+
+const char* name_of(PlotFormat format) {
+    switch (format) {
+        case PlotFormat::svg: return "svg";
+        case PlotFormat::png: return "png";
+        case PlotFormat::pdf: return "pdf";
+    }
+    throw InternalError("unknown plot format {}", static_cast<int>(format));
+}
+
+std::string picture_script(const Surface& surface, const PlotOptions& options) {
+    const char* kind = name_of(options.kind);
+    if (options.kind == PlotKind::line) {
+        if (!surface.is_line()) {
+            throw InputError("a line picture needs a line; this surface is a plane of {} x {} points", surface.x.size(),
+                             surface.y.size());
+        }
+        return line_script(surface, options);
+    }
+    if (surface.is_line()) throw InputError("a {} picture needs a plane; this surface is a line", kind);
+    const SplitSurface& split = chosen_split(surface, options.split);
+    if (options.kind == PlotKind::heatmap) return heatmap_script(surface, split, options);
+    if (surface.x.size() < 2 || surface.y.size() < 2) {
+        throw InputError("a {} picture needs at least two points along each axis; this surface has {} x {}", kind,
+                         surface.x.size(), surface.y.size());
+    }
+    return options.kind == PlotKind::surface3d ? relief_script(surface, split, options)
+                                               : contour_script(surface, split, options);
+}
+
+void draw_plot(const Surface& surface, const PlotOptions& options, const std::filesystem::path& file) {
+    const std::string script = picture_script(surface, options);
+    const std::string picture =
+        with_context(fmt::format("cannot draw {}", file.string()), [&] { return run_gnuplot(script); });
+    write_whole_file(file, picture);
+}
+
+std::vector<PlotKind> default_kinds(const Surface& surface) {
+    if (surface.is_line()) return {PlotKind::line};
+    if (surface.x.size() < 2 || surface.y.size() < 2) return {PlotKind::heatmap};
+    return {PlotKind::contour, PlotKind::filled, PlotKind::heatmap, PlotKind::surface3d};
+}
+
+}  // namespace lossmap

@@ -1,0 +1,176 @@
+// Plotly figures of a run. Names never reach Plotly unescaped: it reads some HTML tags in its texts.
+
+const LOSS_COLOURS = {light: "#1f4fd8", dark: "#7ea6ff"};
+const ACCURACY_COLOURS = {light: "#d62728", dark: "#ff8a80"};
+
+function currentTheme() {
+  const dark = window.matchMedia("(prefers-color-scheme: dark)").matches;
+  return dark
+    ? {name: "dark", ink: "#e7eaf0", rule: "#3b4351", gap: "#4a5160", card: "#1d222b"}
+    : {name: "light", ink: "#1d2330", rule: "#dfe3ea", gap: "#cfd3da", card: "#ffffff"};
+}
+
+function plotlyText(name) {
+  return name.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
+
+function rowsOf(run, values) {
+  return run.y.map((_, iy) => values.slice(iy * run.x.length, (iy + 1) * run.x.length));
+}
+
+/** Height of a loss in the figure: clipped, logarithmic where asked for; null is a gap. */
+function drawnValue(split, k, view) {
+  const loss = split.loss[k];
+  if (split.state[k] !== COMPUTED || (view.log && loss <= 0)) return null;
+  const clipped = Math.min(loss, view.clip);
+  return view.log ? Math.log10(clipped) : clipped;
+}
+
+function hoverTexts(run, split) {
+  return split.state.map((state, k) => {
+    const [x, y] = coordinates(run, k);
+    const lines = ["x " + shortNumber(x) + (run.isLine ? "" : ", y " + shortNumber(y))];
+    if (state !== NOT_COMPUTED) {
+      lines.push("loss " + shortNumber(split.loss[k]) + " ± " + shortNumber(split.standard_error[k]));
+      if (split.hasAccuracy) lines.push("accuracy " + shortNumber(split.accuracy[k]) + " %");
+    }
+    lines.push(state + (split.non_finite[k] > 0 ? " (" + split.non_finite[k] + " samples not finite)" : ""));
+    return lines.join("<br>");
+  });
+}
+
+/** Range and ticks of the colour and height scale, the same for every run on the page. */
+function scaleOf(view) {
+  if (!view.range) return {low: 0, high: 1};
+  const high = Math.max(Math.min(view.range.high, view.clip), view.range.low);
+  const drawn = value => view.log ? Math.log10(value) : value;
+  let [low, top] = [drawn(view.range.low), drawn(high)];
+  if (low === top) [low, top] = [low - 0.5, top + 0.5];
+  if (!view.log) return {low, high: top};
+  const values = [];
+  const mantissas = top - low > 8 ? [1] : top - low > 1.5 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 7];
+  for (let power = Math.floor(low); power <= Math.ceil(top); ++power) {
+    for (const mantissa of mantissas) values.push(mantissa * 10 ** power);
+  }
+  const shown = values.filter(value => Math.log10(value) >= low && Math.log10(value) <= top);
+  return {low, high: top, tickvals: shown.map(Math.log10), ticktext: shown.map(shortNumber)};
+}
+
+/** 1, 2 or 5 times a power of ten, at least `step`. */
+function roundStep(step) {
+  const power = 10 ** Math.floor(Math.log10(step));
+  return [1, 2, 5, 10].map(mantissa => mantissa * power).find(value => value >= step * (1 - 1e-9));
+}
+
+function colourBar(scale, title, theme) {
+  const bar = {title: {text: title, side: "right"}, thickness: 14, len: 0.9, outlinewidth: 0, tickfont: {color: theme.ink}};
+  if (scale.tickvals) Object.assign(bar, {tickvals: scale.tickvals, ticktext: scale.ticktext});
+  return bar;
+}
+
+function baseLayout(theme) {
+  return {
+    paper_bgcolor: theme.card,
+    plot_bgcolor: theme.card,
+    font: {color: theme.ink, size: 12.5},
+    margin: {l: 56, r: 12, t: 14, b: 46},
+    hoverlabel: {align: "left"},
+  };
+}
+
+function surfaceFigure(run, split, view, theme) {
+  const scale = scaleOf(view);
+  const z = rowsOf(run, split.state.map((_, k) => drawnValue(split, k, view)));
+  const axis = title => ({title: {text: title}, color: theme.ink, gridcolor: theme.rule, zerolinecolor: theme.rule, showspikes: false});
+  // A little air: a clipped surface that lies in the top of the box flickers.
+  const air = 0.01 * (scale.high - scale.low);
+  const zaxis = {...axis("loss"), range: [scale.low - air, scale.high + air]};
+  if (scale.tickvals) Object.assign(zaxis, {tickvals: scale.tickvals, ticktext: scale.ticktext});
+  const step = (scale.high - scale.low) / 16;
+  const contours = {z: {show: true, start: scale.low, end: scale.high, size: step, color: "rgba(255,255,255,0.35)", width: 1,
+                        highlight: false, project: {z: false}},
+                    x: {highlight: false}, y: {highlight: false}};
+  const trace = {
+    type: "surface", x: run.x, y: run.y, z, cmin: scale.low, cmax: scale.high, colorscale: "Viridis", contours,
+    hovertext: rowsOf(run, hoverTexts(run, split)), hoverinfo: "text",
+    colorbar: colourBar(scale, plotlyText(split.name) + " loss", theme),
+    lighting: {ambient: 0.75, diffuse: 0.5, specular: 0.06, roughness: 0.9},
+  };
+  const layout = {
+    ...baseLayout(theme), margin: {l: 0, r: 0, t: 0, b: 0}, uirevision: "camera",
+    scene: {xaxis: axis("x"), yaxis: axis("y"), zaxis, aspectmode: "manual", aspectratio: {x: 1, y: 1, z: 0.8},
+            camera: {eye: {x: 1.45, y: -1.45, z: 1.05}, center: {x: 0, y: 0, z: -0.12}}, uirevision: "camera"},
+  };
+  return {data: [trace], layout};
+}
+
+function contourFigure(run, split, view, theme) {
+  const scale = scaleOf(view);
+  const z = rowsOf(run, split.state.map((_, k) => drawnValue(split, k, view)));
+  const isPlane = run.x.length > 1 && run.y.length > 1;
+  const hasGaps = z.some(row => row.includes(null));
+  const trace = {
+    type: isPlane ? "contour" : "heatmap", x: run.x, y: run.y, z, zmin: scale.low, zmax: scale.high, colorscale: "Viridis",
+    text: rowsOf(run, hoverTexts(run, split)), hoverinfo: "text", hoverongaps: true, connectgaps: false,
+    colorbar: colourBar(scale, plotlyText(split.name) + " loss", theme),
+  };
+  if (isPlane) {
+    trace.autocontour = false;
+    trace.line = {width: 0.8, color: "rgba(20,20,20,0.65)"};
+    // Labels would be logarithms: Plotly cannot name the levels.
+    const size = roundStep((scale.high - scale.low) / 16);
+    trace.contours = {start: Math.floor(scale.low / size) * size, end: scale.high, size, coloring: "fill",
+                      showlabels: !view.log, labelfont: {size: 11, color: "#ffffff"}, labelformat: ".4~g"};
+  }
+  const data = [trace];
+  const [x0, x1, y0, y1] = [run.x[0], run.x.at(-1), run.y[0], run.y.at(-1)];
+  if (x0 <= 0 && x1 >= 0 && y0 <= 0 && y1 >= 0) {
+    data.push({type: "scatter", x: [0], y: [0], mode: "markers", hoverinfo: "skip", showlegend: false,
+               marker: {symbol: "cross-thin", size: 11, line: {width: 2.2, color: "#ffffff"}}});
+  }
+  const axis = title => ({title: {text: title}, color: theme.ink, showgrid: false, zeroline: false, constrain: "domain"});
+  const layout = {...baseLayout(theme), margin: {l: 56, r: 12, t: 34, b: 46}, xaxis: axis("x"), yaxis: axis("y")};
+  if (hasGaps) layout.plot_bgcolor = theme.gap;
+  return {data, layout};
+}
+
+/** Points without a drawn neighbour: a line alone would not show them. */
+function loneMarkers(values) {
+  const empty = value => value === null || value === undefined || !Number.isFinite(value);
+  return {size: values.map((_, k) => empty(values[k - 1]) && empty(values[k + 1]) ? 5 : 0)};
+}
+
+function lineFigure(run, view, theme) {
+  const data = [];
+  const dashes = {train: "solid", test: "dash"};
+  run.splits.forEach((split, index) => {
+    const dash = dashes[split.name] ?? ["solid", "dash", "dot", "dashdot"][index % 4];
+    const text = hoverTexts(run, split);
+    const common = {type: "scatter", mode: "lines+markers", x: run.x, text, hoverinfo: "text", connectgaps: false};
+    const loss = split.state.map((state, k) => state === COMPUTED && !(view.log && split.loss[k] <= 0) ?
+                                               Math.min(split.loss[k], view.clip) : null);
+    data.push({...common, y: loss, name: plotlyText(split.name) + " loss", marker: loneMarkers(loss),
+               line: {color: LOSS_COLOURS[theme.name], dash, width: 2.2}});
+    if (!split.hasAccuracy) return;
+    const accuracy = split.accuracy.map((value, k) => split.state[k] === NOT_COMPUTED || !Number.isFinite(value) ? null : value);
+    data.push({...common, yaxis: "y2", y: accuracy, name: plotlyText(split.name) + " accuracy", marker: loneMarkers(accuracy),
+               line: {color: ACCURACY_COLOURS[theme.name], dash, width: 2.2}});
+  });
+  const lossAxis = {title: {text: "loss"}, color: LOSS_COLOURS[theme.name], gridcolor: theme.rule, zeroline: false};
+  if (view.lineRange) {
+    const {low} = view.lineRange;
+    const high = Math.max(Math.min(view.lineRange.high, view.clip), low);
+    const pad = view.log ? 0.05 * Math.log10(high / low) + 0.02 : 0.05 * (high - low) + 1e-12;
+    lossAxis.range = view.log ? [Math.log10(low) - pad, Math.log10(high) + pad] : [low >= 0 && low < high - low ? 0 : low - pad, high + pad];
+  }
+  if (view.log) lossAxis.type = "log";
+  const layout = {
+    ...baseLayout(theme), margin: {l: 56, r: 56, t: 34, b: 92}, hovermode: "closest",
+    xaxis: {title: {text: "alpha"}, color: theme.ink, gridcolor: theme.rule, zeroline: false},
+    yaxis: lossAxis,
+    yaxis2: {title: {text: "accuracy (%)"}, color: ACCURACY_COLOURS[theme.name], overlaying: "y", side: "right", range: [0, 100],
+             tickmode: "linear", tick0: 0, dtick: 20, showgrid: false, zeroline: false, visible: run.splits.some(split => split.hasAccuracy)},
+    legend: {orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0.5, xanchor: "center"},
+  };
+  return {data, layout};
+}

@@ -1,0 +1,109 @@
+// The data of the page: decoding, masks, scales, key numbers, CSV. Nothing here touches the document.
+
+const NOT_COMPUTED = "not computed";
+const NOT_FINITE = "not finite";
+const COMPUTED = "computed";
+
+/** A stored value: a number, or "nan", "inf", "-inf" (JSON has no words for these). */
+function decodeNumber(value) {
+  if (typeof value === "number") return value;
+  if (value === "inf") return Infinity;
+  if (value === "-inf") return -Infinity;
+  return NaN;
+}
+
+/** Arrays whose values are all equal are stored as one value. */
+function decodeArray(stored, count) {
+  if (Array.isArray(stored)) return stored.map(decodeNumber);
+  return new Array(count).fill(decodeNumber(stored));
+}
+
+function decodeSplit(split, count) {
+  const decoded = {name: split.name, hasAccuracy: split.has_accuracy};
+  for (const key of ["loss", "accuracy", "standard_error", "done", "samples", "non_finite"]) {
+    decoded[key] = decodeArray(split[key], count);
+  }
+  decoded.state = decoded.done.map(
+    (done, k) => !done ? NOT_COMPUTED : Number.isFinite(decoded.loss[k]) ? COMPUTED : NOT_FINITE);
+  return decoded;
+}
+
+function decodeRun(run) {
+  const isLine = run.y.length === 0;
+  const count = run.x.length * (isLine ? 1 : run.y.length);
+  return {...run, isLine, count, splits: run.splits.map(split => decodeSplit(split, count))};
+}
+
+function findSplit(run, name) {
+  return run.splits.find(split => split.name === name);
+}
+
+/** Least and largest finite loss of a split over all runs that have it; null when there is none. */
+function lossRange(runs, name, log) {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const run of runs) {
+    const split = findSplit(run, name);
+    if (!split) continue;
+    split.loss.forEach((loss, k) => {
+      if (split.state[k] !== COMPUTED || (log && loss <= 0)) return;
+      low = Math.min(low, loss);
+      high = Math.max(high, loss);
+    });
+  }
+  return low <= high ? {low, high} : null;
+}
+
+function shortNumber(value) {
+  if (value === undefined || Number.isNaN(value)) return "–";
+  if (!Number.isFinite(value)) return value > 0 ? "∞" : "-∞";
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-3 || size >= 1e5)) return value.toExponential(3);
+  return String(Number(value.toPrecision(5)));
+}
+
+/** Index of the point nearest to the origin of the directions. */
+function originIndex(run) {
+  const nearest = axis => axis.reduce((best, value, i) => Math.abs(value) < Math.abs(axis[best]) ? i : best, 0);
+  return run.isLine ? nearest(run.x) : nearest(run.y) * run.x.length + nearest(run.x);
+}
+
+function coordinates(run, k) {
+  if (run.isLine) return [run.x[k]];
+  return [run.x[k % run.x.length], run.y[Math.floor(k / run.x.length)]];
+}
+
+function keyNumbers(run, split) {
+  let minimum = -1;
+  split.loss.forEach((loss, k) => {
+    if (split.state[k] === COMPUTED && (minimum < 0 || loss < split.loss[minimum])) minimum = k;
+  });
+  const origin = originIndex(run);
+  const exact = coordinates(run, origin).every(value => value === 0);
+  return {
+    minimum: minimum < 0 ? NaN : split.loss[minimum],
+    minimumAt: minimum < 0 ? "–" : coordinates(run, minimum).map(shortNumber).join(", "),
+    origin: exact && split.state[origin] !== NOT_COMPUTED ? split.loss[origin] : NaN,
+    originAccuracy: exact && split.hasAccuracy && split.state[origin] !== NOT_COMPUTED ? split.accuracy[origin] : NaN,
+    points: run.count,
+    computed: split.state.filter(state => state !== NOT_COMPUTED).length,
+    notFinite: split.state.filter(state => state === NOT_FINITE).length,
+    samples: split.samples.reduce((most, value) => Math.max(most, value), 0),
+  };
+}
+
+/** Everything that the page knows of a run; numbers as JavaScript prints them, which reads back to the same bits. */
+function csvOf(run) {
+  const names = run.isLine ? ["x"] : ["x", "y"];
+  const rows = [[...names, "split", "loss", "accuracy", "standard_error", "samples", "non_finite_samples", "state"].join(",")];
+  for (const split of run.splits) {
+    const label = '"' + split.name.replaceAll('"', '""') + '"';
+    for (let k = 0; k < run.count; ++k) {
+      const known = split.state[k] !== NOT_COMPUTED;
+      const number = value => known ? (Number.isNaN(value) ? "nan" : String(value).replace("Infinity", "inf")) : "";
+      rows.push([...coordinates(run, k), label, number(split.loss[k]), split.hasAccuracy ? number(split.accuracy[k]) : "",
+                 number(split.standard_error[k]), number(split.samples[k]), number(split.non_finite[k]), split.state[k]].join(","));
+    }
+  }
+  return rows.join("\n") + "\n";
+}
