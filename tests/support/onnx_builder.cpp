@@ -15,8 +15,10 @@ void declare(onnx::ValueInfoProto& info, const std::string& name, const std::vec
     type.set_elem_type(onnx::TensorProto::FLOAT);
     for (const std::int64_t extent : dims) {
         auto& dimension = *type.mutable_shape()->add_dim();
-        if (extent < 0) dimension.set_dim_param("batch");
-        else dimension.set_dim_value(extent);
+        if (extent < 0)
+            dimension.set_dim_param("batch");
+        else
+            dimension.set_dim_value(extent);
     }
 }
 
@@ -41,15 +43,18 @@ OnnxBuilder& OnnxBuilder::output(const std::string& name, const std::vector<std:
     return *this;
 }
 
-OnnxBuilder& OnnxBuilder::weight(const std::string& name, const std::vector<std::int64_t>& dims, std::vector<float> values) {
+OnnxBuilder& OnnxBuilder::weight(const std::string& name, const std::vector<std::int64_t>& dims,
+                                 std::vector<float> values) {
     const std::int64_t count = std::accumulate(dims.begin(), dims.end(), std::int64_t{1}, std::multiplies<>{});
     if (values.empty()) {
-        for (std::int64_t index = 0; index < count; ++index) values.push_back(std::sin(static_cast<float>(index) + 1.0F));
+        for (std::int64_t index = 0; index < count; ++index)
+            values.push_back(std::sin(static_cast<float>(index) + 1.0F));
     }
     onnx::TensorProto& tensor = *graph().add_initializer();
     tensor.set_name(name);
     tensor.set_data_type(onnx::TensorProto::FLOAT);
-    for (const std::int64_t extent : dims) tensor.add_dims(extent);
+    for (const std::int64_t extent : dims)
+        tensor.add_dims(extent);
     tensor.set_raw_data(values.data(), values.size() * sizeof(float));
     return *this;
 }
@@ -59,8 +64,10 @@ OnnxBuilder& OnnxBuilder::ints(const std::string& name, const std::vector<std::i
     onnx::TensorProto& tensor = *graph().add_initializer();
     tensor.set_name(name);
     tensor.set_data_type(onnx::TensorProto::INT64);
-    for (const std::int64_t extent : dims) tensor.add_dims(extent);
-    for (const std::int64_t value : values) tensor.add_int64_data(value);
+    for (const std::int64_t extent : dims)
+        tensor.add_dims(extent);
+    for (const std::int64_t value : values)
+        tensor.add_int64_data(value);
     return *this;
 }
 
@@ -69,14 +76,17 @@ onnx::NodeProto& OnnxBuilder::node(const std::string& op_type, const std::vector
     onnx::NodeProto& node = *graph().add_node();
     node.set_op_type(op_type);
     node.set_name(name);
-    for (const std::string& input : inputs) node.add_input(input);
-    for (const std::string& output : outputs) node.add_output(output);
+    for (const std::string& input : inputs)
+        node.add_input(input);
+    for (const std::string& output : outputs)
+        node.add_output(output);
     return node;
 }
 
 void OnnxBuilder::save(const std::filesystem::path& file) const { write_file(file, bytes()); }
 
-onnx::AttributeProto& add_attribute(onnx::NodeProto& node, const std::string& name, onnx::AttributeProto::AttributeType type) {
+onnx::AttributeProto& add_attribute(onnx::NodeProto& node, const std::string& name,
+                                    onnx::AttributeProto::AttributeType type) {
     onnx::AttributeProto& attribute = *node.add_attribute();
     attribute.set_name(name);
     attribute.set_type(type);
@@ -89,10 +99,12 @@ void set_int(onnx::NodeProto& node, const std::string& name, std::int64_t value)
 
 void set_ints(onnx::NodeProto& node, const std::string& name, const std::vector<std::int64_t>& values) {
     onnx::AttributeProto& attribute = add_attribute(node, name, onnx::AttributeProto::INTS);
-    for (const std::int64_t value : values) attribute.add_ints(value);
+    for (const std::int64_t value : values)
+        attribute.add_ints(value);
 }
 
-void add_metadata(google::protobuf::UnknownFieldSet& fields, int field_number, const std::string& key, const std::string& value) {
+void add_metadata(google::protobuf::UnknownFieldSet& fields, int field_number, const std::string& key,
+                  const std::string& value) {
     onnx::StringStringEntryProto entry;
     entry.set_key(key);
     entry.set_value(value);
