@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/dataset.hpp"
+#include "graph/graph.hpp"
+#include "params/parameter_space.hpp"
+#include "plan/loss_spec.hpp"
+
+namespace lossmap {
+
+/// Sums over samples at one point, never means: they add over chunks, devices and ranks.
+struct LossSums {
+    double loss_sum = 0.0;          ///< sum of weight_i * loss_i; mse, mae, huber, bce: loss_i is the mean over a sample's elements
+    double loss_square_sum = 0.0;   ///< sum of weight_i * loss_i^2
+    double weight_sum = 0.0;        ///< sum of weight_i (1 a sample or token; class weights; 0 where ignored)
+    std::int64_t correct = 0;       ///< argmax equals target
+    std::int64_t counted = 0;       ///< samples (or tokens, pixels) that count
+    std::int64_t non_finite = 0;    ///< of those, with a loss that is NaN or infinite
+    std::int64_t overflowed = 0;    ///< evaluated again at fp32 after a reduced-precision overflow
+
+    LossSums& operator+=(const LossSums& other);
+    friend bool operator==(const LossSums&, const LossSums&) = default;
+};
+
+/// Coordinates (a, b, ..) in the span of the resident axes.
+struct Point {
+    std::vector<double> coordinates;
+};
+
+/// One direction: the offset of the state vector for a coordinate of 1. A segment that does not move is empty.
+struct AxisView {
+    std::span<const float> weights;
+    std::span<const float> states;
+};
+
+enum class Precision : std::uint8_t { fp32, tf32, fp16, bf16 };
+[[nodiscard]] const char* name_of(Precision precision);
+
+/// What an executable is built from. Everything is copied or uploaded: the request may go away afterwards.
+struct ExecutableRequest {
+    const Graph* graph = nullptr;             ///< imported, parameters marked; not specialised
+    const ParameterSpace* space = nullptr;
+    const StateVector* origin = nullptr;
+    std::vector<AxisView> axes;
+    LossSpec loss;
+    std::vector<FieldInfo> inputs;            ///< of the data set; bound to graph inputs by name, or in order
+    FieldInfo target;
+    Precision precision = Precision::fp32;
+    int threads = 0;                          ///< 0: all the process may use
+    int tile_samples = 0;                     ///< samples a pass; 0: the backend chooses and reports it in `plan_json`
+    bool fuse = true;                         ///< batch norm, residual and activation fusion
+};
+
+/// A network made ready for one device set. Not thread-safe; uses threads of its own.
+class Executable {
+public:
+    virtual ~Executable() = default;
+    /// Loss sums of every point over every sample of the chunk: theta = origin + a*axis0 + b*axis1, computed from the
+    /// pristine origin; the offset is rounded to fp32 before it is added (reference implementation). `sums` has
+    /// points.size() entries and is overwritten. The same plan gives the same bits, whatever the number of threads and
+    /// whatever other points are in the call. Returns when done.
+    virtual void evaluate(std::span<const Point> points, const SampleChunk& chunk, std::span<LossSums> sums) = 0;
+    /// Raw output of the network that the loss reads, at one point, as f32 [chunk.count, ..]. For checks and tests.
+    [[nodiscard]] virtual Tensor forward(const Point& point, const SampleChunk& chunk) = 0;
+    /// Values that a point's results depend on beside the inputs: tile, algorithms, instruction set. JSON object.
+    [[nodiscard]] virtual std::string plan_json() const = 0;
+    /// Multiply-adds of one sample's forward pass.
+    [[nodiscard]] virtual std::int64_t macs_per_sample() const = 0;
+    /// Bytes of device memory that the executable holds.
+    [[nodiscard]] virtual std::int64_t memory_bytes() const = 0;
+};
+
+struct DeviceInfo {
+    std::string id;           ///< "cpu", "cuda:0"
+    std::string description;
+    std::int64_t memory_bytes = 0;
+};
+
+/// A way to run networks. Knows its devices, answers why it cannot do something before it is asked to.
+class Backend {
+public:
+    virtual ~Backend() = default;
+    [[nodiscard]] virtual std::string name() const = 0;
+    [[nodiscard]] virtual std::vector<DeviceInfo> devices() const = 0;
+    /// "name version" of each library in use.
+    [[nodiscard]] virtual std::vector<std::string> library_versions() const = 0;
+    /// "" when `compile` would succeed, else one sentence.
+    [[nodiscard]] virtual std::string why_not(const ExecutableRequest& request) const = 0;
+    [[nodiscard]] virtual std::unique_ptr<Executable> compile(const ExecutableRequest& request) = 0;
+};
+
+}  // namespace lossmap

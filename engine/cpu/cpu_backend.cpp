@@ -1,0 +1,45 @@
+#include "cpu/cpu_backend.hpp"
+
+#include <fmt/format.h>
+
+#include "core/error.hpp"
+#include "cpu/cpu_executable.hpp"
+#include "cpu/cpu_info.hpp"
+#include "cpu/plan_record.hpp"
+
+namespace lossmap {
+namespace {
+
+class CpuBackend final : public Backend {
+public:
+    [[nodiscard]] std::string name() const override { return "cpu"; }
+
+    [[nodiscard]] std::vector<DeviceInfo> devices() const override {
+        const std::string description = fmt::format("{}, {} cores to use, {}", cpu::cpu_model(), cpu::usable_threads(),
+                                                    cpu::instruction_set());
+        return {{"cpu", description, cpu::memory_bytes()}};
+    }
+
+    [[nodiscard]] std::vector<std::string> library_versions() const override {
+        return {fmt::format("oneDNN {}", cpu::dnnl_version())};
+    }
+
+    [[nodiscard]] std::string why_not(const ExecutableRequest& request) const override {
+        try {
+            static_cast<void>(cpu::bind_for_cpu(request));
+        } catch (const InputError& error) {
+            return error.what();
+        }
+        return "";
+    }
+
+    [[nodiscard]] std::unique_ptr<Executable> compile(const ExecutableRequest& request) override {
+        return std::make_unique<cpu::CpuExecutable>(request);
+    }
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_cpu_backend() { return std::make_unique<CpuBackend>(); }
+
+}  // namespace lossmap

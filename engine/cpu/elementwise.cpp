@@ -1,0 +1,107 @@
+#include "cpu/elementwise.hpp"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define LOSSMAP_VECTOR_VARIANTS 1
+#endif
+
+namespace lossmap::cpu {
+namespace {
+
+// Each loop is written once; the variants below compile it for wider vectors. No contraction (see the build options), so
+// the variants agree bit by bit.
+#define LOSSMAP_ALWAYS_INLINE inline __attribute__((always_inline))
+
+LOSSMAP_ALWAYS_INLINE void relu_loop(float* x, std::size_t count) {
+    for (std::size_t k = 0; k < count; ++k) x[k] = 0.0F > x[k] ? 0.0F : x[k];
+}
+
+LOSSMAP_ALWAYS_INLINE void clip_loop(float* x, std::size_t count, float low, float high) {
+    for (std::size_t k = 0; k < count; ++k) {
+        const float raised = low > x[k] ? low : x[k];
+        x[k] = high < raised ? high : raised;
+    }
+}
+
+LOSSMAP_ALWAYS_INLINE void add_loop(float* x, const float* y, std::size_t count) {
+    for (std::size_t k = 0; k < count; ++k) x[k] += y[k];
+}
+
+LOSSMAP_ALWAYS_INLINE void scale_shift_loop(float* y, const float* x, const float* scale, const float* shift,
+                                            std::size_t rows, std::size_t channels) {
+    for (std::size_t row = 0; row < rows; ++row) {
+        for (std::size_t c = 0; c < channels; ++c) y[c] = x[c] * scale[c] + shift[c];
+        y += channels;
+        x += channels;
+    }
+}
+
+LOSSMAP_ALWAYS_INLINE void maximum_loop(float* y, const float* x, std::size_t count) {
+    // A NaN on either side wins: x is kept when it is not below y, y when it is NaN itself.
+    for (std::size_t k = 0; k < count; ++k) {
+        const float larger = y[k] > x[k] ? y[k] : x[k];
+        y[k] = y[k] != y[k] ? y[k] : larger;
+    }
+}
+
+LOSSMAP_ALWAYS_INLINE void offset_by_one_loop(float* y, const float* origin, const float* first, float a,
+                                              std::size_t count) {
+    for (std::size_t k = 0; k < count; ++k) y[k] = origin[k] + first[k] * a;
+}
+
+LOSSMAP_ALWAYS_INLINE void offset_by_two_loop(float* y, const float* origin, const float* first, float a,
+                                              const float* second, float b, std::size_t count) {
+    for (std::size_t k = 0; k < count; ++k) y[k] = origin[k] + (first[k] * a + second[k] * b);
+}
+
+#if defined(LOSSMAP_VECTOR_VARIANTS)
+
+enum class Vectors { narrow, avx2, avx512 };
+
+Vectors widest() {
+    static const Vectors kWidest = __builtin_cpu_supports("avx512f") ? Vectors::avx512
+                                   : __builtin_cpu_supports("avx2")  ? Vectors::avx2
+                                                                     : Vectors::narrow;
+    return kWidest;
+}
+
+// Calls the loop compiled for the machine's vectors.
+#define LOSSMAP_DISPATCH(NAME, PARAMETERS, ...)                                                          \
+    namespace {                                                                                          \
+    __attribute__((target("avx512f,prefer-vector-width=512"))) void NAME##_avx512 PARAMETERS {           \
+        NAME##_loop(__VA_ARGS__);                                                                        \
+    }                                                                                                    \
+    __attribute__((target("avx2"))) void NAME##_avx2 PARAMETERS { NAME##_loop(__VA_ARGS__); }            \
+    }                                                                                                    \
+    void NAME PARAMETERS {                                                                               \
+        switch (widest()) {                                                                              \
+            case Vectors::avx512: return NAME##_avx512(__VA_ARGS__);                                     \
+            case Vectors::avx2: return NAME##_avx2(__VA_ARGS__);                                         \
+            case Vectors::narrow: return NAME##_loop(__VA_ARGS__);                                       \
+        }                                                                                                \
+    }
+
+#else
+
+#define LOSSMAP_DISPATCH(NAME, PARAMETERS, ...) \
+    void NAME PARAMETERS { NAME##_loop(__VA_ARGS__); }
+
+#endif
+
+}  // namespace
+
+LOSSMAP_DISPATCH(relu, (float* x, std::size_t count), x, count)
+LOSSMAP_DISPATCH(clip, (float* x, std::size_t count, float low, float high), x, count, low, high)
+LOSSMAP_DISPATCH(add, (float* x, const float* y, std::size_t count), x, y, count)
+LOSSMAP_DISPATCH(scale_shift,
+                 (float* y, const float* x, const float* scale, const float* shift, std::size_t rows,
+                  std::size_t channels),
+                 y, x, scale, shift, rows, channels)
+LOSSMAP_DISPATCH(maximum, (float* y, const float* x, std::size_t count), y, x, count)
+LOSSMAP_DISPATCH(offset_by_one, (float* y, const float* origin, const float* first, float a, std::size_t count), y,
+                 origin, first, a, count)
+LOSSMAP_DISPATCH(offset_by_two,
+                 (float* y, const float* origin, const float* first, float a, const float* second, float b,
+                  std::size_t count),
+                 y, origin, first, a, second, b, count)
+
+}  // namespace lossmap::cpu

@@ -1,0 +1,98 @@
+#include <algorithm>
+#include <memory>
+
+#include "core/error.hpp"
+#include "cpu/dnnl_operation.hpp"
+#include "cpu/joined_nodes.hpp"
+#include "cpu/lowerings.hpp"
+#include "graph/ops/window.hpp"
+
+namespace lossmap::cpu {
+namespace {
+
+struct ConvolutionShape {
+    Shape weights;         ///< as oneDNN wants them: with a group axis in front where there are groups
+    Shape strides;
+    Shape dilations;       ///< minus one
+    Shape pads_begin;
+    Shape pads_end;
+};
+
+ConvolutionShape convolution_shape(const Node& node, const Shape& source, const Shape& weights) {
+    const std::int64_t groups = node.attributes.get_int("group", 1);
+    const ops::Window window = ops::forward_window(node, source, std::span(weights).subspan(2));
+    ConvolutionShape result;
+    result.weights = weights;
+    if (groups > 1) {
+        result.weights[0] /= groups;
+        result.weights.insert(result.weights.begin(), groups);
+    }
+    for (std::size_t axis = 3 - window.spatial; axis < 3; ++axis) {
+        result.strides.push_back(window.stride[axis]);
+        result.dilations.push_back(window.dilation[axis] - 1);
+        result.pads_begin.push_back(window.pad_begin[axis]);
+        result.pads_end.push_back(window.pad_end[axis]);
+    }
+    return result;
+}
+
+bool is_supported(const ProgramBuilder& builder, const Node& node) {
+    if (!node.domain.empty() || node.op_type != "Conv") return false;
+    const Shape& source = builder.shape(node.inputs[0]);
+    if (source.size() < 3 || source.size() > 5 || element_count(source) == 0) return false;
+    if (!builder.depends_on_samples(node.inputs[0])) return false;
+    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+        if (!node.has_input(k)) continue;
+        if (builder.value(node.inputs[k]).dtype != DType::f32) return false;
+        if (k > 0 && builder.depends_on_samples(node.inputs[k])) return false;
+    }
+    return element_count(builder.shape(node.outputs[0])) > 0;
+}
+
+}  // namespace
+
+bool lower_convolution(ProgramBuilder& builder, const Step& step) {
+    const Node& node = builder.node(step.node);
+    if (!is_supported(builder, node)) return false;
+    const JoinedNodes joined(builder, step);
+    const Shape& source_shape = builder.shape(node.inputs[0]);
+    const Shape& weights_shape = builder.shape(node.inputs[1]);
+    const Shape& target_shape = builder.shape(joined.output());
+    const ConvolutionShape shape = convolution_shape(node, source_shape, weights_shape);
+
+    PackedLayer layer;
+    layer.weights = node.inputs[1];
+    layer.outputs = {1, weights_shape[0], element_count(std::span(weights_shape).subspan(1))};
+    if (node.has_input(2)) layer.bias = node.inputs[2];
+    layer.norm = joined.norm();
+
+    const dnnl::engine& engine = builder.materializer().engine();
+    const auto primitive = dnnl::convolution_forward::primitive_desc(
+        engine, dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, channels_last_desc(source_shape),
+        any_desc(shape.weights), layer.has_bias() ? plain_desc({weights_shape[0]}) : dnnl::memory::desc(),
+        channels_last_desc(target_shape), shape.strides, shape.dilations, shape.pads_begin, shape.pads_end,
+        attributes_with_scratch(joined.has_residual()), true);
+    if (!primitive) return false;
+
+    const Place source = builder.read(node.inputs[0], Layout::channels_last);
+    const JoinedNodes::Target target = joined.target(Layout::channels_last, source);
+    std::vector<DnnlArgument> arguments{{DNNL_ARG_SRC, primitive.src_desc(), source},
+                                        {DNNL_ARG_DST, primitive.dst_desc(), target.place}};
+    const dnnl::memory::desc plain = plain_desc(shape.weights);
+    const dnnl::memory::desc wanted = primitive.weights_desc();
+    arguments.push_back({DNNL_ARG_WEIGHTS, wanted, builder.materializer().pack_weights(layer, &plain, &wanted)});
+    if (layer.has_bias()) {
+        arguments.push_back({DNNL_ARG_BIAS, primitive.bias_desc(), builder.materializer().pack_bias(layer)});
+    }
+    arguments.push_back({DNNL_ARG_SCRATCHPAD, primitive.scratchpad_desc(),
+                         builder.scratch(primitive.scratchpad_desc().get_size())});
+    builder.count_macs(element_count(target_shape) * layer.outputs.inner);
+    auto operation = std::make_unique<DnnlOperation>(dnnl::convolution_forward(primitive), primitive.impl_info_str(),
+                                                     std::move(arguments));
+    operation->copy_first(target.copy_from);
+    operation->activate(joined.activation());
+    builder.add(std::move(operation), node.name);
+    return true;
+}
+
+}  // namespace lossmap::cpu

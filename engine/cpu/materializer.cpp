@@ -1,0 +1,268 @@
+#include "cpu/materializer.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <dnnl.hpp>
+
+#include "core/error.hpp"
+#include "cpu/elementwise.hpp"
+#include "graph/operator_table.hpp"
+
+namespace lossmap::cpu {
+namespace {
+
+constexpr std::size_t kAlignment = 64;
+
+std::size_t aligned(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+
+}  // namespace
+
+struct Materializer::Pack {
+    PackedLayer layer;
+    bool is_bias = false;
+    std::size_t features = 0;
+    std::size_t set_offset = 0;
+    dnnl::memory::desc plain;
+    dnnl::memory::desc wanted;
+    dnnl::reorder reorder;        ///< empty where plain and wanted agree
+    bool same_layout = false;
+};
+
+NormFactors norm_factors(double gamma, double beta, double mean, double variance, double epsilon) {
+    const double scale = gamma / std::sqrt(variance + epsilon);
+    return {scale, beta - mean * scale};
+}
+
+Materializer::Materializer(const Graph& graph, const Lowering& lowering, const ExecutableRequest& request,
+                           const dnnl::engine& engine)
+    : graph_(graph), lowering_(lowering), engine_(engine), locations_(graph.values.size()) {
+    weights_.origin = request.origin->weights;
+    states_.origin = request.origin->states;
+    for (const AxisView& axis : request.axes) {
+        weights_.axes.emplace_back(axis.weights.begin(), axis.weights.end());
+        states_.axes.emplace_back(axis.states.begin(), axis.states.end());
+    }
+    const auto consumers = graph.consumers();
+    const auto add = [&](const std::vector<Parameter>& parameters, const Segment& segment) {
+        for (const Parameter& parameter : parameters) {
+            if (consumers.at(static_cast<std::size_t>(parameter.value)).empty()) continue;
+            if (graph.value(parameter.value).dtype != DType::f32) {
+                throw InternalError("parameter '{}' is not f32", parameter.name);
+            }
+            perturbed_.push_back({parameter.value, &segment, static_cast<std::size_t>(parameter.offset),
+                                  static_cast<std::size_t>(parameter.size)});
+            location(parameter.value).kind = Location::Kind::scratch;
+        }
+    };
+    add(request.space->weights, weights_);
+    add(request.space->states, states_);
+    for (const std::int32_t index : lowering.theta_nodes) {
+        for (const ValueId output : graph.nodes[static_cast<std::size_t>(index)].outputs) {
+            if (output != kNoValue) location(output).kind = Location::Kind::scratch;
+        }
+    }
+    for (std::size_t index = 0; index < graph.values.size(); ++index) {
+        const Value& value = graph.values[index];
+        if (locations_[index].kind != Location::Kind::none || value.data == nullptr) continue;
+        locations_[index] = {Location::Kind::constant, 0, value.data->data()};
+    }
+}
+
+Materializer::~Materializer() = default;
+
+std::size_t Materializer::bytes_of(ValueId value) const {
+    const Value& v = graph_.value(value);
+    if (!v.shape) throw InternalError("value '{}' has no shape", v.name);
+    return static_cast<std::size_t>(element_count(*v.shape)) * size_of(v.dtype);
+}
+
+std::size_t Materializer::reserve_set(std::size_t bytes) {
+    const std::size_t offset = set_bytes_;
+    set_bytes_ += aligned(bytes);
+    return offset;
+}
+
+Place Materializer::keep(ValueId value) {
+    Location& where = location(value);
+    if (where.kind == Location::Kind::scratch) {
+        where.kind = Location::Kind::set;
+        where.offset = reserve_set(bytes_of(value));
+    }
+    if (where.kind == Location::Kind::set) return {Place::Region::set, where.offset, nullptr};
+    if (where.kind == Location::Kind::constant) return {Place::Region::constant, 0, where.address};
+    throw InternalError("value '{}' does not depend on theta alone", graph_.value(value).name);
+}
+
+Place Materializer::pack_weights(const PackedLayer& layer, const void* plain, const void* wanted) {
+    auto pack = std::make_unique<Pack>();
+    pack->layer = layer;
+    pack->features = static_cast<std::size_t>(layer.outputs.count);
+    pack->plain = *static_cast<const dnnl::memory::desc*>(plain);
+    pack->wanted = *static_cast<const dnnl::memory::desc*>(wanted);
+    pack->same_layout = pack->plain == pack->wanted;
+    if (!pack->same_layout) {
+        pack->reorder = dnnl::reorder(dnnl::reorder::primitive_desc(engine_, pack->plain, engine_, pack->wanted));
+    }
+    pack->set_offset = reserve_set(pack->wanted.get_size());
+    packs_.push_back(std::move(pack));
+    return {Place::Region::set, packs_.back()->set_offset, nullptr};
+}
+
+Place Materializer::pack_bias(const PackedLayer& layer) {
+    auto pack = std::make_unique<Pack>();
+    pack->layer = layer;
+    pack->is_bias = true;
+    pack->features = static_cast<std::size_t>(layer.outputs.count);
+    pack->set_offset = reserve_set(pack->features * sizeof(float));
+    packs_.push_back(std::move(pack));
+    return {Place::Region::set, packs_.back()->set_offset, nullptr};
+}
+
+void Materializer::finish() {
+    scratch_bytes_ = 0;
+    for (std::size_t index = 0; index < locations_.size(); ++index) {
+        Location& where = locations_[index];
+        if (where.kind != Location::Kind::scratch) continue;
+        where.offset = scratch_bytes_;
+        scratch_bytes_ += aligned(bytes_of(static_cast<ValueId>(index)));
+    }
+    fold_offset_ = scratch_bytes_;
+    std::size_t largest = 0;
+    for (const auto& pack : packs_) largest = std::max(largest, bytes_of(pack->layer.weights));
+    scratch_bytes_ += aligned(largest);
+}
+
+std::size_t Materializer::resident_bytes() const {
+    std::size_t floats = weights_.origin.size() + states_.origin.size();
+    for (const auto& axis : weights_.axes) floats += axis.size();
+    for (const auto& axis : states_.axes) floats += axis.size();
+    return floats * sizeof(float);
+}
+
+const void* Materializer::readable(ValueId value, const std::byte* set, const std::byte* scratch) const {
+    const Location& where = locations_[static_cast<std::size_t>(value)];
+    switch (where.kind) {
+        case Location::Kind::scratch: return scratch + where.offset;
+        case Location::Kind::set: return set + where.offset;
+        case Location::Kind::constant: return where.address;
+        case Location::Kind::none: break;
+    }
+    throw InternalError("value '{}' does not depend on theta alone", graph_.value(value).name);
+}
+
+std::byte* Materializer::writable(ValueId value, std::byte* set, std::byte* scratch) const {
+    const Location& where = locations_[static_cast<std::size_t>(value)];
+    return (where.kind == Location::Kind::set ? set : scratch) + where.offset;
+}
+
+const float* Materializer::floats(ValueId value, const std::byte* set, const std::byte* scratch) const {
+    return static_cast<const float*>(readable(value, set, scratch));
+}
+
+void Materializer::perturb(const Perturbed& item, const Point& point, float* out) const {
+    const float* origin = item.segment->origin.data() + item.offset;
+    std::vector<const float*> axes;
+    std::vector<float> factors;
+    for (std::size_t k = 0; k < item.segment->axes.size(); ++k) {
+        if (item.segment->axes[k].empty()) continue;
+        axes.push_back(item.segment->axes[k].data() + item.offset);
+        factors.push_back(static_cast<float>(point.coordinates[k]));
+    }
+    switch (axes.size()) {
+        case 0: std::copy(origin, origin + item.size, out); return;
+        case 1: offset_by_one(out, origin, axes[0], factors[0], item.size); return;
+        case 2: offset_by_two(out, origin, axes[0], factors[0], axes[1], factors[1], item.size); return;
+        default: break;
+    }
+    for (std::size_t k = 0; k < item.size; ++k) {
+        float offset = axes[0][k] * factors[0];
+        for (std::size_t axis = 1; axis < axes.size(); ++axis) offset += axes[axis][k] * factors[axis];
+        out[k] = origin[k] + offset;
+    }
+}
+
+void Materializer::compute_node(const Node& node, std::byte* set, std::byte* scratch) const {
+    std::vector<ConstTensorView> inputs;
+    std::vector<TensorView> outputs;
+    for (const ValueId id : node.inputs) {
+        if (id == kNoValue) {
+            inputs.emplace_back();
+        } else {
+            inputs.emplace_back(graph_.value(id).dtype, graph_.value(id).shape.value(), readable(id, set, scratch));
+        }
+    }
+    for (const ValueId id : node.outputs) {
+        if (id == kNoValue) {
+            outputs.emplace_back();
+        } else {
+            outputs.push_back({graph_.value(id).dtype, graph_.value(id).shape.value(), writable(id, set, scratch)});
+        }
+    }
+    const OperatorInfo* info = find_operator(node.domain, node.op_type);
+    if (info == nullptr || info->run == nullptr) throw InternalError("{} has no kernel", node.describe());
+    with_context(node.describe(), [&] { info->run(node, inputs, outputs); });
+}
+
+void Materializer::run_pack(const Pack& pack, std::byte* set, std::byte* scratch, dnnl::stream& stream) const {
+    const PackedLayer& layer = pack.layer;
+    std::vector<NormFactors> norms(pack.features);
+    if (layer.norm) {
+        const float* gamma = floats(layer.norm->scale, set, scratch);
+        const float* beta = floats(layer.norm->shift, set, scratch);
+        const float* mean = floats(layer.norm->mean, set, scratch);
+        const float* variance = floats(layer.norm->variance, set, scratch);
+        for (std::size_t f = 0; f < pack.features; ++f) {
+            norms[f] = norm_factors(static_cast<double>(gamma[f]), static_cast<double>(beta[f]),
+                                    static_cast<double>(mean[f]), static_cast<double>(variance[f]), layer.norm->epsilon);
+        }
+    }
+    if (pack.is_bias) {
+        auto* out = reinterpret_cast<float*>(set + pack.set_offset);
+        const float* bias = layer.bias == kNoValue ? nullptr : floats(layer.bias, set, scratch);
+        const bool one_for_all = bias != nullptr && element_count(graph_.value(layer.bias).shape.value()) == 1;
+        const float* added = layer.added_bias == kNoValue ? nullptr : floats(layer.added_bias, set, scratch);
+        for (std::size_t f = 0; f < pack.features; ++f) {
+            double value = bias == nullptr ? 0.0 : static_cast<double>(bias[one_for_all ? 0 : f]) * layer.bias_factor;
+            if (added != nullptr) value += static_cast<double>(added[f]);
+            out[f] = static_cast<float>(value * norms[f].scale + norms[f].shift);
+        }
+        return;
+    }
+    const float* weights = floats(layer.weights, set, scratch);
+    if (layer.norm || layer.weight_factor != 1.0) {
+        auto* folded = reinterpret_cast<float*>(pack.same_layout ? set + pack.set_offset : scratch + fold_offset_);
+        const auto inner = static_cast<std::size_t>(layer.outputs.inner);
+        const float* from = weights;
+        float* to = folded;
+        for (std::int64_t outer = 0; outer < layer.outputs.outer; ++outer) {
+            for (std::size_t f = 0; f < pack.features; ++f, from += inner, to += inner) {
+                const auto factor = static_cast<float>(norms[f].scale * layer.weight_factor);
+                for (std::size_t k = 0; k < inner; ++k) to[k] = from[k] * factor;
+            }
+        }
+        weights = folded;
+    }
+    std::byte* target = set + pack.set_offset;
+    if (pack.same_layout) {
+        if (reinterpret_cast<const std::byte*>(weights) != target) {
+            std::copy_n(reinterpret_cast<const std::byte*>(weights), pack.wanted.get_size(), target);
+        }
+        return;
+    }
+    dnnl::memory from(pack.plain, engine_, const_cast<float*>(weights));   // read only: the source of a reorder
+    dnnl::memory to(pack.wanted, engine_, target);
+    pack.reorder.execute(stream, from, to);
+    stream.wait();
+}
+
+void Materializer::materialize(const Point& point, std::byte* set, std::byte* scratch, dnnl::stream& stream) const {
+    for (const Perturbed& item : perturbed_) {
+        perturb(item, point, reinterpret_cast<float*>(writable(item.value, set, scratch)));
+    }
+    for (const std::int32_t index : lowering_.theta_nodes) {
+        compute_node(graph_.nodes[static_cast<std::size_t>(index)], set, scratch);
+    }
+    for (const auto& pack : packs_) run_pack(*pack, set, scratch, stream);
+}
+
+}  // namespace lossmap::cpu

@@ -1,0 +1,45 @@
+#include "cpu/plan_record.hpp"
+
+#include <dnnl.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace lossmap::cpu {
+
+std::string instruction_set() {
+    switch (dnnl::get_effective_cpu_isa()) {
+        case dnnl::cpu_isa::sse41: return "sse41";
+        case dnnl::cpu_isa::avx: return "avx";
+        case dnnl::cpu_isa::avx2: return "avx2";
+        case dnnl::cpu_isa::avx2_vnni: return "avx2_vnni";
+        case dnnl::cpu_isa::avx512_core: return "avx512_core";
+        case dnnl::cpu_isa::avx512_core_vnni: return "avx512_core_vnni";
+        case dnnl::cpu_isa::avx512_core_bf16: return "avx512_core_bf16";
+        case dnnl::cpu_isa::avx512_core_fp16: return "avx512_core_fp16";
+        case dnnl::cpu_isa::avx512_core_amx: return "avx512_core_amx";
+        default: return fmt::format("isa {:#x}", static_cast<unsigned>(dnnl::get_effective_cpu_isa()));
+    }
+}
+
+std::string dnnl_version() {
+    const dnnl::version_t* version = dnnl::version();
+    return fmt::format("{}.{}.{}", version->major, version->minor, version->patch);
+}
+
+std::string plan_record(const Program& program, bool fuse) {
+    nlohmann::ordered_json record;
+    record["backend"] = "cpu";
+    record["precision"] = "fp32";
+    record["tile_samples"] = program.bound.tile_samples;
+    record["fuse"] = fuse;
+    record["instruction_set"] = instruction_set();
+    record["onednn"] = dnnl_version();
+    auto& operations = record["operations"];
+    operations = nlohmann::ordered_json::array();
+    for (std::size_t k = 0; k < program.operations.size(); ++k) {
+        operations.push_back({{"name", program.operation_names[k]}, {"by", program.operations[k]->implementation()}});
+    }
+    return record.dump();
+}
+
+}  // namespace lossmap::cpu

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cpu/program.hpp"
+
+namespace lossmap::cpu {
+
+/// JSON object of what a result's bits depend on beside the inputs: tile, fusion, instruction set, library, and what
+/// computes each operation. Not the number of threads: results do not depend on it.
+[[nodiscard]] std::string plan_record(const Program& program, bool fuse);
+
+/// Instruction set that oneDNN uses here, "avx512_core".
+[[nodiscard]] std::string instruction_set();
+/// "3.2.0"
+[[nodiscard]] std::string dnnl_version();
+
+}  // namespace lossmap::cpu

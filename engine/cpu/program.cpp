@@ -1,0 +1,99 @@
+#include "cpu/program.hpp"
+
+#include <algorithm>
+#include <dnnl.hpp>
+#include <utility>
+
+#include "core/error.hpp"
+#include "cpu/lowerings.hpp"
+#include "cpu/program_builder.hpp"
+#include "plan/memory_plan.hpp"
+
+namespace lossmap::cpu {
+namespace {
+
+FusionOptions fusion_options(bool fuse) { return fuse ? FusionOptions{} : FusionOptions::none(); }
+
+void lower_node(ProgramBuilder& builder, const Node& node) {
+    if (lower_alias(builder, node) || lower_activation(builder, node) || lower_batch_norm(builder, node) ||
+        lower_pool(builder, node) || lower_batched_product(builder, node)) {
+        return;
+    }
+    lower_to_host_kernel(builder, node);
+}
+
+/// The joined nodes one after the other, where no way runs them together.
+void lower_separately(ProgramBuilder& builder, const Step& step) {
+    for (const std::int32_t index : {step.node, step.bias_add, step.batch_norm, step.residual_add, step.activation}) {
+        if (index >= 0) lower_node(builder, builder.node(index));
+    }
+}
+
+}  // namespace
+
+Program::Program() : engine(std::make_unique<dnnl::engine>(dnnl::engine::kind::cpu, 0)) {}
+Program::~Program() = default;
+
+std::unique_ptr<Program> build_program(const ExecutableRequest& request, BoundRequest bound) {
+    auto program = std::make_unique<Program>();
+    program->bound = std::move(bound);
+    const Graph& graph = program->bound.graph;
+    program->lowering = lower(graph, fusion_options(request.fuse));
+    program->materializer = std::make_unique<Materializer>(graph, program->lowering, request, *program->engine);
+    ProgramBuilder builder(graph, program->lowering, *program->materializer);
+    for (std::size_t k = 0; k < graph.inputs.size(); ++k) {
+        const ValueId id = graph.inputs[k];
+        InputBinding input;
+        input.field = program->bound.input_fields[k];
+        input.place = builder.write(id, Layout::plain);
+        input.dtype = graph.value(id).dtype;
+        input.sample_elements = element_count(builder.shape(id)) / program->bound.tile_samples;
+        program->inputs.push_back(input);
+    }
+    for (std::size_t index = 0; index < program->lowering.steps.size(); ++index) {
+        const Step& step = program->lowering.steps[index];
+        builder.begin_step(index);
+        with_context(builder.node(step.node).describe(), [&] {
+            if (!lower_convolution(builder, step) && !lower_dense(builder, step)) lower_separately(builder, step);
+        });
+    }
+    auto [plan, output] = builder.finish(program->bound.output);
+    program->materializer->finish();
+    program->output = output;
+    program->blocks = std::move(plan.offsets);
+    program->arena_bytes = plan.size_bytes;
+    program->operation_names = builder.names();
+    program->operations = builder.take_operations();
+    program->macs_per_sample = builder.macs() / program->bound.tile_samples;
+    return program;
+}
+
+std::int64_t activation_bytes_per_sample(const BoundRequest& bound, bool fuse) {
+    const Lowering lowering = lower(bound.graph, fusion_options(fuse));
+    std::vector<Lifetime> lives(bound.graph.values.size());
+    std::vector<bool> used(lives.size(), false);
+    const auto touch = [&](ValueId id, std::int64_t step) {
+        if (id == kNoValue || !depends_on_samples(lowering.classes[static_cast<std::size_t>(id)])) return;
+        Lifetime& life = lives[static_cast<std::size_t>(id)];
+        if (!used[static_cast<std::size_t>(id)]) {
+            const Value& value = bound.graph.value(id);
+            life = {step, step, static_cast<std::size_t>(element_count(value.shape.value())) * size_of(value.dtype)};
+            used[static_cast<std::size_t>(id)] = true;
+        }
+        life.last = step;
+    };
+    for (std::size_t index = 0; index < lowering.steps.size(); ++index) {
+        const Step& step = lowering.steps[index];
+        const auto now = static_cast<std::int64_t>(index);
+        for (const ValueId id : bound.graph.nodes[static_cast<std::size_t>(step.node)].inputs) touch(id, now);
+        touch(step.residual, now);
+        for (const ValueId id : bound.graph.nodes[static_cast<std::size_t>(step.last_node())].outputs) touch(id, now);
+    }
+    std::vector<Lifetime> kept;
+    for (std::size_t index = 0; index < lives.size(); ++index) {
+        if (used[index]) kept.push_back(lives[index]);
+    }
+    return static_cast<std::int64_t>(plan_memory(kept).size_bytes) / bound.tile_samples;
+}
+
+}  // namespace lossmap::cpu

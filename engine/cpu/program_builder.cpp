@@ -1,0 +1,161 @@
+#include "cpu/program_builder.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "core/error.hpp"
+#include "cpu/layout_operation.hpp"
+
+namespace lossmap::cpu {
+
+ProgramBuilder::ProgramBuilder(const Graph& graph, const Lowering& lowering, Materializer& materializer)
+    : graph_(graph), lowering_(lowering), materializer_(materializer), last_use_(graph.values.size(), -1),
+      copies_(graph.values.size()) {
+    for (std::size_t index = 0; index < lowering.steps.size(); ++index) {
+        const Step& step = lowering.steps[index];
+        for (const std::int32_t joined : {step.node, step.bias_add, step.batch_norm, step.residual_add, step.activation}) {
+            if (joined < 0) continue;
+            for (const ValueId input : node(joined).inputs) {
+                if (input != kNoValue) last_use_[static_cast<std::size_t>(input)] = static_cast<std::int64_t>(index);
+            }
+        }
+    }
+    for (const ValueId output : graph.outputs) {
+        last_use_[static_cast<std::size_t>(output)] = std::numeric_limits<std::int64_t>::max();
+    }
+}
+
+const Shape& ProgramBuilder::shape(ValueId id) const {
+    const auto& known = value(id).shape;
+    if (!known) throw InternalError("value '{}' has no shape", value(id).name);
+    return *known;
+}
+
+bool ProgramBuilder::depends_on_samples(ValueId id) const {
+    return lossmap::depends_on_samples(lowering_.classes[static_cast<std::size_t>(id)]);
+}
+
+Layout ProgramBuilder::canonical(ValueId id, Layout layout) const {
+    const Shape& extents = shape(id);
+    if (layout == Layout::plain || extents.size() < 3) return Layout::plain;
+    // One channel, or one pixel: both layouts are the same bytes.
+    const std::int64_t pixels = element_count(std::span(extents).subspan(2));
+    return extents[1] == 1 || pixels == 1 ? Layout::plain : layout;
+}
+
+const ProgramBuilder::Copy* ProgramBuilder::find_copy(ValueId id, Layout layout) const {
+    const auto& copies = copies_[static_cast<std::size_t>(id)];
+    const auto found = std::find_if(copies.begin(), copies.end(), [&](const Copy& copy) { return copy.layout == layout; });
+    return found == copies.end() ? nullptr : &*found;
+}
+
+std::size_t ProgramBuilder::new_block(std::size_t bytes, std::int64_t needed_until) {
+    blocks_.push_back({{-1, -1, bytes}, needed_until});
+    return blocks_.size() - 1;
+}
+
+Place ProgramBuilder::touch(std::size_t block) {
+    touched_.push_back(block);
+    return {Place::Region::arena, block, nullptr};
+}
+
+Layout ProgramBuilder::layout_of(ValueId id, Layout fallback) const {
+    const auto& copies = copies_[static_cast<std::size_t>(id)];
+    return copies.size() == 1 ? copies[0].layout : canonical(id, fallback);
+}
+
+Place ProgramBuilder::read(ValueId id, Layout layout) {
+    if (id == kNoValue) return {};
+    const Layout wanted = canonical(id, layout);
+    if (!depends_on_samples(id) && wanted == Layout::plain) return materializer_.keep(id);
+    const Copy* copy = find_copy(id, wanted);
+    return touch(copy != nullptr ? copy->block : convert(id, wanted));
+}
+
+std::size_t ProgramBuilder::convert(ValueId id, Layout layout) {
+    // The operation being put together keeps its own list: the conversion runs before it.
+    std::vector<std::size_t> outer;
+    outer.swap(touched_);
+    const Layout present = layout == Layout::plain ? Layout::channels_last : Layout::plain;
+    Place source;
+    if (depends_on_samples(id)) {
+        const Copy* copy = find_copy(id, present);
+        if (copy == nullptr) throw InternalError("value '{}' is read before it is computed", value(id).name);
+        source = touch(copy->block);
+    } else {
+        source = materializer_.keep(id);
+    }
+    const Shape& extents = shape(id);
+    const Place target = write(id, layout);
+    add(std::make_unique<LayoutOperation>(source, target, extents, size_of(value(id).dtype), layout),
+        "layout of " + value(id).name);
+    touched_.swap(outer);
+    return target.offset;
+}
+
+Place ProgramBuilder::write(ValueId id, Layout layout) {
+    const std::size_t bytes = static_cast<std::size_t>(element_count(shape(id))) * size_of(value(id).dtype);
+    const std::size_t block = new_block(bytes, last_use(id));
+    copies_[static_cast<std::size_t>(id)].push_back({canonical(id, layout), block});
+    return touch(block);
+}
+
+Place ProgramBuilder::overwrite(ValueId operand, ValueId result, Layout layout, const Place& keep_apart) {
+    const Copy* copy = find_copy(operand, canonical(operand, layout));
+    if (copy == nullptr || !depends_on_samples(operand)) return {};
+    Block& block = blocks_[copy->block];
+    if (block.needed_until > static_cast<std::int64_t>(step_)) return {};
+    if (keep_apart.region == Place::Region::arena && keep_apart.offset == copy->block) return {};
+    const std::size_t index = copy->block;
+    block.needed_until = last_use(result);
+    copies_[static_cast<std::size_t>(result)].push_back({canonical(result, layout), index});
+    return touch(index);
+}
+
+Place ProgramBuilder::scratch(std::size_t bytes) {
+    if (bytes == 0) return {};
+    return touch(new_block(bytes, static_cast<std::int64_t>(step_)));
+}
+
+void ProgramBuilder::alias(ValueId operand, ValueId result) {
+    const Place place = read(operand, Layout::plain);
+    if (place.region != Place::Region::arena) throw InternalError("'{}' is no activation", value(operand).name);
+    Block& block = blocks_[place.offset];
+    block.needed_until = std::max(block.needed_until, last_use(result));
+    copies_[static_cast<std::size_t>(result)].push_back({Layout::plain, place.offset});
+    touched_.clear();
+}
+
+void ProgramBuilder::add(std::unique_ptr<Operation> operation, std::string name) {
+    const auto now = static_cast<std::int64_t>(operations_.size());
+    for (const std::size_t index : touched_) {
+        Lifetime& life = blocks_[index].life;
+        if (life.first < 0) life.first = now;
+        life.last = now;
+    }
+    touched_.clear();
+    operations_.push_back(std::move(operation));
+    names_.push_back(std::move(name));
+}
+
+std::pair<MemoryPlan, Place> ProgramBuilder::finish(ValueId output) {
+    const Place place = read(output, Layout::plain);
+    touched_.clear();
+    const auto end = static_cast<std::int64_t>(operations_.size());
+    blocks_[place.offset].life.last = end;
+    // Inputs are there before the first operation.
+    for (const ValueId input : graph_.inputs) {
+        for (const Copy& copy : copies_[static_cast<std::size_t>(input)]) {
+            if (copy.layout == Layout::plain) blocks_[copy.block].life.first = 0;
+        }
+    }
+    std::vector<Lifetime> lives;
+    for (Block& block : blocks_) {
+        block.life.first = std::max<std::int64_t>(block.life.first, 0);
+        block.life.last = std::max(block.life.last, block.life.first);
+        lives.push_back(block.life);
+    }
+    return {plan_memory(lives), place};
+}
+
+}  // namespace lossmap::cpu

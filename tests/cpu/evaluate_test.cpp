@@ -1,0 +1,147 @@
+#include <algorithm>
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+#include "tests/cpu/network_runner.hpp"
+
+namespace lossmap {
+namespace {
+
+using test::NetworkRunner;
+using test::ReferenceNet;
+
+ReferenceNet small_net() {
+    ReferenceNet net({3, 8, 8}, 11);
+    const auto x = net.relu(net.batch_norm(net.conv(net.input(), 8, 3, 1, 1)));
+    const auto y = net.relu(net.add(net.batch_norm(net.conv(x, 8, 3, 1, 1)), x));
+    net.output(net.gemm(net.flatten(net.global_average_pool(y)), 5, true));
+    return net;
+}
+
+std::vector<Point> grid() {
+    std::vector<Point> points;
+    for (const double b : {-0.5, 0.0, 0.25}) {
+        for (const double a : {-1.0, 0.0, 0.5, 1.0}) points.push_back({{a, b}});
+    }
+    return points;
+}
+
+double reference_loss_sum(const std::vector<double>& logits, std::size_t classes) {
+    double sum = 0.0;
+    for (std::size_t row = 0; row * classes < logits.size(); ++row) {
+        double total = 0.0;
+        for (std::size_t c = 0; c < classes; ++c) total += std::exp(logits[row * classes + c]);
+        sum += std::log(total) - logits[row * classes + row % classes];
+    }
+    return sum;
+}
+
+TEST(CpuEvaluate, SumsAgreeWithTheReference) {
+    const NetworkRunner runner(small_net(), 13, 5);
+    const auto executable = runner.compile();
+    const std::vector<Point> points = grid();
+    const std::vector<LossSums> sums = runner.sums(*executable, points);
+    for (std::size_t k = 0; k < points.size(); ++k) {
+        const std::vector<double> logits = runner.reference(points[k].coordinates);
+        const double expected = reference_loss_sum(logits, 5);
+        EXPECT_NEAR(sums[k].loss_sum, expected, 1e-5 * expected);
+        EXPECT_EQ(sums[k].weight_sum, 13.0);
+        EXPECT_EQ(sums[k].counted, 13);
+        EXPECT_EQ(sums[k].non_finite, 0);
+        std::int64_t correct = 0;
+        for (std::size_t row = 0; row < 13; ++row) {
+            const auto begin = logits.begin() + static_cast<std::ptrdiff_t>(5 * row);
+            if (std::max_element(begin, begin + 5) - begin == static_cast<std::ptrdiff_t>(row % 5)) ++correct;
+        }
+        EXPECT_EQ(sums[k].correct, correct);
+    }
+}
+
+TEST(CpuEvaluate, ManyPointsGiveTheBitsOfSinglePoints) {
+    const NetworkRunner runner(small_net(), 13, 5);
+    const auto executable = runner.compile();
+    // More than one group of weight sets.
+    std::vector<Point> points = grid();
+    const std::vector<Point> more = grid();
+    points.insert(points.end(), more.begin(), more.end());
+    const std::vector<LossSums> together = runner.sums(*executable, points);
+    for (std::size_t k = 0; k < points.size(); ++k) {
+        EXPECT_EQ(runner.sums(*executable, {points[k]})[0], together[k]) << "point " << k;
+    }
+}
+
+TEST(CpuEvaluate, TheNumberOfThreadsDoesNotChangeBits) {
+    NetworkRunner runner(small_net(), 29, 5);
+    runner.request().tile_samples = 2;
+    const auto one = runner.compile();
+    const std::vector<LossSums> expected = runner.sums(*one, grid());
+    for (const int threads : {2, 3}) {
+        runner.request().threads = threads;
+        const auto several = runner.compile();
+        EXPECT_EQ(runner.sums(*several, grid()), expected) << threads << " threads";
+        EXPECT_EQ(several->plan_json(), one->plan_json());
+        EXPECT_EQ(runner.sums(*several, {grid()[5]})[0], expected[5]);
+    }
+}
+
+TEST(CpuEvaluate, PaddingOfTheLastTileDoesNotCount) {
+    NetworkRunner runner(small_net(), 9, 5);
+    runner.request().tile_samples = 1;
+    const LossSums single = runner.sums(*runner.compile(), {{{0.5, 0.25}}})[0];
+    runner.request().tile_samples = 8;
+    const LossSums padded = runner.sums(*runner.compile(), {{{0.5, 0.25}}})[0];
+    EXPECT_NEAR(padded.loss_sum, single.loss_sum, 1e-6 * single.loss_sum);
+    EXPECT_EQ(padded.counted, 9);
+    EXPECT_EQ(padded.correct, single.correct);
+}
+
+TEST(CpuEvaluate, TheOriginEqualsTheNetworkWithoutAxes) {
+    NetworkRunner runner(small_net(), 6, 5);
+    const LossSums at_origin = runner.sums(*runner.compile(), {{{0.0, 0.0}}})[0];
+    for (auto axis : {0, 1}) std::fill(runner.direction(static_cast<std::size_t>(axis)).begin(), runner.direction(static_cast<std::size_t>(axis)).end(), 0.0F);
+    std::fill(runner.state_direction().begin(), runner.state_direction().end(), 0.0F);
+    EXPECT_EQ(runner.sums(*runner.compile(), {{{1.0, 2.0}}})[0], at_origin);
+}
+
+TEST(CpuEvaluate, StatesMoveOnlyAlongAxesThatHaveThem) {
+    NetworkRunner runner(small_net(), 6, 5);
+    const auto executable = runner.compile();
+    EXPECT_LT(runner.error(*executable, {0.8, 0.0}), 2e-5);
+    EXPECT_LT(runner.error(*executable, {0.0, 1.5}), 2e-5);
+}
+
+TEST(CpuEvaluate, AnEmptyChunkGivesZeroSums) {
+    NetworkRunner runner(small_net(), 4, 5);
+    const auto executable = runner.compile();
+    SampleChunk empty;
+    empty.inputs.emplace_back(DType::f32, Shape{0, 3, 8, 8});
+    empty.target = Tensor(DType::i64, {0});
+    std::vector<LossSums> sums(1);
+    sums[0].loss_sum = 5.0;
+    const std::vector<Point> points{{{0.0, 0.0}}};
+    executable->evaluate(points, empty, sums);
+    EXPECT_EQ(sums[0], LossSums{});
+}
+
+TEST(CpuEvaluate, TheExecutableOutlivesItsRequest) {
+    std::unique_ptr<Executable> executable;
+    std::vector<LossSums> expected;
+    SampleChunk chunk;
+    {
+        const NetworkRunner runner(small_net(), 4, 5);
+        executable = runner.compile();
+        expected = runner.sums(*executable, grid());
+        chunk.count = 4;
+        chunk.first = runner.chunk().first;
+        chunk.inputs.push_back(runner.chunk().inputs[0].clone());
+        chunk.target = runner.chunk().target.clone();
+    }
+    std::vector<LossSums> sums(grid().size());
+    executable->evaluate(grid(), chunk, sums);
+    EXPECT_EQ(sums, expected);
+    EXPECT_GT(executable->memory_bytes(), 0);
+}
+
+}  // namespace
+}  // namespace lossmap

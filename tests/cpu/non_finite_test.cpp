@@ -1,0 +1,92 @@
+#include <cmath>
+#include <limits>
+
+#include <gtest/gtest.h>
+
+#include "cpu/elementwise.hpp"
+#include "tests/cpu/network_runner.hpp"
+
+namespace lossmap {
+namespace {
+
+using test::NetworkRunner;
+using test::ReferenceNet;
+
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+/// Everything that could hide a NaN stands between the batch norm and the output.
+ReferenceNet hiding_net() {
+    ReferenceNet net({3, 8, 8}, 21);
+    auto x = net.relu(net.batch_norm(net.conv(net.input(), 8, 3, 1, 1)));
+    x = net.max_pool(x, 2, 2, 0);
+    x = net.clip(net.batch_norm(net.conv(x, 8, 3, 1, 1)), 0.0F, 6.0F);
+    net.output(net.gemm(net.flatten(net.global_average_pool(x)), 5, true));
+    return net;
+}
+
+TEST(CpuNonFinite, ANegativeVarianceGivesNaNForEverySample) {
+    for (const bool fuse : {true, false}) {
+        NetworkRunner runner(hiding_net(), 6, 5);
+        runner.request().fuse = fuse;
+        // Only the first norm's variance of one channel, and only along the second axis.
+        std::fill(runner.state_direction().begin(), runner.state_direction().end(), 0.0F);
+        runner.state_direction()[8] = -10.0F;
+        const auto executable = runner.compile();
+        const auto sums = runner.sums(*executable, {{{0.3, 0.0}}, {{0.3, 1.0}}});
+        EXPECT_TRUE(std::isfinite(sums[0].loss_sum));
+        EXPECT_EQ(sums[0].non_finite, 0);
+        EXPECT_TRUE(std::isnan(sums[1].loss_sum)) << "fuse " << fuse;
+        EXPECT_EQ(sums[1].non_finite, 6);
+        EXPECT_EQ(sums[1].counted, 6);
+        EXPECT_EQ(sums[1].correct, 0);
+    }
+}
+
+TEST(CpuNonFinite, ASumOfInfinitiesInTheMiddleIsNotHidden) {
+    NetworkRunner runner(hiding_net(), 4, 5);
+    // The first layer overflows to infinities of both signs, which the second adds up to NaN in front of its clip.
+    for (std::size_t k = 0; k < 8 * 27; ++k) runner.net().origin().weights[k] *= 3e38F;
+    const auto sums = runner.sums(*runner.compile(), {{{0.0, 0.0}}});
+    EXPECT_TRUE(std::isnan(sums[0].loss_sum));
+    EXPECT_EQ(sums[0].non_finite, 4);
+}
+
+TEST(CpuNonFinite, ANaNInOneSampleStaysThere) {
+    NetworkRunner runner(hiding_net(), 6, 5);
+    runner.request().tile_samples = 4;
+    const_cast<SampleChunk&>(runner.chunk()).inputs[0].as<float>()[2 * 3 * 64 + 70] = kNaN;
+    const auto sums = runner.sums(*runner.compile(), {{{0.1, 0.1}}});
+    EXPECT_EQ(sums[0].non_finite, 1);
+    EXPECT_EQ(sums[0].counted, 6);
+    EXPECT_TRUE(std::isnan(sums[0].loss_sum));
+}
+
+TEST(CpuNonFinite, LoopsKeepNaN) {
+    // Long enough for the vector part and the rest behind it.
+    for (const std::size_t position : {std::size_t{0}, std::size_t{17}, std::size_t{36}}) {
+        std::vector<float> x(37, -1.0F);
+        x[position] = kNaN;
+        std::vector<float> y = x;
+        cpu::relu(x.data(), x.size());
+        cpu::clip(y.data(), y.size(), -0.5F, 0.5F);
+        std::vector<float> low(37, 2.0F);
+        std::vector<float> high = low;
+        cpu::maximum(low.data(), x.data(), x.size());
+        std::swap(x, high);
+        cpu::maximum(high.data(), x.data(), x.size());
+        for (std::size_t k = 0; k < 37; ++k) {
+            EXPECT_EQ(std::isnan(y[k]), k == position);
+            EXPECT_EQ(std::isnan(low[k]), k == position);
+            EXPECT_EQ(std::isnan(high[k]), k == position);
+        }
+    }
+    float values[] = {-kInfinity, kInfinity, -0.0F, 3.0F};
+    cpu::relu(values, 4);
+    EXPECT_EQ(values[0], 0.0F);
+    EXPECT_EQ(values[1], kInfinity);
+    EXPECT_EQ(values[3], 3.0F);
+}
+
+}  // namespace
+}  // namespace lossmap
