@@ -1,0 +1,261 @@
+#include "cli/application.hpp"
+
+#include <algorithm>
+#include <array>
+#include <iostream>
+#include <map>
+#include <new>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/commands/commands.hpp"
+#include "cli/config/config_keys.hpp"
+#include "cli/run/prepared_run.hpp"
+#include "core/error.hpp"
+
+namespace lossmap {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kWrongUsage = 2;
+constexpr int kInterrupted = 130;
+
+/// Commands of the interface that this version lacks: refused by name, and not shown by --help.
+constexpr std::array<const char*, 4> kLaterCommands = {"export", "merge", "bench", "compare"};
+
+const std::map<std::string, PlotKind> kPlotKinds = {{"line", PlotKind::line},
+                                                    {"contour", PlotKind::contour},
+                                                    {"filled", PlotKind::filled},
+                                                    {"heatmap", PlotKind::heatmap},
+                                                    {"surface3d", PlotKind::surface3d}};
+const std::map<std::string, PlotFormat> kPlotFormats = {
+    {"svg", PlotFormat::svg}, {"png", PlotFormat::png}, {"pdf", PlotFormat::pdf}};
+
+/// Flags that `run` and `validate` share.
+void add_run_flags(CLI::App& command, RunArguments& arguments) {
+    command
+        .add_option("--set", arguments.overrides,
+                    "Put VALUE (JSON, or else a string) at a JSON pointer of the configuration")
+        ->type_name("/json/pointer=VALUE")
+        ->expected(1)
+        ->allow_extra_args(false)
+        ->take_all();
+    command.add_option("--device", arguments.device, "auto, cpu, cuda or cuda:0,1; over the configuration's")
+        ->type_name("DEVICE");
+    command.add_option("--precision", arguments.precision, "Precision; over the configuration's")
+        ->check(CLI::IsMember({"fp32", "tf32", "fp16", "bf16"}));
+    command.add_option("--threads", arguments.threads, "Threads; 0 is all that the process may use")
+        ->check(CLI::Range(0, 65536));
+    command.add_option("--log-level", arguments.log_level, "What stderr shows")
+        ->check(CLI::IsMember({"debug", "info", "warning", "error", "off"}))
+        ->capture_default_str();
+}
+
+/// The command line: options are stored into members, then the chosen command runs.
+class CommandLine {
+public:
+    CommandLine() {
+        app_.require_subcommand(1);
+        app_.set_version_flag("--version", "lossmap " + program_version());
+        app_.footer(
+            "Examples:\n  lossmap inspect model.onnx\n  lossmap validate plane.json\n"
+            "  lossmap run plane.json --out runs/plane\n  lossmap plot runs/plane --kind contour --format pdf\n\n"
+            "Exit status: 0 done, 1 failure while running, 2 wrong usage, configuration or input, 130 interrupted\n"
+            "with the journal intact (run the same command again to go on).");
+        add_run();
+        add_validate();
+        add_inspect();
+        add_plot();
+        add_report();
+        devices_ =
+            app_.add_subcommand("devices", "Backends, devices, memory, library versions; why a backend is missing");
+        devices_->footer("Example:\n  lossmap devices");
+    }
+
+    CLI::App& app() { return app_; }
+
+    int execute(std::ostream& out) {
+        if (run_->parsed()) return execute_run(out);
+        if (validate_->parsed()) return validate_command(validate_arguments_, out);
+        if (inspect_->parsed()) return inspect_command(inspect_arguments_, out);
+        if (plot_->parsed()) return plot_command(plot_arguments(), out);
+        if (report_->parsed()) return report_command(report_arguments_, out);
+        return devices_command(out);
+    }
+
+private:
+    void add_run() {
+        run_ = app_.add_subcommand("run", "Run an experiment, or go on with it");
+        run_->add_option("CONFIG", run_arguments_.config, "Configuration (JSON)")->required()->type_name("FILE");
+        run_->add_option("--out", run_arguments_.out, "Folder of the run; default runs/NAME")->type_name("DIR");
+        add_run_flags(*run_, run_arguments_);
+        auto* resume = run_->add_flag("--resume", resume_, "Go on with the run that the folder holds (the default)");
+        run_->add_flag("--fresh", run_arguments_.fresh, "Remove what lossmap wrote there, and start over")
+            ->excludes(resume);
+        run_->add_option("--shard", shard_)->group("");
+        run_->add_flag("--dry-run", run_arguments_.dry_run, "Check everything and estimate, as validate does");
+        run_->add_option("--progress", run_arguments_.progress, "How to show progress; json goes to stdout")
+            ->check(CLI::IsMember({"auto", "plain", "json", "none"}))
+            ->capture_default_str();
+        run_->footer(
+            "A run that was stopped goes on when the same command is given again; every finished point is kept.\n\n"
+            "Examples:\n  lossmap run plane.json\n  lossmap run plane.json --out runs/fine --set /x/points=101\n"
+            "  lossmap run plane.json --fresh --threads 4");
+    }
+
+    void add_validate() {
+        validate_ = app_.add_subcommand("validate", "Check configurations, models, data and memory without running");
+        validate_->add_option("CONFIG", validate_arguments_.configs, "Configurations (JSON)")
+            ->required()
+            ->type_name("FILE");
+        validate_arguments_.shared.log_level = "warning";
+        add_run_flags(*validate_, validate_arguments_.shared);
+        validate_->footer(
+            "Prints points, evaluations, work, memory and an estimate of the time, measured at the origin.\n\n"
+            "Example:\n  lossmap validate configs/quickstart.json");
+    }
+
+    void add_inspect() {
+        inspect_ =
+            app_.add_subcommand("inspect", "Show a model: operators, parameters with role and filter axis, work");
+        inspect_->add_option("MODEL", inspect_arguments_.model, "ONNX model")->required()->type_name("FILE");
+        inspect_->add_flag("--json", inspect_arguments_.json, "Print JSON");
+        inspect_->footer(
+            "Examples:\n  lossmap inspect model.onnx\n  lossmap inspect model.onnx --json | jq .parameters");
+    }
+
+    void add_plot() {
+        plot_ =
+            app_.add_subcommand("plot", "Draw pictures of runs or surface files (the reference implementation's, too)");
+        plot_->add_option("RUN", plot_arguments_.inputs, "Folders of runs or surface .h5 files")
+            ->required()
+            ->type_name("PATH");
+        plot_->add_option("--kind", kinds_, "Kinds of picture (repeatable); default: those that fit")
+            ->check(CLI::IsMember({"line", "contour", "filled", "heatmap", "surface3d", "trajectory"}))
+            ->expected(1)
+            ->allow_extra_args(false)
+            ->take_all();
+        plot_->add_option("--format", format_, "Format")
+            ->check(CLI::IsMember({"svg", "png", "pdf"}))
+            ->capture_default_str();
+        PlotOptions& options = plot_arguments_.options;
+        plot_->add_option("--vmin", options.vmin, "Lowest contour level, 0.1 where it is not given");
+        plot_->add_option("--vmax", options.vmax, "Highest contour level, 10 where it is not given");
+        plot_->add_option("--vlevel", options.vlevel, "Step between contour levels, 0.5 where it is not given");
+        plot_->add_flag("--log", options.log, "Logarithmic loss");
+        plot_
+            ->add_option("--out", plot_arguments_.out,
+                         "Folder for the pictures, or the file of a single one; default RUN/plots")
+            ->type_name("PATH");
+        plot_->footer(
+            "Examples:\n  lossmap plot runs/plane\n  lossmap plot runs/plane --kind contour --format pdf --vmax 5\n"
+            "  lossmap plot reference_surface.h5 --kind surface3d --out surface.svg");
+    }
+
+    void add_report() {
+        report_ = app_.add_subcommand("report", "Write one self-contained, interactive page of one or several runs");
+        report_->add_option("RUN", report_arguments_.runs, "Folders of runs or surface .h5 files")
+            ->required()
+            ->type_name("PATH");
+        report_
+            ->add_option("--out", report_arguments_.out,
+                         "The page; default RUN/report.html, of several runs report.html")
+            ->type_name("FILE");
+        report_->footer("Example:\n  lossmap report runs/a runs/b --out both.html");
+    }
+
+    int execute_run(std::ostream& out) {
+        if (!shard_.empty()) throw UnsupportedError("--shard is not available in this version");
+        return run_command(run_arguments_, out);
+    }
+
+    const PlotArguments& plot_arguments() {
+        plot_arguments_.options.format = kPlotFormats.at(format_);
+        for (const std::string& kind : kinds_) {
+            if (kind == "trajectory")
+                throw UnsupportedError("pictures of kind 'trajectory' are not available in this version");
+            plot_arguments_.kinds.push_back(kPlotKinds.at(kind));
+        }
+        return plot_arguments_;
+    }
+
+    CLI::App app_{
+        "Loss landscapes of trained networks: an ONNX model, data and a JSON file go in, surfaces and pictures\n"
+        "come out.",
+        "lossmap"};
+    CLI::App* run_ = nullptr;
+    CLI::App* validate_ = nullptr;
+    CLI::App* inspect_ = nullptr;
+    CLI::App* plot_ = nullptr;
+    CLI::App* report_ = nullptr;
+    CLI::App* devices_ = nullptr;
+    RunArguments run_arguments_;
+    ValidateArguments validate_arguments_;
+    InspectArguments inspect_arguments_;
+    PlotArguments plot_arguments_;
+    ReportArguments report_arguments_;
+    bool resume_ = false;  // only so that --resume and --fresh exclude each other
+    std::string shard_;
+    std::vector<std::string> kinds_;
+    std::string format_ = "svg";
+};
+
+std::string in_one_line(std::string text) {
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    return text;
+}
+
+/// Refuses commands that CLI11 would only call unexpected arguments.
+void check_command_name(int argc, const char* const* argv, const CLI::App& app) {
+    if (argc < 2 || argv[1][0] == '-') return;
+    const std::string name = argv[1];
+    if (std::find(kLaterCommands.begin(), kLaterCommands.end(), name) != kLaterCommands.end()) {
+        throw UnsupportedError("command '{}' is not available in this version", name);
+    }
+    std::vector<std::string> known;
+    for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+        known.push_back(command->get_name());
+    if (std::find(known.begin(), known.end(), name) != known.end()) return;
+    const std::string near = nearest(name, known);
+    throw InputError("there is no command '{}'{}; see lossmap --help", name,
+                     near.empty() ? "" : ", did you mean '" + near + "'?");
+}
+
+int parse_and_execute(int argc, const char* const* argv, std::ostream& out) {
+    CommandLine line;
+    check_command_name(argc, argv, line.app());
+    try {
+        line.app().parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        // Help and version are results and go to stdout; CLI11 has its own exit statuses for the rest.
+        if (error.get_exit_code() == 0) return line.app().exit(error, out, std::cerr);
+        throw InputError("{}; see lossmap --help", in_one_line(error.what()));
+    }
+    const int status = line.execute(out);
+    if (!out.flush()) throw Error("cannot write to stdout");
+    return status;
+}
+
+}  // namespace
+
+int exit_status_of(const std::exception& error) {
+    if (dynamic_cast<const InputError*>(&error) != nullptr) return kWrongUsage;
+    if (dynamic_cast<const Interrupted*>(&error) != nullptr) return kInterrupted;
+    return kFailed;
+}
+
+void print_error(const std::exception& error) {
+    const bool out_of_memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
+    std::cerr << "lossmap: error: " << (out_of_memory ? "not enough memory" : in_one_line(error.what())) << std::endl;
+}
+
+int run_application(int argc, const char* const* argv, std::ostream& out) {
+    try {
+        return parse_and_execute(argc, argv, out);
+    } catch (const std::exception& error) {
+        print_error(error);
+        return exit_status_of(error);
+    }
+}
+
+}  // namespace lossmap

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "output/plot.hpp"
+
+namespace lossmap {
+
+/// What the command line of `run` and `validate` says.
+struct RunArguments {
+    std::filesystem::path config;
+    std::filesystem::path out;  ///< empty: runs/NAME
+    std::vector<std::string> overrides;
+    std::string device;     ///< "": the configuration's
+    std::string precision;  ///< likewise
+    int threads = 0;
+    bool fresh = false;
+    bool dry_run = false;
+    std::string progress = "auto";
+    std::string log_level = "info";
+};
+
+struct ValidateArguments {
+    std::vector<std::filesystem::path> configs;
+    RunArguments shared;  ///< `config` and `out` are not used
+};
+
+struct InspectArguments {
+    std::filesystem::path model;
+    bool json = false;
+};
+
+struct PlotArguments {
+    std::vector<std::filesystem::path> inputs;
+    std::vector<PlotKind> kinds;  ///< empty: those that fit
+    PlotOptions options;
+    std::filesystem::path out;
+};
+
+struct ReportArguments {
+    std::vector<std::filesystem::path> runs;
+    std::filesystem::path out;
+};
+
+// One function a command: results to `out`, messages to stderr; the result is the exit status. They throw the
+// exceptions of core/error.hpp, which main turns into a sentence and an exit status.
+int run_command(const RunArguments& arguments, std::ostream& out);
+int validate_command(const ValidateArguments& arguments, std::ostream& out);
+int inspect_command(const InspectArguments& arguments, std::ostream& out);
+int plot_command(const PlotArguments& arguments, std::ostream& out);
+int report_command(const ReportArguments& arguments, std::ostream& out);
+int devices_command(std::ostream& out);
+
+/// 2 for what the user handed in, 130 for a stop, 1 for everything else.
+[[nodiscard]] int exit_status_of(const std::exception& error);
+/// "lossmap: error: <sentence>" in one line.
+void print_error(const std::exception& error);
+
+}  // namespace lossmap

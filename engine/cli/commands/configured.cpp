@@ -1,0 +1,18 @@
+#include "cli/commands/configured.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace lossmap {
+
+Config load_configured(const std::filesystem::path& file, const RunArguments& arguments) {
+    std::vector<std::string> overrides = arguments.overrides;
+    const auto put = [&](const std::string& pointer, const std::string& value) {
+        // As JSON text, so that a value is a string whatever it looks like.
+        if (!value.empty()) overrides.push_back(pointer + "=" + nlohmann::json(value).dump());
+    };
+    put("/device", arguments.device);
+    put("/precision", arguments.precision);
+    return load_config(file, overrides);
+}
+
+}  // namespace lossmap

@@ -1,0 +1,25 @@
+#include <ostream>
+
+#include "cli/commands/commands.hpp"
+#include "cli/commands/run_files.hpp"
+#include "output/report.hpp"
+
+namespace lossmap {
+
+int report_command(const ReportArguments& arguments, std::ostream& out) {
+    std::vector<ReportRun> runs;
+    std::filesystem::path file = arguments.out;
+    for (const std::filesystem::path& input : arguments.runs) {
+        StoredRun run = read_run(input);
+        // The page of one run lies in its folder, that of several here.
+        if (file.empty() && arguments.runs.size() == 1) file = run.folder / "report.html";
+        runs.push_back({run.title, std::move(run.surface), std::move(run.resolved_config)});
+    }
+    if (file.empty()) file = "report.html";
+    if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path());
+    write_report(file, runs);
+    out << file.string() << '\n';
+    return 0;
+}
+
+}  // namespace lossmap

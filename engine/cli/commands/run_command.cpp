@@ -1,0 +1,67 @@
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <iostream>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/commands/commands.hpp"
+#include "cli/commands/configured.hpp"
+#include "cli/run/execute_run.hpp"
+
+namespace lossmap {
+namespace {
+
+namespace fs = std::filesystem;
+
+ProgressMode progress_mode(const std::string& name) {
+    if (name == "none") return ProgressMode::none;
+    if (name == "json") return ProgressMode::json;
+    if (name == "plain") return ProgressMode::plain;
+    const char* terminal = std::getenv("TERM");
+    const bool draws = ::isatty(STDERR_FILENO) == 1 && terminal != nullptr && std::string(terminal) != "dumb";
+    return draws ? ProgressMode::bar : ProgressMode::plain;
+}
+
+int terminal_columns() {
+    winsize size{};
+    return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+double seconds_now() {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+void print_files(const std::vector<fs::path>& files, bool json, std::ostream& out) {
+    if (!json) {
+        for (const fs::path& file : files)
+            out << file.string() << '\n';
+        return;
+    }
+    nlohmann::ordered_json names = nlohmann::ordered_json::array();
+    for (const fs::path& file : files)
+        names.push_back(file.string());
+    out << nlohmann::ordered_json{{"event", "done"}, {"files", names}}.dump() << '\n';
+}
+
+}  // namespace
+
+int run_command(const RunArguments& arguments, std::ostream& out) {
+    if (arguments.dry_run) return validate_command({{arguments.config}, arguments}, out);
+    const InterruptGuard interrupt;
+    RunLog log(arguments.log_level);
+    const Config config = load_configured(arguments.config, arguments);
+    const RunDirectory directory(arguments.out.empty() ? fs::path("runs") / config.name : arguments.out);
+    PreparedRun run = prepare_run(config, arguments.threads, log);
+    directory.require_usable(run.identity, arguments.fresh);
+    interrupt.check();
+    const ProgressMode mode = progress_mode(arguments.progress);
+    ProgressDisplay progress(mode, mode == ProgressMode::json ? out : std::cerr, seconds_now, terminal_columns());
+    print_files(execute_run(run, directory, arguments.fresh, progress, interrupt, log), mode == ProgressMode::json,
+                out);
+    return 0;
+}
+
+}  // namespace lossmap

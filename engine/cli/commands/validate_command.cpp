@@ -1,0 +1,103 @@
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+
+#include "cli/commands/commands.hpp"
+#include "cli/commands/configured.hpp"
+#include "cli/run/prepared_run.hpp"
+#include "cli/run/progress_display.hpp"
+#include "core/error.hpp"
+
+namespace lossmap {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::int64_t kProbeSamples = 256;
+constexpr double kProbeSeconds = 0.5;
+
+/// Evaluations a second, measured at the origin on the first samples: once to warm up, then for half a second.
+double measure_rate(PreparedRun& run) {
+    const Dataset& data = *run.data.front();
+    const SampleChunk chunk = data.read(0, std::min({kProbeSamples, run.chunk_samples, data.size()}));
+    const Point origin{std::vector<double>(run.points.front().coordinates.size(), 0.0)};
+    LossSums sums;
+    run.executable->evaluate({&origin, 1}, chunk, {&sums, 1});
+    const Clock::time_point start = Clock::now();
+    std::int64_t evaluations = 0;
+    double seconds = 0.0;
+    while (seconds < kProbeSeconds) {
+        run.executable->evaluate({&origin, 1}, chunk, {&sums, 1});
+        evaluations += chunk.count;
+        seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    }
+    return static_cast<double>(evaluations) / seconds;
+}
+
+std::string mebibytes(double bytes) { return fmt::format("{:.0f} MiB", bytes / (1024.0 * 1024.0)); }
+
+/// What the run will hold: the executable, origin and directions, the chunks of samples that are kept, the results.
+double needed_bytes(const PreparedRun& run) {
+    const SchedulerOptions defaults;
+    double samples = 0.0;
+    for (const auto& split : run.data) {
+        double sample = 0.0;
+        for (const FieldInfo& field : split->inputs())
+            sample +=
+                static_cast<double>(element_count(field.sample_shape)) * static_cast<double>(size_of(field.dtype));
+        samples += sample * static_cast<double>(split->size());
+    }
+    double directions = 0.0;
+    for (const Direction& axis : run.axes)
+        directions += 4.0 * static_cast<double>(axis.weights.size() + axis.states.size());
+    constexpr double kBytesOfAPoint = 6 * 8 + 24 + 56;
+    return static_cast<double>(run.executable->memory_bytes()) + directions +
+           std::min(samples, static_cast<double>(defaults.cache_bytes)) +
+           kBytesOfAPoint * static_cast<double>(run.points.size() * run.data.size());
+}
+
+void print_summary(PreparedRun& run, std::ostream& out) {
+    const Config& config = run.config;
+    const std::string grid = config.experiment == Experiment::evaluate ? fmt::format("{} models", config.models.size())
+                             : config.y ? fmt::format("{} x {} points", config.x->points, config.y->points)
+                                        : fmt::format("{} points", config.x->points);
+    const double macs = static_cast<double>(run.executable->macs_per_sample());
+    const auto evaluations = static_cast<double>(run.evaluations());
+    out << fmt::format("{}: valid\n", config.file.string());
+    out << fmt::format("  experiment    {}, {}\n", name_of(config.experiment), grid);
+    for (std::size_t k = 0; k < run.data.size(); ++k)
+        out << fmt::format("  {:<13} {}\n", config.splits[k], run.data[k]->describe());
+    out << fmt::format("  chunk         {} samples\n", run.chunk_samples);
+    out << fmt::format("  evaluations   {} (points x samples)\n", run.evaluations());
+    out << fmt::format("  work          {:.4g} multiply-adds a sample, {:.4g} in all\n", macs, macs * evaluations);
+    const double needed = needed_bytes(run);
+    const auto available = static_cast<double>(run.backend->devices().front().memory_bytes);
+    out << fmt::format("  memory        about {} of {}\n", mebibytes(needed), mebibytes(available));
+    if (available > 0.0 && needed > available) {
+        throw InputError("{}: needs about {} of memory, the device has {}", config.file.string(), mebibytes(needed),
+                         mebibytes(available));
+    }
+    const double rate = measure_rate(run);
+    out << fmt::format("  estimate      {} at {} evaluations/s, measured at the origin on {}\n",
+                       format_duration(evaluations / rate), format_rate(rate), run.device);
+    out << fmt::format("  identity      {}\n", run.identity.whole());
+}
+
+}  // namespace
+
+int validate_command(const ValidateArguments& arguments, std::ostream& out) {
+    int status = 0;
+    for (const std::filesystem::path& file : arguments.configs) {
+        try {
+            RunLog log(arguments.shared.log_level);
+            PreparedRun run = prepare_run(load_configured(file, arguments.shared), arguments.shared.threads, log);
+            print_summary(run, out);
+        } catch (const Error& error) {
+            print_error(error);
+            status = std::max(status, exit_status_of(error));
+        }
+    }
+    return status;
+}
+
+}  // namespace lossmap

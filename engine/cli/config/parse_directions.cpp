@@ -1,0 +1,130 @@
+#include "cli/config/parsers.hpp"
+
+namespace lossmap {
+namespace {
+
+enum class Kind : std::uint8_t { random, file, difference, pca };
+constexpr std::pair<std::string_view, Kind> kKinds[] = {
+    {"random", Kind::random}, {"file", Kind::file}, {"difference", Kind::difference}, {"pca", Kind::pca}};
+constexpr std::pair<std::string_view, Normalization> kNormalizations[] = {
+    {"filter", Normalization::filter},   {"layer", Normalization::layer},   {"weight", Normalization::weight},
+    {"dfilter", Normalization::dfilter}, {"dlayer", Normalization::dlayer}, {"none", Normalization::none}};
+constexpr std::pair<std::string_view, bool IgnoreSet::*> kIgnored[] = {{"bias", &IgnoreSet::bias},
+                                                                       {"batch_norm", &IgnoreSet::batch_norm},
+                                                                       {"norm", &IgnoreSet::norm},
+                                                                       {"1d", &IgnoreSet::one_dimensional}};
+
+const char* name_of(Kind kind) {
+    switch (kind) {
+        case Kind::random: return "random";
+        case Kind::file: return "file";
+        case Kind::difference: return "difference";
+        case Kind::pca: return "pca";
+    }
+    throw InternalError("unknown kind of directions {}", static_cast<int>(kind));
+}
+
+/// Refuses options of another kind, so that none is left out silently.
+void require_fitting_keys(const JsonReader& reader, Kind kind) {
+    const std::pair<const char*, Kind> uses[] = {
+        {"seed", Kind::random}, {"normalization", Kind::random}, {"ignore", Kind::random},  {"path", Kind::file},
+        {"prefix", Kind::file}, {"models", Kind::difference},    {"move", Kind::difference}};
+    for (const auto& [key, user] : uses) {
+        const auto found = reader.find(key);
+        if (found && kind != user) {
+            found->fail(
+                fmt::format("is an option of directions of kind '{}', not of '{}'", name_of(user), name_of(kind)));
+        }
+    }
+}
+
+IgnoreSet parse_ignore(const JsonReader& reader) {
+    IgnoreSet ignore;
+    for (const JsonReader& item : reader.all_items("a list of bias, batch_norm, norm and 1d"))
+        ignore.*item.choice(kIgnored) = true;
+    return ignore;
+}
+
+RandomDirection parse_random(const JsonReader& reader) {
+    RandomDirection random;
+    if (const auto seed = reader.find("seed")) random.seed = seed->seed();
+    if (const auto normalization = reader.find("normalization"))
+        random.normalization = normalization->choice(kNormalizations);
+    if (const auto ignore = reader.find("ignore")) random.ignore = parse_ignore(*ignore);
+    return random;
+}
+
+FileDirection parse_file(const JsonReader& reader, std::int64_t axes) {
+    const JsonReader path = reader.member("path", "the path of a direction file");
+    FileDirection file{path.path(), {}};
+    const std::string kind = file.path.extension().string();
+    const bool by_name = kind == ".npz" || kind == ".safetensors";
+    if (!by_name && kind != ".h5" && kind != ".hdf5") path.mismatch("a .h5, .npz or .safetensors file");
+    if (by_name && axes > 1) {
+        path.fail(
+            "holds one direction, but the grid has two axes: give each its own, "
+            "\"directions\": {\"x\": {..}, \"y\": {..}}");
+    }
+    if (const auto prefix = reader.find("prefix")) {
+        if (!by_name) prefix->fail("is for .npz and .safetensors files");
+        file.prefix = prefix->text("a prefix of the arrays' names");
+    }
+    return file;
+}
+
+DifferenceDirection parse_difference(const JsonReader& reader, std::int64_t axes) {
+    const JsonReader models = reader.member("models", "a list of one model an axis");
+    DifferenceDirection difference;
+    for (const JsonReader& item : models.items("a list of one model an axis"))
+        difference.models.push_back(parse_model(item));
+    if (static_cast<std::int64_t>(difference.models.size()) != axes) {
+        models.fail(
+            fmt::format("has {} models, but there are {} axes to give a direction", difference.models.size(), axes));
+    }
+    enum class Move : std::uint8_t { weights, states, reestimate };
+    constexpr std::pair<std::string_view, Move> kMoves[] = {
+        {"weights", Move::weights}, {"states", Move::states}, {"reestimate", Move::reestimate}};
+    if (const auto move = reader.find("move")) {
+        const Move chosen = move->choice(kMoves);
+        if (chosen == Move::reestimate) move->unavailable("'reestimate' of batch-norm statistics");
+        difference.move_states = chosen == Move::states;
+    }
+    return difference;
+}
+
+/// One directions object that serves `axes` axes.
+DirectionConfig parse_one(const JsonReader& reader, std::int64_t axes) {
+    // The kind comes first: what it lacks is said by its name and not by one of its keys.
+    if (!reader.is_object()) reader.mismatch("an object with 'kind'");
+    const JsonReader kind = reader.member("kind", "random, file or difference");
+    const Kind chosen = kind.choice(kKinds);
+    if (chosen == Kind::pca) kind.unavailable("directions of kind 'pca'");
+    reader.require_section("directions", "an object with 'kind'");
+    require_fitting_keys(reader, chosen);
+    switch (chosen) {
+        case Kind::random: return parse_random(reader);
+        case Kind::file: return parse_file(reader, axes);
+        default: return parse_difference(reader, axes);
+    }
+}
+
+}  // namespace
+
+DirectionsConfig parse_directions(const JsonReader& reader, std::int64_t axes) {
+    DirectionsConfig directions;
+    directions.by_axis = reader.is_object() && !reader.has("kind") && (reader.has("x") || reader.has("y"));
+    if (!directions.by_axis) {
+        directions.entries.push_back(parse_one(reader, axes));
+        return directions;
+    }
+    reader.require_section("directions_by_axis", "an object with 'x' and 'y'");
+    directions.entries.push_back(parse_one(reader.member("x", "a directions object"), 1));
+    if (axes == 1) {
+        if (const auto y = reader.find("y")) y->fail("there is no axis 'y' in the configuration");
+        return directions;
+    }
+    directions.entries.push_back(parse_one(reader.member("y", "a directions object"), 1));
+    return directions;
+}
+
+}  // namespace lossmap

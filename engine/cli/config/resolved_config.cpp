@@ -1,0 +1,165 @@
+#include "cli/config/resolved_config.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace lossmap {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+std::string absolute_path(const fs::path& path) { return fs::absolute(path).lexically_normal().string(); }
+
+Json absolute_list(const std::vector<fs::path>& paths) {
+    Json list = Json::array();
+    for (const fs::path& path : paths)
+        list.push_back(absolute_path(path));
+    return list;
+}
+
+Json model_json(const ModelConfig& model) {
+    if (!model.checkpoint) return absolute_path(model.path);
+    return {{"path", absolute_path(model.path)}, {"parameters", absolute_path(*model.checkpoint)}};
+}
+
+Json models_json(const std::vector<ModelConfig>& models) {
+    Json list = Json::array();
+    for (const ModelConfig& model : models)
+        list.push_back(model_json(model));
+    return list;
+}
+
+Json files_json(const DataSpec& spec) {
+    switch (spec.format) {
+        case DataFormat::idx: {
+            Json files{{"images", absolute_list(spec.files.images)}};
+            if (!spec.files.labels.empty()) files["labels"] = absolute_list(spec.files.labels);
+            return files;
+        }
+        case DataFormat::npy: {
+            Json files = Json::object();
+            for (const auto& [name, path] : spec.files.arrays)
+                files[name] = absolute_path(path);
+            return files;
+        }
+        default: return absolute_list(spec.files.files);
+    }
+}
+
+Json subset_json(const SubsetSpec& subset) {
+    if (subset.stratified) return {{"count", *subset.count}, {"seed", subset.seed}, {"stratified", true}};
+    Json json{{"start", subset.start}};
+    if (subset.count) json["count"] = *subset.count;
+    return json;
+}
+
+Json data_json(const DataConfig& data) {
+    Json json{{"format", name_of(data.format)}};
+    const DataSpec& any = data.splits.begin()->second;
+    Json subsets = Json::object();
+    for (const char* name : {"train", "test"}) {
+        const auto split = data.splits.find(name);
+        if (split == data.splits.end()) continue;
+        if (data.format != DataFormat::synthetic) json[name] = files_json(split->second);
+        if (split->second.subset) subsets[name] = subset_json(*split->second.subset);
+    }
+    if (!any.mean.empty()) json["normalize"] = {{"mean", any.mean}, {"std", any.std}};
+    if (!subsets.empty()) json["subset"] = subsets;
+    if (!any.inputs.empty()) json["inputs"] = any.inputs;
+    if (data.format == DataFormat::npz || data.format == DataFormat::npy) json["target"] = any.target;
+    if (data.format == DataFormat::synthetic) {
+        json["count"] = any.synthetic_count;
+        json["seed"] = data.splits.at("train").synthetic_seed;
+    }
+    if (data.chunk) json["chunk"] = *data.chunk;
+    return json;
+}
+
+Json ignore_json(const IgnoreSet& ignore) {
+    Json list = Json::array();
+    if (ignore.bias) list.push_back("bias");
+    if (ignore.batch_norm) list.push_back("batch_norm");
+    if (ignore.norm) list.push_back("norm");
+    if (ignore.one_dimensional) list.push_back("1d");
+    return list;
+}
+
+struct DirectionJson {
+    Json operator()(const RandomDirection& random) const {
+        return {{"kind", "random"},
+                {"seed", random.seed},
+                {"normalization", name_of(random.normalization)},
+                {"ignore", ignore_json(random.ignore)}};
+    }
+    Json operator()(const FileDirection& file) const {
+        Json json{{"kind", "file"}, {"path", absolute_path(file.path)}};
+        if (!file.prefix.empty()) json["prefix"] = file.prefix;
+        return json;
+    }
+    Json operator()(const DifferenceDirection& difference) const {
+        return {{"kind", "difference"},
+                {"models", models_json(difference.models)},
+                {"move", difference.move_states ? "states" : "weights"}};
+    }
+};
+
+Json axis_json(const GridAxis& axis) { return {{"min", axis.min}, {"max", axis.max}, {"points", axis.points}}; }
+
+}  // namespace
+
+Json resolved_loss(const LossSpec& loss) {
+    Json json{{"kind", name_of(loss.kind)}};
+    switch (loss.kind) {
+        case LossKind::cross_entropy:
+            json["class_axis"] = loss.class_axis;
+            if (loss.ignore_index) json["ignore_index"] = *loss.ignore_index;
+            json["label_smoothing"] = loss.label_smoothing;
+            if (!loss.class_weights.empty()) json["class_weights"] = loss.class_weights;
+            break;
+        case LossKind::mse:
+            json["targets"] = loss.one_hot_targets ? "one_hot" : "values";
+            json["activation"] = loss.softmax_activation ? "softmax" : "none";
+            break;
+        case LossKind::huber: json["delta"] = loss.delta; break;
+        case LossKind::output:
+            if (!loss.output_name.empty()) json["name"] = loss.output_name;
+            break;
+        case LossKind::mae:
+        case LossKind::bce_with_logits: break;
+    }
+    return json;
+}
+
+Json resolved_directions(const DirectionsConfig& directions) {
+    if (directions.entries.empty()) return nullptr;
+    if (!directions.by_axis) return std::visit(DirectionJson{}, directions.entries.front());
+    Json json{{"x", std::visit(DirectionJson{}, directions.entries.front())}};
+    if (directions.entries.size() > 1) json["y"] = std::visit(DirectionJson{}, directions.entries[1]);
+    return json;
+}
+
+Json resolved_json(const Config& config) {
+    Json json{{"name", config.name}, {"experiment", name_of(config.experiment)}};
+    if (config.experiment == Experiment::surface) {
+        json["model"] = model_json(config.models.front());
+    } else {
+        json["models"] = models_json(config.models);
+    }
+    Json rules = Json::object();
+    if (!config.rules.include.empty()) rules["include"] = config.rules.include;
+    if (!config.rules.exclude.empty()) rules["exclude"] = config.rules.exclude;
+    if (!rules.empty()) json["parameters"] = rules;
+    json["data"] = data_json(config.data);
+    json["splits"] = config.splits;
+    json["loss"] = resolved_loss(config.loss);
+    if (config.experiment == Experiment::surface) {
+        json["directions"] = resolved_directions(config.directions);
+        json["x"] = axis_json(*config.x);
+        if (config.y) json["y"] = axis_json(*config.y);
+    }
+    json["device"] = config.device;
+    json["precision"] = name_of(config.precision);
+    return json;
+}
+
+}  // namespace lossmap

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "cli/config/config.hpp"
+#include "data/dataset.hpp"
+#include "graph/graph.hpp"
+
+namespace lossmap {
+
+/// Opens the configured splits, in their order, checked against what the model and the loss expect: input shapes,
+/// element types, and labels against the number of classes that the network's output has. Throws InputError.
+[[nodiscard]] std::vector<std::unique_ptr<Dataset>> open_data(const Config& config, const Graph& graph);
+
+/// The inputs that the data have to feed, as the file declares them; extents of -1 are open. Throws InputError when the
+/// model declares no shape.
+[[nodiscard]] std::vector<FieldInfo> declared_inputs(const Graph& graph);
+
+}  // namespace lossmap

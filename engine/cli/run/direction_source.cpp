@@ -1,0 +1,129 @@
+#include "cli/run/direction_source.hpp"
+
+#include <algorithm>
+
+#include <fmt/ranges.h>
+
+#include "cli/run/named_arrays.hpp"
+#include "core/error.hpp"
+#include "landscape/surface_file.hpp"
+
+namespace lossmap {
+namespace {
+
+/// Builds the directions of axes [first, first + count) from one configuration object.
+class DirectionBuilder {
+public:
+    DirectionBuilder(const Config& config, const LoadedModel& model, BuiltDirections& result)
+        : config_(config), model_(model), result_(result) {}
+
+    void build(const DirectionConfig& direction, int first, int count) {
+        first_ = first;
+        count_ = count;
+        std::visit([this](const auto& kind) { add(kind); }, direction);
+    }
+
+private:
+    void add(const RandomDirection& random) {
+        for (int axis = first_; axis < first_ + count_; ++axis) {
+            Direction direction = random_gaussian(model_.space, random.seed, axis);
+            normalize_direction(direction, model_.space, model_.origin.weights, random.normalization, random.ignore);
+            result_.axes.push_back(std::move(direction));
+        }
+    }
+
+    void add(const FileDirection& file) {
+        const std::string kind = file.path.extension().string();
+        if (kind == ".npz" || kind == ".safetensors") {
+            result_.axes.push_back(read_by_name(file));
+            return;
+        }
+        std::vector<Direction> axes = read_directions(file.path, model_.space);
+        // An axis of its own takes the file's direction of that axis, or the only one there is.
+        const bool own = count_ == 1 && axes.size() == 1;
+        if (!own && axes.size() < static_cast<std::size_t>(first_ + count_)) {
+            throw InputError("{}: has no group 'ydirection', which the axis 'y' needs", file.path.string());
+        }
+        for (int axis = first_; axis < first_ + count_; ++axis)
+            result_.axes.push_back(std::move(axes[own ? 0 : static_cast<std::size_t>(axis)]));
+    }
+
+    void add(const DifferenceDirection& models) {
+        for (const ModelConfig& model : models.models) {
+            const StateVector other = load_state(model, config_.rules, model_.space);
+            result_.axes.push_back(difference(other, model_.origin, models.move_states));
+        }
+    }
+
+    /// One array a parameter; without an array it does not move. Running statistics move where there are arrays for
+    /// them.
+    Direction read_by_name(const FileDirection& file) {
+        const NamedArrays arrays = open_named_arrays(file.path, config_.rules);
+        std::vector<std::string> still;
+        Direction direction;
+        direction.weights.assign(static_cast<std::size_t>(model_.space.weights_size()), 0.0f);
+        std::vector<float> states(static_cast<std::size_t>(model_.space.states_size()), 0.0f);
+        std::size_t moved = 0;
+        for (const Parameter& weight : model_.space.weights) {
+            if (read_one(arrays, file, weight, direction.weights))
+                ++moved;
+            else
+                still.push_back(weight.name);
+        }
+        std::size_t moved_states = 0;
+        for (const Parameter& state : model_.space.states)
+            moved_states += read_one(arrays, file, state, states) ? 1 : 0;
+        if (moved + moved_states == 0) {
+            throw InputError("{}: has no array for any parameter ('{}{}', ..)", file.path.string(), file.prefix,
+                             model_.space.weights.front().name);
+        }
+        if (moved_states > 0) direction.states = std::move(states);
+        if (!still.empty()) {
+            result_.notes.push_back(
+                fmt::format("{}: without an array, and so not moving: {}", file.path.string(), fmt::join(still, ", ")));
+        }
+        return direction;
+    }
+
+    [[nodiscard]] static bool read_one(const NamedArrays& arrays, const FileDirection& file, const Parameter& parameter,
+                                       std::vector<float>& segment) {
+        const std::string name = file.prefix + parameter.name;
+        if (std::find(arrays.names.begin(), arrays.names.end(), name) == arrays.names.end()) return false;
+        const Tensor tensor = arrays.load(name);
+        if (tensor.shape() != parameter.shape) {
+            throw InputError("{}: array '{}' has shape {}, the parameter has {}", file.path.string(), name,
+                             to_string(tensor.shape()), to_string(parameter.shape));
+        }
+        const auto values = tensor.as<float>();
+        std::copy(values.begin(), values.end(), segment.begin() + parameter.offset);
+        return true;
+    }
+
+    const Config& config_;
+    const LoadedModel& model_;
+    BuiltDirections& result_;
+    int first_ = 0;
+    int count_ = 0;
+};
+
+}  // namespace
+
+BuiltDirections build_directions(const Config& config, const LoadedModel& model) {
+    BuiltDirections result;
+    DirectionBuilder builder(config, model, result);
+    const DirectionsConfig& directions = config.directions;
+    const auto context = [&](const char* pointer) { return fmt::format("{}: {}", config.file.string(), pointer); };
+    if (!directions.by_axis) {
+        const int axes = static_cast<int>(config.axis_count());
+        with_context(context("/directions"), [&] { builder.build(directions.entries.front(), 0, axes); });
+        return result;
+    }
+    constexpr const char* kPointers[] = {"/directions/x", "/directions/y"};
+    for (std::size_t axis = 0; axis < directions.entries.size(); ++axis) {
+        with_context(context(kPointers[axis]),
+                     [&] { builder.build(directions.entries[axis], static_cast<int>(axis), 1); });
+    }
+    return result;
+}
+
+}  // namespace lossmap

@@ -1,0 +1,170 @@
+#include "cli/run/execute_run.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "cli/run/outputs.hpp"
+#include "core/error.hpp"
+#include "io/atomic_file.hpp"
+#include "landscape/surface_file.hpp"
+#include "output/report.hpp"
+
+namespace lossmap {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kSaveInterval{30};
+constexpr const char* kPlanNote = "plan";
+
+class Execution {
+public:
+    Execution(PreparedRun& run, const RunDirectory& directory, ProgressDisplay& progress,
+              const InterruptGuard& interrupt, RunLog& log)
+        : run_(run), directory_(directory), progress_(progress), interrupt_(interrupt), log_(log) {}
+
+    std::vector<fs::path> execute(bool fresh) {
+        const std::unique_ptr<Journal> journal = directory_.open(run_.identity, fresh);
+        log_.open_file(directory_ / "log.txt");
+        try {
+            start(*journal);
+            compute(*journal);
+            finish();
+        } catch (const Error& error) {
+            log_.record_error(error.what());
+            throw;
+        }
+        return files_;
+    }
+
+private:
+    [[nodiscard]] bool is_surface() const { return run_.config.experiment == Experiment::surface; }
+
+    void start(Journal& journal) {
+        log_.info(
+            fmt::format("lossmap {}, run {} in {}", program_version(), run_.config.name, directory_.path().string()));
+        const std::string plan = run_.executable->plan_json();
+        const std::string earlier = journal.note(kPlanNote);
+        if (!earlier.empty() && earlier != plan) {
+            log_.warning(
+                "the earlier part of this run was computed with another plan (other processor, library or "
+                "version): points may differ in the last digits");
+        }
+        journal.set_note(kPlanNote, plan);
+        write_file_atomically(directory_ / "config.resolved.json", run_.resolved + "\n");
+        files_.push_back(directory_ / "config.resolved.json");
+        if (!is_surface()) return;
+        write_directions(directory_ / "direction.h5", run_.axes, run_.space, run_.direction_notes);
+        files_.push_back(directory_ / "direction.h5");
+    }
+
+    void compute(Journal& journal) {
+        SchedulerOptions options;
+        options.chunk_samples = run_.chunk_samples;
+        options.points_per_block = is_surface() ? run_.points_per_block : 1;
+        options.stop = &interrupt_.flag();
+        options.on_progress = [this](const RunProgress& progress) { take_progress(progress); };
+        options.on_block = [this](const Surface& surface) { save_now_and_then(surface); };
+        last_saved_ = Clock::now();
+        try {
+            run_schedule(*run_.executable, run_.points, run_.splits, &journal, options, run_.surface);
+        } catch (const Interrupted&) {
+            progress_.finish();
+            save(run_.surface);
+            throw;
+        }
+        progress_.finish();
+        log_.info(fmt::format("{} evaluations in {}", latest_.finished_evaluations,
+                              format_duration(latest_.elapsed_seconds)));
+        save(run_.surface);
+    }
+
+    void take_progress(const RunProgress& progress) {
+        if (!started_ && progress.resumed_units > 0) {
+            log_.info(fmt::format("going on: {} of {} units are in the journal", progress.resumed_units,
+                                  progress.total_units));
+        }
+        started_ = true;
+        latest_ = progress;
+        progress_.update(progress);
+    }
+
+    void save_now_and_then(const Surface& surface) {
+        if (Clock::now() - last_saved_ < kSaveInterval) return;
+        save(surface);
+        last_saved_ = Clock::now();
+    }
+
+    void save(const Surface& surface) {
+        if (is_surface()) {
+            write_surface(directory_ / "surface.h5", surface);
+        } else {
+            write_file_atomically(directory_ / "table.csv", table_csv(run_.config.models, surface));
+        }
+    }
+
+    /// Pictures and page come from what is in memory, which is what the files hold.
+    void finish() {
+        files_.push_back(directory_ / (is_surface() ? "surface.h5" : "table.csv"));
+        for (const SplitSurface& split : run_.surface.splits) {
+            const auto bad =
+                std::count_if(split.loss.begin(), split.loss.end(), [](double loss) { return !std::isfinite(loss); });
+            if (bad > 0)
+                log_.warning(
+                    fmt::format("{}: the loss of {} of {} points is not finite", split.name, bad, split.loss.size()));
+        }
+        if (!is_surface()) return;
+        std::string failure = attempt([this] { draw(); });
+        const std::string report_failure = attempt([this] {
+            write_report(directory_ / "report.html", {{run_.config.name, run_.surface, run_.resolved}});
+            files_.push_back(directory_ / "report.html");
+        });
+        if (failure.empty()) failure = report_failure;
+        if (!failure.empty()) throw Error("all points are computed and saved, but {}", failure);
+    }
+
+    void draw() {
+        const fs::path folder = directory_ / "plots";
+        fs::create_directories(folder);
+        PlotOptions options;
+        options.title = run_.config.name;
+        const std::vector<fs::path> pictures = draw_pictures(run_.surface, default_kinds(run_.surface), options, folder,
+                                                             "", log_, [this] { interrupt_.check(); });
+        files_.insert(files_.end(), pictures.begin(), pictures.end());
+    }
+
+    /// Message of a failure that leaves the numbers as they are. A stop signal may have reached gnuplot first.
+    template <typename Body>
+    std::string attempt(const Body& body) {
+        try {
+            body();
+        } catch (const Interrupted&) {
+            throw;
+        } catch (const Error& error) {
+            interrupt_.check();
+            return error.what();
+        }
+        return {};
+    }
+
+    PreparedRun& run_;
+    const RunDirectory& directory_;
+    ProgressDisplay& progress_;
+    const InterruptGuard& interrupt_;
+    RunLog& log_;
+    RunProgress latest_;
+    bool started_ = false;
+    Clock::time_point last_saved_;
+    std::vector<fs::path> files_;
+};
+
+}  // namespace
+
+std::vector<fs::path> execute_run(PreparedRun& run, const RunDirectory& directory, bool fresh,
+                                  ProgressDisplay& progress, const InterruptGuard& interrupt, RunLog& log) {
+    return Execution(run, directory, progress, interrupt, log).execute(fresh);
+}
+
+}  // namespace lossmap

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/backend.hpp"
+#include "cli/config/config.hpp"
+#include "cli/run/identity.hpp"
+#include "cli/run/run_log.hpp"
+#include "landscape/direction.hpp"
+#include "landscape/scheduler.hpp"
+#include "landscape/surface.hpp"
+#include "landscape/surface_file.hpp"
+#include "params/parameter_space.hpp"
+
+namespace lossmap {
+
+/// An experiment with everything checked and built, ready to be computed; nothing has been written yet.
+struct PreparedRun {
+    Config config;
+    std::unique_ptr<Backend> backend;
+    std::string device;  ///< description of the device in use
+    std::vector<std::unique_ptr<Dataset>> data;
+    std::vector<SchedulerSplit> splits;
+    ParameterSpace space;
+    std::vector<Direction> axes;  ///< surface
+    DirectionFileNotes direction_notes;
+    std::unique_ptr<Executable> executable;
+    std::vector<Point> points;
+    Surface surface;  ///< all points not computed; evaluate: a line with a point a model
+    std::int64_t chunk_samples = 0;
+    std::int64_t points_per_block = 0;
+    Identity identity;
+    std::string resolved;  ///< JSON text of config.resolved.json
+
+    [[nodiscard]] std::int64_t samples() const;
+    /// Points x samples over all splits.
+    [[nodiscard]] std::int64_t evaluations() const { return static_cast<std::int64_t>(points.size()) * samples(); }
+};
+
+/// Checks and builds everything that `run` and `validate` need. `threads`: 0 is all. Throws InputError /
+/// UnsupportedError before any computation.
+[[nodiscard]] PreparedRun prepare_run(const Config& config, int threads, RunLog& log);
+
+/// Version of this program, "0.1.0".
+[[nodiscard]] std::string program_version();
+
+}  // namespace lossmap

@@ -1,0 +1,251 @@
+#include "cli/config/load_config.hpp"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/config/resolved_config.hpp"
+#include "core/error.hpp"
+#include "tests/support/test_files.hpp"
+
+namespace lossmap {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json plane() {
+    return Json::parse(R"({
+      "name": "plane", "experiment": "surface", "model": "net.onnx",
+      "data": {"format": "cifar10", "train": ["a.bin", "b.bin"], "test": "c.bin",
+               "normalize": {"mean": [0.1, 0.2, 0.3], "std": [1, 2, 3]},
+               "subset": {"train": {"start": 5, "count": 10}}},
+      "splits": ["train"], "loss": "cross_entropy",
+      "directions": {"kind": "random", "seed": 3, "normalization": "layer", "ignore": ["bias", "batch_norm"]},
+      "x": {"min": -1, "max": 1, "points": 51}, "y": {"min": -0.5, "max": 1, "points": 7}})");
+}
+
+Config load(const Json& json, const std::vector<std::string>& overrides = {}) {
+    const test::TemporaryDirectory folder;
+    test::write_file(folder / "c.json", json.dump());
+    return load_config(folder / "c.json", overrides);
+}
+
+/// The message without the file's name in front; "" when the configuration loads.
+std::string message_of(const std::string& text, const std::vector<std::string>& overrides = {}) {
+    const test::TemporaryDirectory folder;
+    const std::filesystem::path file = folder / "c.json";
+    test::write_file(file, text);
+    try {
+        static_cast<void>(load_config(file, overrides));
+    } catch (const InputError& error) {
+        const std::string message = error.what();
+        const std::string prefix = file.string() + ": ";
+        return message.starts_with(prefix) ? message.substr(prefix.size()) : message;
+    }
+    return "";
+}
+
+std::string message_with(const std::string& override_text) { return message_of(plane().dump(), {override_text}); }
+
+TEST(Config, HoldsWhatTheFileSays) {
+    const Config config = load(plane());
+    EXPECT_EQ(config.name, "plane");
+    EXPECT_EQ(config.experiment, Experiment::surface);
+    ASSERT_EQ(config.models.size(), 1u);
+    EXPECT_EQ(config.models[0].path.filename(), "net.onnx");
+    EXPECT_TRUE(config.models[0].path.is_absolute());  // relative to the configuration's folder
+    const DataSpec& train = config.data.splits.at("train");
+    EXPECT_EQ(train.files.files.size(), 2u);
+    EXPECT_EQ(config.data.splits.at("test").files.files.size(), 1u);
+    EXPECT_EQ(train.mean, (std::vector<float>{0.1f, 0.2f, 0.3f}));
+    EXPECT_EQ(train.subset->start, 5);
+    EXPECT_EQ(train.subset->count, 10);
+    EXPECT_FALSE(config.data.splits.at("test").subset.has_value());
+    const auto& random = std::get<RandomDirection>(config.directions.entries.at(0));
+    EXPECT_EQ(random.seed, 3u);
+    EXPECT_EQ(random.normalization, Normalization::layer);
+    EXPECT_TRUE(random.ignore.bias && random.ignore.batch_norm);
+    EXPECT_FALSE(random.ignore.norm || random.ignore.one_dimensional);
+    EXPECT_EQ(config.x->points, 51);
+    EXPECT_EQ(config.y->min, -0.5);
+    EXPECT_EQ(config.device, "auto");
+    EXPECT_EQ(config.precision, Precision::fp32);
+}
+
+TEST(Config, FillsInDefaults) {
+    const Config config =
+        load(Json::parse(R"({"experiment": "surface", "model": {"path": "a.onnx", "parameters": "b.npz"},
+        "data": {"format": "synthetic"}, "x": {"min": 0, "max": 0, "points": 1}})"));
+    EXPECT_EQ(config.name, "c");
+    EXPECT_EQ(config.models[0].checkpoint->filename(), "b.npz");
+    EXPECT_EQ(config.splits, std::vector<std::string>{"train"});
+    EXPECT_EQ(config.loss.kind, LossKind::cross_entropy);
+    const auto& random = std::get<RandomDirection>(config.directions.entries.at(0));
+    EXPECT_TRUE(random.ignore.one_dimensional);
+    EXPECT_EQ(random.normalization, Normalization::filter);
+    EXPECT_FALSE(config.y.has_value());
+    EXPECT_NE(config.data.splits.at("train").synthetic_seed, config.data.splits.at("test").synthetic_seed);
+}
+
+TEST(Config, OverridesArePutInBeforeAnythingIsChecked) {
+    Json broken = plane();
+    broken["x"]["points"] = "many";
+    const Config config = load(broken, {"/x/points=3", "/model=other.onnx", "/data/subset/test={\"count\": 4}",
+                                        "/splits/-=test", "/directions/ignore=[]"});
+    EXPECT_EQ(config.x->points, 3);
+    EXPECT_EQ(config.models[0].path.filename(), "other.onnx");
+    EXPECT_EQ(config.data.splits.at("test").subset->count, 4);
+    EXPECT_EQ(config.splits, (std::vector<std::string>{"train", "test"}));
+    EXPECT_FALSE(std::get<RandomDirection>(config.directions.entries[0]).ignore.bias);
+}
+
+TEST(Config, ResolvedConfigurationReadsBackToTheSame) {
+    const test::TemporaryDirectory folder;
+    test::write_file(folder / "e_2.onnx", "");
+    test::write_file(folder / "e_10.onnx", "");
+    std::vector<Json> configs{plane(), plane(), plane(), plane()};
+    configs[1]["directions"] = Json::parse(R"({"x": {"kind": "difference", "models": ["o.onnx"], "move": "states"},
+                                               "y": {"kind": "file", "path": "d.npz", "prefix": "net."}})");
+    configs[1]["loss"] = Json::parse(R"({"kind": "mse", "targets": "one_hot", "activation": "softmax"})");
+    configs[1]["parameters"] = Json::parse(R"({"include": ["a*"], "exclude": ["b"]})");
+    configs[2]["data"] = Json::parse(R"({"format": "npy", "train": {"x": "x.npy", "y": "y.npy"}, "chunk": 7})");
+    configs[3] =
+        Json::parse(R"({"experiment": "evaluate", "models": ["e_*.onnx", {"path": "m.onnx", "parameters": "c.onnx"}],
+        "data": {"format": "idx", "test": {"images": "i", "labels": ["l"]},
+                 "subset": {"test": {"count": 3, "seed": 9, "stratified": true}}},
+        "loss": {"kind": "cross_entropy", "ignore_index": -100, "label_smoothing": 0.1, "class_weights": [1, 2.5]}})");
+    for (const Json& json : configs) {
+        test::write_file(folder / "c.json", json.dump());
+        const Json resolved = resolved_json(load_config(folder / "c.json"));
+        test::write_file(folder / "resolved.json", resolved.dump());
+        EXPECT_EQ(resolved_json(load_config(folder / "resolved.json")), resolved) << resolved.dump(2);
+    }
+    test::write_file(folder / "c.json", configs[3].dump());
+    const Config evaluate = load_config(folder / "c.json");
+    ASSERT_EQ(evaluate.models.size(), 3u);
+    EXPECT_EQ(evaluate.models[0].path.filename(), "e_2.onnx");
+    EXPECT_EQ(evaluate.models[1].path.filename(), "e_10.onnx");
+}
+
+TEST(Config, WrongValuesAreRefusedInOneSentence) {
+    const std::pair<const char*, const char*> cases[] = {
+        {"/data/train/0=3", "/data/train/0: expected a path, got number 3"},
+        {"/data/train={}", "/data/train: expected a path or a list of paths, got an object"},
+        {"/data/train=[]", "/data/train: expected a list of paths, got an empty array"},
+        {"/modle=a", "/modle: unknown key, did you mean 'model'?"},
+        {"/data/trian=a", "/data/trian: unknown key, did you mean 'train'?"},
+        {"/x/steps=4", "/x/steps: unknown key, expected one of min, max, points"},
+        {"/x/points=0", "/x/points: expected an integer from 1 to 100000, got number 0"},
+        {"/x/points=100001", "/x/points: expected an integer from 1 to 100000, got number 100001"},
+        {"/x/points=2.5", "/x/points: expected an integer from 1 to 100000, got number 2.5"},
+        {"/x/points=1", "/x: 1 point needs min = max, they are -1 and 1"},
+        {"/x/min=1", "/x: expected min < max, they are 1 and 1"},
+        {"/x/min=null", "/x/min: expected a number, got null"},
+        {"/x=auto", "/x: expected an object with 'min', 'max' and 'points', got string \"auto\""},
+        {"/splits=[]", "/splits: expected a list of splits, such as [\"train\"], got an empty array"},
+        {"/splits/0=val", "/splits/0: expected one of train, test, got string \"val\""},
+        {"/splits/-=train", "/splits/1: the split stands there twice"},
+        {"/data/format=cifar",
+         "/data/format: expected one of cifar10, idx, npz, npy, synthetic, got string \"cifar\" "
+         "(did you mean 'cifar10'?)"},
+        {"/data/format=synthetic", "/data/train: is not used by data of format 'synthetic'"},
+        {"/data/count=5", "/data/count: is not used by data of format 'cifar10'"},
+        {"/data/chunk=0", "/data/chunk: expected an integer of at least 1, got number 0"},
+        {"/data/normalize/std/0=0", "/data/normalize/std/0: expected a number above 0, got number 0"},
+        {"/data/normalize/std=[1]", "/data/normalize/std: has 1 values, 'mean' has 3"},
+        {"/data/subset/train/seed=1",
+         "/data/subset/train/seed: needs \"stratified\": true, as a subset in file order is "
+         "not random"},
+        {"/data/subset/train/stratified=true",
+         "/data/subset/train/start: has no place in a stratified subset, which is drawn from all samples"},
+        {"/data/subset/train/start=-1", "/data/subset/train/start: expected an integer of at least 0, got number -1"},
+        {"/loss=crossentropy",
+         "/loss: expected one of cross_entropy, bce_with_logits, mse, mae, huber, output, got string "
+         "\"crossentropy\" (did you mean 'cross_entropy'?)"},
+        {"/loss={\"kind\": \"mse\", \"delta\": 1}", "/loss/delta: is an option of loss 'huber', not of 'mse'"},
+        {"/loss={\"kind\": \"cross_entropy\", \"label_smoothing\": 2}",
+         "/loss/label_smoothing: expected a number from 0 to 1, got number 2"},
+        {"/directions/kind=rnd", "/directions/kind: expected one of random, file, difference, pca, got string \"rnd\""},
+        {"/directions/path=a.h5", "/directions/path: is an option of directions of kind 'file', not of 'random'"},
+        {"/directions/seed=-1", "/directions/seed: expected an integer of at least 0, got number -1"},
+        {"/directions/ignore=[\"2d\"]",
+         "/directions/ignore/0: expected one of bias, batch_norm, norm, 1d, got string \"2d\""
+         " (did you mean '1d'?)"},
+        {"/directions={\"kind\": \"file\"}", "/directions/path: is missing, expected the path of a direction file"},
+        {"/directions={\"kind\": \"file\", \"path\": \"d.txt\"}",
+         "/directions/path: expected a .h5, .npz or .safetensors file, got string \"d.txt\""},
+        {"/directions={\"kind\": \"difference\", \"models\": [\"a.onnx\"]}",
+         "/directions/models: has 1 models, but there are 2 axes to give a direction"},
+        {"/directions={\"x\": {\"kind\": \"random\"}}", "/directions/y: is missing, expected a directions object"},
+        {"/device=gpu", "/device: expected auto, cpu, cuda or cuda:0,1, got string \"gpu\""},
+        {"/precision=fp64", "/precision: expected one of fp32, tf32, fp16, bf16, got string \"fp64\""},
+        {"/name=a/b", "/name: expected a name without '/', control characters or a leading '.', got string \"a/b\""},
+        {"/models=[\"a\"]", "/models: is not used by experiment 'surface'"},
+        {"/model={\"path\": \"a.onnx\", \"parameters\": \"a.pt\"}",
+         "/model/parameters: expected a checkpoint (.onnx, .safetensors or .npz), got string \"a.pt\""},
+        {"/model=7", "/model: expected a path or an object with 'path' and 'parameters', got number 7"},
+        {"/model=", "/model: expected a path, got string \"\""},
+        {"x=1", "--set x=1: expected /json/pointer=VALUE"},
+        {"/splits/7=a", "--set /splits/7=a: '7' is no index into an array of 1"},
+    };
+    for (const auto& [override_text, expected] : cases)
+        EXPECT_EQ(message_with(override_text), expected) << override_text;
+}
+
+TEST(Config, WhatThisVersionLacksIsRefusedByName) {
+    const std::pair<const char*, const char*> cases[] = {
+        {"/experiment=trajectory", "/experiment: experiment 'trajectory' is not available in this version"},
+        {"/experiment=interpolation", "/experiment: experiment 'interpolation' is not available in this version"},
+        {"/experiment=weight_norm", "/experiment: experiment 'weight_norm' is not available in this version"},
+        {"/experiment=repeat", "/experiment: experiment 'repeat' is not available in this version"},
+        {"/sweep=[]", "/sweep: 'sweep' is not available in this version"},
+        {"/refine={}", "/refine: 'refine' is not available in this version"},
+        {"/grow=true", "/grow: 'grow' is not available in this version"},
+        {"/directions/kind=pca", "/directions/kind: directions of kind 'pca' is not available in this version"},
+        {"/directions={\"kind\": \"difference\", \"models\": [\"a\", \"b\"], \"move\": \"reestimate\"}",
+         "/directions/move: 'reestimate' of batch-norm statistics is not available in this version"},
+        {"/checkpoints=[]",
+         "/checkpoints: the key belongs to experiment 'trajectory', which is not available in this version"},
+    };
+    for (const auto& [override_text, expected] : cases)
+        EXPECT_EQ(message_with(override_text), expected) << override_text;
+    EXPECT_THROW(static_cast<void>(load(plane(), {"/experiment=trajectory"})), UnsupportedError);
+}
+
+TEST(Config, BrokenFilesAreRefused) {
+    EXPECT_EQ(message_of("[1]"), "expected an object, got an array");
+    EXPECT_EQ(message_of("{}"), "/experiment: is missing, expected surface or evaluate");
+    EXPECT_EQ(message_of(R"({"a": [1, {"b": 1, "b": 2}]})"), "/a/1/b: the key stands there twice");
+    EXPECT_TRUE(message_of("{\"a\": 1,}").starts_with("is not valid JSON: line 1, column 9: "));
+    EXPECT_TRUE(message_of("{\"a\": 1e999}").starts_with("is not valid JSON: "));
+    EXPECT_EQ(message_of(std::string(100, '[')), "more than 64 levels of nesting");
+    const test::TemporaryDirectory folder;
+    EXPECT_THROW(static_cast<void>(load_config(folder / "none.json")), InputError);
+    EXPECT_THROW(static_cast<void>(load_config(folder.path())), InputError);
+}
+
+TEST(Config, TooManyPointsAreRefused) {
+    EXPECT_EQ(message_of(plane().dump(), {"/x/points=100000", "/y/points=10001"}),
+              "/x and /y make 1000100000 points, at most 1000000000 are possible");
+}
+
+TEST(Config, CommentsAreAllowedEverywhere) {
+    Json json = plane();
+    for (const char* place :
+         {"/comment", "/x/comment", "/data/comment", "/data/normalize/comment", "/directions/comment"})
+        json[Json::json_pointer(place)] = {1, 2};
+    json["$schema"] = "lossmap.schema.json";
+    EXPECT_EQ(load(json).x->points, 51);
+}
+
+TEST(Config, EveryExampleLoads) {
+    int count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(test::source_dir() / "configs")) {
+        if (entry.path().extension() != ".json" || entry.path().filename() == "lossmap.schema.json") continue;
+        EXPECT_NO_THROW(static_cast<void>(load_config(entry.path()))) << entry.path();
+        ++count;
+    }
+    EXPECT_GE(count, 4);
+}
+
+}  // namespace
+}  // namespace lossmap

@@ -1,0 +1,49 @@
+#include "cli/run/model_sequence.hpp"
+
+#include <gtest/gtest.h>
+
+#include "core/error.hpp"
+#include "tests/support/fake_executable.hpp"
+
+namespace lossmap {
+namespace {
+
+/// Network `model` has the loss `model` + x on every sample.
+std::unique_ptr<Executable> build_fake(std::size_t model) {
+    return std::make_unique<test::FakeExecutable>(
+        [model](const Point&, float x, std::int64_t) { return static_cast<double>(model) + static_cast<double>(x); });
+}
+
+TEST(ModelSequence, EachPointIsANetworkAndOneIsHeld) {
+    std::vector<std::size_t> built;
+    ModelSequence sequence(3, [&](std::size_t model) {
+        built.push_back(model);
+        return build_fake(model);
+    });
+    const test::FakeDataset data(4);
+    const SampleChunk chunk = data.read(0, 4);
+    double inputs = 0.0;
+    for (std::int64_t k = 0; k < 4; ++k)
+        inputs += static_cast<double>(test::FakeDataset::value(k));
+    const std::vector<Point> points{{{0.0}}, {{0.0}}, {{2.0}}, {{1.0}}};
+    std::vector<LossSums> sums(points.size());
+    sequence.evaluate(points, chunk, sums);
+    const double expected[] = {0.0, 0.0, 8.0, 4.0};
+    for (std::size_t k = 0; k < points.size(); ++k)
+        EXPECT_NEAR(sums[k].loss_sum, expected[k] + inputs, 1e-12);
+    EXPECT_EQ(built, (std::vector<std::size_t>{0, 2, 1}));
+}
+
+TEST(ModelSequence, RefusesPointsThatAreNoNetwork) {
+    ModelSequence sequence(2, build_fake);
+    const test::FakeDataset data(1);
+    const SampleChunk chunk = data.read(0, 1);
+    LossSums sums;
+    const Point beyond{{2.0}};
+    EXPECT_THROW(sequence.evaluate({&beyond, 1}, chunk, {&sums, 1}), InternalError);
+    const Point plane{{0.0, 0.0}};
+    EXPECT_THROW(sequence.evaluate({&plane, 1}, chunk, {&sums, 1}), InternalError);
+}
+
+}  // namespace
+}  // namespace lossmap

@@ -1,0 +1,53 @@
+"""The examples in configs/ against the schema, and the schema against what the program takes and refuses."""
+
+import copy
+import json
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from tests.support.reference_files import ROOT  # noqa: E402
+
+try:
+    import jsonschema
+    REASON = ""
+except ImportError:
+    REASON = "jsonschema is not installed"
+
+CONFIGS = ROOT / "configs"
+
+
+def examples():
+    return [file for file in sorted(CONFIGS.glob("*.json")) if file.name != "lossmap.schema.json"]
+
+
+class Examples(unittest.TestCase):
+    def test_examples_name_the_schema(self):
+        self.assertGreaterEqual(len(examples()), 4)
+        for file in examples():
+            self.assertEqual(json.loads(file.read_text())["$schema"], "lossmap.schema.json", file.name)
+
+    @unittest.skipIf(REASON, REASON)
+    def test_examples_are_valid(self):
+        schema = json.loads((CONFIGS / "lossmap.schema.json").read_text())
+        jsonschema.Draft202012Validator.check_schema(schema)
+        for file in examples():
+            jsonschema.validate(json.loads(file.read_text()), schema, jsonschema.Draft202012Validator)
+
+    @unittest.skipIf(REASON, REASON)
+    def test_wrong_ones_are_not(self):
+        schema = json.loads((CONFIGS / "lossmap.schema.json").read_text())
+        validator = jsonschema.Draft202012Validator(schema)
+        good = json.loads((CONFIGS / "quickstart.json").read_text())
+        changes = [("models", ["a.onnx"]), ("experiment", "trajectory"), ("unknown", 1), ("x", {"min": 0, "max": 1}),
+                   ("loss", {"kind": "mse", "delta": 1}), ("directions", {"kind": "file"}), ("splits", []),
+                   ("data", {"format": "synthetic", "train": "a"})]
+        for key, value in changes:
+            bad = copy.deepcopy(good)
+            bad[key] = value
+            self.assertFalse(validator.is_valid(bad), key)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
