@@ -20,6 +20,15 @@ foreach(header ${headers})
   install(FILES ${CMAKE_SOURCE_DIR}/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/lossmap/${folder})
 endforeach()
 
+# oneDNN from .deps travels with the installation; one of the distribution stays where it is.
+get_target_property(dnnl_library DNNL::dnnl LOCATION)
+if(dnnl_library MATCHES "^${CMAKE_SOURCE_DIR}/[.]deps/")
+  file(GLOB dnnl_files ${CMAKE_SOURCE_DIR}/.deps/lib/libdnnl.so*)
+  list(FILTER dnnl_files INCLUDE REGEX "libdnnl[.]so[.][0-9]+")  # the name that programs load, and CMake's
+  install(FILES ${dnnl_files} DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(DIRECTORY ${CMAKE_SOURCE_DIR}/.deps/lib/cmake/dnnl DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake)
+endif()
+
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/lossmap)
 install(EXPORT lossmapTargets NAMESPACE lossmap:: DESTINATION ${package_dir})
 configure_package_config_file(${CMAKE_SOURCE_DIR}/cmake/lossmapConfig.cmake.in
