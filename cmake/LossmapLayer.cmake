@@ -1,8 +1,11 @@
-include(GNUInstallDirs)
-
 find_program(LOSSMAP_CCACHE ccache)
 if(LOSSMAP_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${LOSSMAP_CCACHE})
+  string(FIND "${CMAKE_BINARY_DIR}" "${CMAKE_SOURCE_DIR}/" position)
+  if(position EQUAL 0)
+    # Paths relative to the build folder: another clone, at another place, finds what this one compiled.
+    list(PREPEND CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1)
+  endif()
 endif()
 
 add_library(lossmap_options INTERFACE)
