@@ -39,14 +39,22 @@ Options parse(int argc, char** argv) {
             if (++k >= argc) throw InputError("{} needs a value", name);
             return argv[k];
         };
-        if (name == "--seconds") options.seconds = std::atof(value());
-        else if (name == "--samples") options.samples = std::atoll(value());
-        else if (name == "--points") options.points = static_cast<std::size_t>(std::atoll(value()));
-        else if (name == "--threads") options.threads = std::atoi(value());
-        else if (name == "--tile") options.tile = std::atoi(value());
-        else if (name == "--serve") options.serve = true;
-        else if (name == "--plan") options.plan = true;
-        else options.model = name;
+        if (name == "--seconds")
+            options.seconds = std::atof(value());
+        else if (name == "--samples")
+            options.samples = std::atoll(value());
+        else if (name == "--points")
+            options.points = static_cast<std::size_t>(std::atoll(value()));
+        else if (name == "--threads")
+            options.threads = std::atoi(value());
+        else if (name == "--tile")
+            options.tile = std::atoi(value());
+        else if (name == "--serve")
+            options.serve = true;
+        else if (name == "--plan")
+            options.plan = true;
+        else
+            options.model = name;
     }
     if (options.model.empty()) throw InputError("no model is named");
     return options;
@@ -66,10 +74,12 @@ SampleChunk synthetic_chunk(const Shape& sample_shape, std::int64_t count) {
     shape.insert(shape.end(), sample_shape.begin(), sample_shape.end());
     Tensor images(DType::f32, shape);
     std::uint64_t element = 0;
-    for (float& value : images.as<float>()) value = gaussian(1, 0, 2, element++);
+    for (float& value : images.as<float>())
+        value = gaussian(1, 0, 2, element++);
     chunk.inputs.push_back(std::move(images));
     chunk.target = Tensor(DType::i64, {count});
-    for (std::int64_t& label : chunk.target.as<std::int64_t>()) label = 0;
+    for (std::int64_t& label : chunk.target.as<std::int64_t>())
+        label = 0;
     return chunk;
 }
 
@@ -78,10 +88,12 @@ void run(const Options& options) {
     const ParameterSpace space = identify_parameters(graph);
     const StateVector origin = read_state(graph, space);
     std::vector<float> direction(origin.weights.size());
-    for (std::size_t k = 0; k < direction.size(); ++k) direction[k] = 0.01F * gaussian(1, 1, 3, k) * origin.weights[k];
+    for (std::size_t k = 0; k < direction.size(); ++k)
+        direction[k] = 0.01F * gaussian(1, 1, 3, k) * origin.weights[k];
     const Value& input = graph.value(graph.inputs.at(0));
     Shape sample_shape;
-    for (std::size_t k = 1; k < input.declared.size(); ++k) sample_shape.push_back(input.declared[k].extent);
+    for (std::size_t k = 1; k < input.declared.size(); ++k)
+        sample_shape.push_back(input.declared[k].extent);
 
     ExecutableRequest request;
     request.graph = &graph;
@@ -98,7 +110,8 @@ void run(const Options& options) {
 
     const SampleChunk chunk = synthetic_chunk(sample_shape, options.samples);
     std::vector<Point> points(options.points);
-    for (std::size_t k = 0; k < points.size(); ++k) points[k].coordinates = {0.1 * static_cast<double>(k), 0.0};
+    for (std::size_t k = 0; k < points.size(); ++k)
+        points[k].coordinates = {0.1 * static_cast<double>(k), 0.0};
     std::vector<LossSums> sums(points.size());
     executable->evaluate(points, chunk, sums);
     const auto measure = [&] {
@@ -112,16 +125,20 @@ void run(const Options& options) {
         }
         const double rate = static_cast<double>(evaluations) / (now_seconds() - start);
         const double gflops = 2e-9 * rate * static_cast<double>(executable->macs_per_sample());
-        const unsigned cores = options.threads > 0 ? static_cast<unsigned>(options.threads) : std::thread::hardware_concurrency();
+        const unsigned cores =
+            options.threads > 0 ? static_cast<unsigned>(options.threads) : std::thread::hardware_concurrency();
         std::cout << fmt::format(
-                         "{{\"images_per_second\": {:.1f}, \"images_per_cpu_second\": {:.1f}, \"gflops\": {:.1f}, \"ceiling_gflops\": {:.1f}, "
+                         "{{\"images_per_second\": {:.1f}, \"images_per_cpu_second\": {:.1f}, \"gflops\": {:.1f}, "
+                         "\"ceiling_gflops\": {:.1f}, "
                          "\"fraction_of_ceiling\": {:.3f}, \"macs_per_sample\": {}, \"mean_loss\": {:.6f}}}",
-                         rate, static_cast<double>(evaluations) / (cpu_seconds() - cpu_start), gflops, ceiling.gflops * cores, gflops / (ceiling.gflops * cores),
-                         executable->macs_per_sample(), sums[0].loss_sum / sums[0].weight_sum)
+                         rate, static_cast<double>(evaluations) / (cpu_seconds() - cpu_start), gflops,
+                         ceiling.gflops * cores, gflops / (ceiling.gflops * cores), executable->macs_per_sample(),
+                         sums[0].loss_sum / sums[0].weight_sum)
                   << std::endl;
     };
     if (!options.serve) return measure();
-    for (std::string line; std::getline(std::cin, line);) measure();
+    for (std::string line; std::getline(std::cin, line);)
+        measure();
 }
 
 }  // namespace

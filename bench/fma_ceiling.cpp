@@ -16,13 +16,16 @@ double now_seconds() {
 
 #if defined(__x86_64__)
 
-constexpr int kAccumulators = 12;   // more than latency times units (4 x 2), and they fit the registers with two operands
+constexpr int kAccumulators =
+    12;  // more than latency times units (4 x 2), and they fit the registers with two operands
 
-/// `rounds` (at least 1) rounds of twelve independent FMAs. The loop is written out in instructions: a compiler that sees
-/// equal accumulators merges them and shows twice the real rate, and one that keeps an array stores it every round.
+/// `rounds` (at least 1) rounds of twelve independent FMAs. The loop is written out in instructions: a compiler that
+/// sees equal accumulators merges them and shows twice the real rate, and one that keeps an array stores it every
+/// round.
 __attribute__((target("avx512f"))) float fma_rounds_avx512(std::int64_t rounds) {
     __m512 a[kAccumulators];
-    for (int k = 0; k < kAccumulators; ++k) a[k] = _mm512_set1_ps(1.0F + 0.01F * static_cast<float>(k));
+    for (int k = 0; k < kAccumulators; ++k)
+        a[k] = _mm512_set1_ps(1.0F + 0.01F * static_cast<float>(k));
     const __m512 x = _mm512_set1_ps(0.999F);
     const __m512 y = _mm512_set1_ps(0.001F);
     // clang-format off
@@ -48,13 +51,15 @@ __attribute__((target("avx512f"))) float fma_rounds_avx512(std::int64_t rounds) 
         : "cc");
     // clang-format on
     float sum = 0.0F;
-    for (const __m512& value : a) sum += _mm512_cvtss_f32(value);
+    for (const __m512& value : a)
+        sum += _mm512_cvtss_f32(value);
     return sum;
 }
 
 __attribute__((target("avx2,fma"))) float fma_rounds_avx2(std::int64_t rounds) {
     __m256 a[kAccumulators];
-    for (int k = 0; k < kAccumulators; ++k) a[k] = _mm256_set1_ps(1.0F + 0.01F * static_cast<float>(k));
+    for (int k = 0; k < kAccumulators; ++k)
+        a[k] = _mm256_set1_ps(1.0F + 0.01F * static_cast<float>(k));
     const __m256 x = _mm256_set1_ps(0.999F);
     const __m256 y = _mm256_set1_ps(0.001F);
     // clang-format off
@@ -80,7 +85,8 @@ __attribute__((target("avx2,fma"))) float fma_rounds_avx2(std::int64_t rounds) {
         : "cc");
     // clang-format on
     float sum = 0.0F;
-    for (const __m256& value : a) sum += _mm256_cvtss_f32(value);
+    for (const __m256& value : a)
+        sum += _mm256_cvtss_f32(value);
     return sum;
 }
 

@@ -6,8 +6,8 @@ namespace lossmap::bench {
 
 /// What one core can do at most.
 struct FmaCeiling {
-    double gflops = 0.0;        ///< fp32, multiply and add counted as two
-    std::string instructions;   ///< "avx512f", "avx2+fma", "none"
+    double gflops = 0.0;       ///< fp32, multiply and add counted as two
+    std::string instructions;  ///< "avx512f", "avx2+fma", "none"
 };
 
 /// Measures fused multiply-adds on registers only, in the calling thread, for about `seconds`. The best of

@@ -15,13 +15,14 @@ namespace lossmap {
 
 /// Sums over samples at one point, never means: they add over chunks, devices and ranks.
 struct LossSums {
-    double loss_sum = 0.0;          ///< sum of weight_i * loss_i; mse, mae, huber, bce: loss_i is the mean over a sample's elements
-    double loss_square_sum = 0.0;   ///< sum of weight_i * loss_i^2
-    double weight_sum = 0.0;        ///< sum of weight_i (1 a sample or token; class weights; 0 where ignored)
-    std::int64_t correct = 0;       ///< argmax equals target
-    std::int64_t counted = 0;       ///< samples (or tokens, pixels) that count
-    std::int64_t non_finite = 0;    ///< of those, with a loss that is NaN or infinite
-    std::int64_t overflowed = 0;    ///< evaluated again at fp32 after a reduced-precision overflow
+    /// Sum of weight_i * loss_i; mse, mae, huber, bce: loss_i is the mean over a sample's elements.
+    double loss_sum = 0.0;
+    double loss_square_sum = 0.0;  ///< sum of weight_i * loss_i^2
+    double weight_sum = 0.0;       ///< sum of weight_i (1 a sample or token; class weights; 0 where ignored)
+    std::int64_t correct = 0;      ///< argmax equals target
+    std::int64_t counted = 0;      ///< samples (or tokens, pixels) that count
+    std::int64_t non_finite = 0;   ///< of those, with a loss that is NaN or infinite
+    std::int64_t overflowed = 0;   ///< evaluated again at fp32 after a reduced-precision overflow
 
     LossSums& operator+=(const LossSums& other);
     friend bool operator==(const LossSums&, const LossSums&) = default;
@@ -43,17 +44,17 @@ enum class Precision : std::uint8_t { fp32, tf32, fp16, bf16 };
 
 /// What an executable is built from. Everything is copied or uploaded: the request may go away afterwards.
 struct ExecutableRequest {
-    const Graph* graph = nullptr;             ///< imported, parameters marked; not specialised
+    const Graph* graph = nullptr;  ///< imported, parameters marked; not specialised
     const ParameterSpace* space = nullptr;
     const StateVector* origin = nullptr;
     std::vector<AxisView> axes;
     LossSpec loss;
-    std::vector<FieldInfo> inputs;            ///< of the data set; bound to graph inputs by name, or in order
+    std::vector<FieldInfo> inputs;  ///< of the data set; bound to graph inputs by name, or in order
     FieldInfo target;
     Precision precision = Precision::fp32;
-    int threads = 0;                          ///< 0: all the process may use
-    int tile_samples = 0;                     ///< samples a pass; 0: the backend chooses and reports it in `plan_json`
-    bool fuse = true;                         ///< batch norm, residual and activation fusion
+    int threads = 0;       ///< 0: all the process may use
+    int tile_samples = 0;  ///< samples a pass; 0: the backend chooses and reports it in `plan_json`
+    bool fuse = true;      ///< batch norm, residual and activation fusion
 };
 
 /// A network made ready for one device set. Not thread-safe; uses threads of its own.
@@ -76,7 +77,7 @@ public:
 };
 
 struct DeviceInfo {
-    std::string id;           ///< "cpu", "cuda:0"
+    std::string id;  ///< "cpu", "cuda:0"
     std::string description;
     std::int64_t memory_bytes = 0;
 };

@@ -16,7 +16,8 @@ std::vector<std::size_t> bind_inputs(const Graph& graph, const std::vector<Field
     bool any_match = false;
     for (const ValueId input : graph.inputs) {
         const std::string& name = graph.value(input).name;
-        const auto found = std::find_if(fields.begin(), fields.end(), [&](const FieldInfo& f) { return f.name == name; });
+        const auto found =
+            std::find_if(fields.begin(), fields.end(), [&](const FieldInfo& f) { return f.name == name; });
         any_match = any_match || found != fields.end();
         bound.push_back(static_cast<std::size_t>(found - fields.begin()));
     }
@@ -30,7 +31,8 @@ std::vector<std::size_t> bind_inputs(const Graph& graph, const std::vector<Field
         throw InputError("the graph has {} inputs, the data {} arrays, and no name matches", graph.inputs.size(),
                          fields.size());
     }
-    for (std::size_t k = 0; k < bound.size(); ++k) bound[k] = k;
+    for (std::size_t k = 0; k < bound.size(); ++k)
+        bound[k] = k;
     return bound;
 }
 
@@ -46,8 +48,9 @@ void check_input(const Value& input, const FieldInfo& field) {
         std::string expected;
         for (std::size_t k = 1; k < input.declared.size(); ++k) {
             const Dimension& dimension = input.declared[k];
-            expected += (k > 1 ? ", " : "") + (dimension.extent >= 0 ? std::to_string(dimension.extent)
-                                               : dimension.symbol.empty() ? std::string("?") : dimension.symbol);
+            expected += (k > 1 ? ", " : "") + (dimension.extent >= 0      ? std::to_string(dimension.extent)
+                                               : dimension.symbol.empty() ? std::string("?")
+                                                                          : dimension.symbol);
         }
         return InputError("graph input '{}' expects [{}] a sample, the data's array '{}' has {}", input.name, expected,
                           field.name, to_string(field.sample_shape));
@@ -92,7 +95,8 @@ Shape without_axis(Shape shape, std::int64_t axis) {
 
 Shape squeezed(const Shape& shape) {
     Shape result;
-    std::copy_if(shape.begin(), shape.end(), std::back_inserter(result), [](std::int64_t extent) { return extent != 1; });
+    std::copy_if(shape.begin(), shape.end(), std::back_inserter(result),
+                 [](std::int64_t extent) { return extent != 1; });
     return result;
 }
 
@@ -103,8 +107,8 @@ void check_labels(const LossSpec& loss, const Shape& output, const FieldInfo& ta
     const auto rank = static_cast<std::int64_t>(output.size()) + 1;
     const std::int64_t axis = loss.class_axis < 0 ? loss.class_axis + rank : loss.class_axis;
     if (axis < 1 || axis >= rank) {
-        throw InputError("loss {}: class axis {} is not an axis of the network's output {} a sample", name_of(loss.kind),
-                         loss.class_axis, to_string(output));
+        throw InputError("loss {}: class axis {} is not an axis of the network's output {} a sample",
+                         name_of(loss.kind), loss.class_axis, to_string(output));
     }
     const std::int64_t classes = output[static_cast<std::size_t>(axis - 1)];
     if (target.sample_shape != without_axis(output, axis - 1)) {
@@ -138,8 +142,9 @@ void check_loss(const LossSpec& loss, const Shape& output, const FieldInfo& targ
         case LossKind::mse:
             if (!loss.one_hot_targets && !loss.softmax_activation) break;
             if (output.size() != 1) {
-                throw InputError("loss mse with one-hot targets or softmax needs an output of one vector a sample, it has {}",
-                                 to_string(output));
+                throw InputError(
+                    "loss mse with one-hot targets or softmax needs an output of one vector a sample, it has {}",
+                    to_string(output));
             }
             if (loss.one_hot_targets) return check_labels(loss, output, target);
             break;

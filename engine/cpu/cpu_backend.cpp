@@ -15,8 +15,8 @@ public:
     [[nodiscard]] std::string name() const override { return "cpu"; }
 
     [[nodiscard]] std::vector<DeviceInfo> devices() const override {
-        const std::string description = fmt::format("{}, {} cores to use, {}", cpu::cpu_model(), cpu::usable_threads(),
-                                                    cpu::instruction_set());
+        const std::string description =
+            fmt::format("{}, {} cores to use, {}", cpu::cpu_model(), cpu::usable_threads(), cpu::instruction_set());
         return {{"cpu", description, cpu::memory_bytes()}};
     }
 

@@ -11,9 +11,9 @@
 
 namespace lossmap::cpu {
 
-/// Evaluates (point, tile) pairs on one thread a core. Each thread has its own activations; weights of a group of points
-/// are materialised first and then shared, so that the pairs of the group spread over all threads whether there are many
-/// points or one. Sums are added in tile order: they do not depend on the number of threads.
+/// Evaluates (point, tile) pairs on one thread a core. Each thread has its own activations; weights of a group of
+/// points are materialised first and then shared, so that the pairs of the group spread over all threads whether there
+/// are many points or one. Sums are added in tile order: they do not depend on the number of threads.
 class CpuExecutable final : public Executable {
 public:
     /// @throws InputError, UnsupportedError: what CpuBackend::why_not says.
@@ -32,8 +32,10 @@ private:
     void check(std::span<const Point> points, const SampleChunk& chunk, bool needs_target) const;
     [[nodiscard]] std::int64_t tiles_of(const SampleChunk& chunk) const;
     void materialize(std::span<const Point> points);
-    /// Runs one tile with the weights in set `set`; returns its output, [tile_samples, ..].
+    /// Runs one tile with the weights in set `set`; returns its output, [tile_samples, ..]. Where that is not finite,
+    /// again without transforms, whose infinities and NaN may lie where the network has none.
     const float* run_tile(Worker& worker, std::size_t set, const SampleChunk& chunk, std::int64_t first);
+    const float* run_operations(Worker& worker, std::size_t set, const SampleChunk& chunk, std::int64_t first);
     void fill_input(const InputBinding& input, void* target, const Tensor& source, std::int64_t first) const;
 
     LossSpec loss_;

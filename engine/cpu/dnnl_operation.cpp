@@ -57,7 +57,7 @@ void DnnlOperation::attach(const Frame& frame) {
         if (argument.place.region == Place::Region::arena) {
             address = frame.writable(argument.place);
         } else if (argument.place.region == Place::Region::constant) {
-            address = const_cast<void*>(argument.place.address);   // oneDNN has no read-only memory
+            address = const_cast<void*>(argument.place.address);  // oneDNN has no read-only memory
         }
         memories.emplace(argument.index, dnnl::memory(argument.desc, engine, address));
     }

@@ -17,8 +17,8 @@ struct DnnlArgument {
     Place place;
 };
 
-/// A oneDNN primitive, and around it what it does not do, or not with NaN: a copy of the residual into its target first,
-/// the activation afterwards.
+/// A oneDNN primitive, and around it what it does not do, or not with NaN: a copy of the residual into its target
+/// first, the activation afterwards.
 class DnnlOperation final : public Operation {
 public:
     /// @param arguments  must hold DNNL_ARG_DST.
@@ -38,12 +38,12 @@ private:
     dnnl::primitive primitive_;
     std::string implementation_;
     std::vector<DnnlArgument> arguments_;
-    std::vector<DnnlArgument> of_the_point_;   ///< those of `arguments_` that lie in a point's weights
+    std::vector<DnnlArgument> of_the_point_;  ///< those of `arguments_` that lie in a point's weights
     Place target_;
     std::size_t target_floats_ = 0;
     Place residual_;
     Activation activation_;
-    std::vector<Memories> memories_;           ///< one a thread
+    std::vector<Memories> memories_;  ///< one a thread
 };
 
 /// Row-major f32.

@@ -7,12 +7,13 @@
 namespace lossmap::cpu {
 namespace {
 
-// Each loop is written once; the variants below compile it for wider vectors. No contraction (see the build options), so
-// the variants agree bit by bit.
+// Each loop is written once; the variants below compile it for wider vectors. No contraction (see the build options),
+// so the variants agree bit by bit.
 #define LOSSMAP_ALWAYS_INLINE inline __attribute__((always_inline))
 
 LOSSMAP_ALWAYS_INLINE void relu_loop(float* x, std::size_t count) {
-    for (std::size_t k = 0; k < count; ++k) x[k] = 0.0F > x[k] ? 0.0F : x[k];
+    for (std::size_t k = 0; k < count; ++k)
+        x[k] = 0.0F > x[k] ? 0.0F : x[k];
 }
 
 LOSSMAP_ALWAYS_INLINE void clip_loop(float* x, std::size_t count, float low, float high) {
@@ -23,13 +24,15 @@ LOSSMAP_ALWAYS_INLINE void clip_loop(float* x, std::size_t count, float low, flo
 }
 
 LOSSMAP_ALWAYS_INLINE void add_loop(float* x, const float* y, std::size_t count) {
-    for (std::size_t k = 0; k < count; ++k) x[k] += y[k];
+    for (std::size_t k = 0; k < count; ++k)
+        x[k] += y[k];
 }
 
 LOSSMAP_ALWAYS_INLINE void scale_shift_loop(float* y, const float* x, const float* scale, const float* shift,
                                             std::size_t rows, std::size_t channels) {
     for (std::size_t row = 0; row < rows; ++row) {
-        for (std::size_t c = 0; c < channels; ++c) y[c] = x[c] * scale[c] + shift[c];
+        for (std::size_t c = 0; c < channels; ++c)
+            y[c] = x[c] * scale[c] + shift[c];
         y += channels;
         x += channels;
     }
@@ -45,12 +48,14 @@ LOSSMAP_ALWAYS_INLINE void maximum_loop(float* y, const float* x, std::size_t co
 
 LOSSMAP_ALWAYS_INLINE void offset_by_one_loop(float* y, const float* origin, const float* first, float a,
                                               std::size_t count) {
-    for (std::size_t k = 0; k < count; ++k) y[k] = origin[k] + first[k] * a;
+    for (std::size_t k = 0; k < count; ++k)
+        y[k] = origin[k] + first[k] * a;
 }
 
 LOSSMAP_ALWAYS_INLINE void offset_by_two_loop(float* y, const float* origin, const float* first, float a,
                                               const float* second, float b, std::size_t count) {
-    for (std::size_t k = 0; k < count; ++k) y[k] = origin[k] + (first[k] * a + second[k] * b);
+    for (std::size_t k = 0; k < count; ++k)
+        y[k] = origin[k] + (first[k] * a + second[k] * b);
 }
 
 #if defined(LOSSMAP_VECTOR_VARIANTS)
@@ -65,19 +70,19 @@ Vectors widest() {
 }
 
 // Calls the loop compiled for the machine's vectors.
-#define LOSSMAP_DISPATCH(NAME, PARAMETERS, ...)                                                          \
-    namespace {                                                                                          \
-    __attribute__((target("avx512f,prefer-vector-width=512"))) void NAME##_avx512 PARAMETERS {           \
-        NAME##_loop(__VA_ARGS__);                                                                        \
-    }                                                                                                    \
-    __attribute__((target("avx2"))) void NAME##_avx2 PARAMETERS { NAME##_loop(__VA_ARGS__); }            \
-    }                                                                                                    \
-    void NAME PARAMETERS {                                                                               \
-        switch (widest()) {                                                                              \
-            case Vectors::avx512: return NAME##_avx512(__VA_ARGS__);                                     \
-            case Vectors::avx2: return NAME##_avx2(__VA_ARGS__);                                         \
-            case Vectors::narrow: return NAME##_loop(__VA_ARGS__);                                       \
-        }                                                                                                \
+#define LOSSMAP_DISPATCH(NAME, PARAMETERS, ...)                                                \
+    namespace {                                                                                \
+    __attribute__((target("avx512f,prefer-vector-width=512"))) void NAME##_avx512 PARAMETERS { \
+        NAME##_loop(__VA_ARGS__);                                                              \
+    }                                                                                          \
+    __attribute__((target("avx2"))) void NAME##_avx2 PARAMETERS { NAME##_loop(__VA_ARGS__); }  \
+    }                                                                                          \
+    void NAME PARAMETERS {                                                                     \
+        switch (widest()) {                                                                    \
+            case Vectors::avx512: return NAME##_avx512(__VA_ARGS__);                           \
+            case Vectors::avx2: return NAME##_avx2(__VA_ARGS__);                               \
+            case Vectors::narrow: return NAME##_loop(__VA_ARGS__);                             \
+        }                                                                                      \
     }
 
 #else

@@ -2,8 +2,8 @@
 
 #include <cstddef>
 
-/// Loops over contiguous floats, in the widest vectors the machine has; the same bits whatever their width. NaN stays NaN
-/// in all of them, which is why they stand beside oneDNN: its ReLU, clip and max pooling turn NaN into a number.
+/// Loops over contiguous floats, in the widest vectors the machine has; the same bits whatever their width. NaN stays
+/// NaN in all of them, which is why they stand beside oneDNN: its ReLU, clip and max pooling turn NaN into a number.
 namespace lossmap::cpu {
 
 /// x = max(x, 0)
@@ -13,7 +13,8 @@ void clip(float* x, std::size_t count, float low, float high);
 /// x += y
 void add(float* x, const float* y, std::size_t count);
 /// y[r, c] = x[r, c] * scale[c] + shift[c] for `rows` rows of `channels`; y may be x.
-void scale_shift(float* y, const float* x, const float* scale, const float* shift, std::size_t rows, std::size_t channels);
+void scale_shift(float* y, const float* x, const float* scale, const float* shift, std::size_t rows,
+                 std::size_t channels);
 /// y[k] = max(y[k], x[k])
 void maximum(float* y, const float* x, std::size_t count);
 /// y = origin + first * a: the product is rounded before it is added.

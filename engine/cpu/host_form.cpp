@@ -19,13 +19,13 @@ bool is_one_of(const Node& node, const std::array<std::string_view, N>& names) {
 
 /// One operand in, elements apart from each other; further operands are scalars.
 constexpr std::array<std::string_view, 34> kUnary{
-    "Abs",  "Acos",     "Acosh",   "Asin",        "Asinh",      "Atan",     "Atanh", "Cast",      "Ceil",
-    "Celu", "Clip",     "Cos",     "Cosh",        "Elu",        "Erf",      "Exp",   "Floor",     "Gelu",
-    "Log",  "HardSwish", "HardSigmoid", "LeakyRelu", "Mish",     "Neg",      "Not",   "Reciprocal", "Relu",
-    "Round", "Selu",    "Sigmoid", "Sign",        "Softplus",   "Sqrt",     "Tanh"};
+    "Abs",   "Acos",      "Acosh",       "Asin",      "Asinh",    "Atan", "Atanh", "Cast",       "Ceil",
+    "Celu",  "Clip",      "Cos",         "Cosh",      "Elu",      "Erf",  "Exp",   "Floor",      "Gelu",
+    "Log",   "HardSwish", "HardSigmoid", "LeakyRelu", "Mish",     "Neg",  "Not",   "Reciprocal", "Relu",
+    "Round", "Selu",      "Sigmoid",     "Sign",      "Softplus", "Sqrt", "Tanh"};
 
 /// Operands broadcast against each other, elements apart from each other.
-constexpr std::array<std::string_view, 14> kBroadcasting{"Add", "Sub", "Mul",     "Div",   "Pow",   "Max",   "Min",
+constexpr std::array<std::string_view, 14> kBroadcasting{"Add", "Sub", "Mul",     "Div",  "Pow",   "Max",   "Min",
                                                          "And", "Or",  "Greater", "Less", "Equal", "Where", "PRelu"};
 
 constexpr std::array<std::string_view, 5> kReductions{"ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL2"};
@@ -102,7 +102,8 @@ std::optional<HostForm> concat_form(const ProgramBuilder& builder, const Node& n
     for (const ValueId id : node.inputs) {
         if (!builder.depends_on_samples(id)) return {};
     }
-    for (Shape& shape : form.inputs) shape = channels_behind(shape);
+    for (Shape& shape : form.inputs)
+        shape = channels_behind(shape);
     form.input_layouts.assign(node.inputs.size(), Layout::channels_last);
     form.outputs[0] = channels_behind(form.outputs[0]);
     return form;
@@ -120,7 +121,8 @@ std::optional<HostForm> slice_form(const ProgramBuilder& builder, const Node& no
     }
     HostForm form = plain_form(builder, node);
     form.layout = form.input_layouts[0] = Layout::channels_last;
-    for (std::int64_t& axis : axes) axis = moved_axis(axis, form.inputs[0].size());
+    for (std::int64_t& axis : axes)
+        axis = moved_axis(axis, form.inputs[0].size());
     // Starts, ends, axes and steps have one element type; a copy of the others would be needed for i32.
     for (std::size_t k = 1; k < node.inputs.size(); ++k) {
         if (node.has_input(k) && builder.value(node.inputs[k]).dtype != DType::i64) return {};
@@ -131,7 +133,7 @@ std::optional<HostForm> slice_form(const ProgramBuilder& builder, const Node& no
         form.input_layouts.resize(4, Layout::plain);
         form.node.inputs.resize(4, kNoValue);
     }
-    if (!form.node.has_input(3)) form.node.inputs[3] = node.inputs[1];   // present; its value is the replacement
+    if (!form.node.has_input(3)) form.node.inputs[3] = node.inputs[1];  // present; its value is the replacement
     form.replaced[3] = ints_tensor(axes);
     form.inputs[3] = {static_cast<std::int64_t>(axes.size())};
     form.inputs[0] = channels_behind(form.inputs[0]);
@@ -169,7 +171,8 @@ std::optional<HostForm> reduction_form(const ProgramBuilder& builder, const Node
     std::optional<Ints> axes = from_input ? constant_ints(builder, node, 1) : std::optional<Ints>();
     if (!from_input && node.attributes.has("axes")) axes = node.attributes.get_ints("axes", {});
     if (!axes || axes->empty()) return {};
-    for (std::int64_t& axis : *axes) axis = moved_axis(axis, rank);
+    for (std::int64_t& axis : *axes)
+        axis = moved_axis(axis, rank);
     const bool keeps = node.attributes.get_int("keepdims", 1) != 0;
     if (keeps) {
         form.outputs[0] = channels_behind(form.outputs[0]);
@@ -195,8 +198,10 @@ HostForm plain_form(const ProgramBuilder& builder, const Node& node) {
     form.node = node;
     form.replaced.resize(node.inputs.size());
     form.input_layouts.assign(node.inputs.size(), Layout::plain);
-    for (const ValueId id : node.inputs) form.inputs.push_back(id == kNoValue ? Shape{} : builder.shape(id));
-    for (const ValueId id : node.outputs) form.outputs.push_back(id == kNoValue ? Shape{} : builder.shape(id));
+    for (const ValueId id : node.inputs)
+        form.inputs.push_back(id == kNoValue ? Shape{} : builder.shape(id));
+    for (const ValueId id : node.outputs)
+        form.outputs.push_back(id == kNoValue ? Shape{} : builder.shape(id));
     return form;
 }
 

@@ -27,7 +27,8 @@ double log_sum_exp(std::span<const double> x) {
     }
     if (std::isinf(maximum)) return maximum;
     double sum = 0.0;
-    for (const double value : x) sum += std::exp(value - maximum);
+    for (const double value : x)
+        sum += std::exp(value - maximum);
     return maximum + std::log(sum);
 }
 
@@ -59,13 +60,14 @@ double cross_entropy_term(const LossSpec& loss, std::span<const double> logits, 
     const double own = weight(label) * (normalizer - logits[label]);
     if (loss.label_smoothing == 0.0) return own;
     double all = 0.0;
-    for (std::size_t c = 0; c < logits.size(); ++c) all += weight(c) * (normalizer - logits[c]);
+    for (std::size_t c = 0; c < logits.size(); ++c)
+        all += weight(c) * (normalizer - logits[c]);
     const double smoothing = loss.label_smoothing;
     return (1.0 - smoothing) * own + smoothing / static_cast<double>(logits.size()) * all;
 }
 
 struct Rows {
-    std::int64_t first;         ///< of the target tensor
+    std::int64_t first;  ///< of the target tensor
     std::int64_t count;
     std::int64_t first_sample;  ///< number of the chunk's first sample
 };
@@ -87,7 +89,8 @@ LossSums cross_entropy(const LossSpec& loss, const ConstTensorView& output, cons
             check_label(label, logits.size(), rows.first_sample + rows.first + row);
             const std::int64_t base = (row * outer + place / inner) * classes * inner + place % inner;
             for (std::int64_t c = 0; c < classes; ++c) {
-                logits[static_cast<std::size_t>(c)] = static_cast<double>(values[static_cast<std::size_t>(base + c * inner)]);
+                logits[static_cast<std::size_t>(c)] =
+                    static_cast<double>(values[static_cast<std::size_t>(base + c * inner)]);
             }
             const auto wanted = static_cast<std::size_t>(label);
             add_term(sums, cross_entropy_term(loss, logits, wanted),
@@ -158,7 +161,8 @@ LossSums elementwise(const LossSpec& loss, const ConstTensorView& output, const 
         }
         if (loss.kind == LossKind::mse && loss.softmax_activation) {
             const double normalizer = log_sum_exp(sample);
-            for (double& value : sample) value = std::exp(value - normalizer);
+            for (double& value : sample)
+                value = std::exp(value - normalizer);
         }
         double sum = 0.0;
         for (std::size_t k = 0; k < sample.size(); ++k) {
@@ -180,8 +184,8 @@ LossSums own_output(const ConstTensorView& output, Rows rows) {
 
 }  // namespace
 
-LossSums host_loss(const LossSpec& loss, const ConstTensorView& output, const ConstTensorView& target, std::int64_t first,
-                   std::int64_t count, std::int64_t first_sample) {
+LossSums host_loss(const LossSpec& loss, const ConstTensorView& output, const ConstTensorView& target,
+                   std::int64_t first, std::int64_t count, std::int64_t first_sample) {
     const Rows rows{first, count, first_sample};
     switch (loss.kind) {
         case LossKind::cross_entropy: return cross_entropy(loss, output, target, rows);

@@ -15,7 +15,7 @@ struct HostOperand {
     Place place;
     DType dtype = DType::f32;
     Shape shape;
-    std::shared_ptr<const Tensor> owned;   ///< what `place` points to, when nobody else keeps it
+    std::shared_ptr<const Tensor> owned;  ///< what `place` points to, when nobody else keeps it
 };
 
 /// Runs the kernel of the operator table on a tile.
@@ -37,7 +37,7 @@ private:
     HostKernel kernel_ = nullptr;
     std::vector<HostOperand> inputs_;
     std::vector<HostOperand> outputs_;
-    mutable std::vector<Views> views_;   ///< one a thread; only pointers to the point's weights change while running
+    mutable std::vector<Views> views_;  ///< one a thread; only pointers to the point's weights change while running
 };
 
 }  // namespace lossmap::cpu

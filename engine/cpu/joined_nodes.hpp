@@ -22,7 +22,7 @@ public:
     /// Memory for the result, to which the primitive adds when there is a residual.
     struct Target {
         Place place;
-        Place copy_from;   ///< the residual, where it does not lie in `place` already
+        Place copy_from;  ///< the residual, where it does not lie in `place` already
     };
     /// @param keep_apart  the primitive's own source.
     [[nodiscard]] Target target(Layout layout, const Place& keep_apart) const;

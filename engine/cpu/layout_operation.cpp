@@ -17,7 +17,8 @@ void transpose(const T* source, T* target, std::size_t rows, std::size_t columns
         for (std::size_t c0 = 0; c0 < columns; c0 += kSquare) {
             const std::size_t c1 = std::min(columns, c0 + kSquare);
             for (std::size_t c = c0; c < c1; ++c) {
-                for (std::size_t r = r0; r < r1; ++r) target[c * rows + r] = source[r * columns + c];
+                for (std::size_t r = r0; r < r1; ++r)
+                    target[c * rows + r] = source[r * columns + c];
             }
         }
     }

@@ -18,7 +18,7 @@ private:
     Place source_;
     Place target_;
     std::size_t batch_ = 0;
-    std::size_t rows_ = 0;      ///< of the source
+    std::size_t rows_ = 0;  ///< of the source
     std::size_t columns_ = 0;
     std::size_t element_bytes_ = 0;
 };

@@ -1,19 +1,20 @@
-#include <algorithm>
+#include <array>
 #include <memory>
 
 #include "core/error.hpp"
 #include "cpu/dnnl_operation.hpp"
 #include "cpu/joined_nodes.hpp"
 #include "cpu/lowerings.hpp"
+#include "cpu/winograd_operation.hpp"
 #include "graph/ops/window.hpp"
 
 namespace lossmap::cpu {
 namespace {
 
 struct ConvolutionShape {
-    Shape weights;         ///< as oneDNN wants them: with a group axis in front where there are groups
+    Shape weights;  ///< as oneDNN wants them: with a group axis in front where there are groups
     Shape strides;
-    Shape dilations;       ///< minus one
+    Shape dilations;  ///< minus one
     Shape pads_begin;
     Shape pads_end;
 };
@@ -49,6 +50,38 @@ bool is_supported(const ProgramBuilder& builder, const Node& node) {
     return element_count(builder.shape(node.outputs[0])) > 0;
 }
 
+PackedLayer packed_layer(const Node& node, const Shape& weights, const JoinedNodes& joined) {
+    PackedLayer layer;
+    layer.weights = node.inputs[1];
+    layer.outputs = {1, weights[0], element_count(std::span(weights).subspan(1))};
+    if (node.has_input(2)) layer.bias = node.inputs[2];
+    layer.norm = joined.norm();
+    return layer;
+}
+
+/// Beyond this many channels the transformed weights (16 numbers for 9) no longer fit the caches.
+constexpr std::int64_t kMostWinogradChannels = 256;
+
+bool suits_winograd(const Node& node, const Shape& source, const Shape& weights) {
+    const auto whole_vectors = [](std::int64_t channels) {
+        return channels % 16 == 0 && channels <= kMostWinogradChannels;
+    };
+    if (!winograd_available() || source.size() != 4 || node.attributes.get_int("group", 1) != 1) return false;
+    if (weights[2] != 3 || weights[3] != 3 || !whole_vectors(weights[0]) || !whole_vectors(weights[1])) return false;
+    const ops::Window window = ops::forward_window(node, source, std::span(weights).subspan(2));
+    for (const std::size_t axis : {std::size_t{1}, std::size_t{2}}) {
+        if (window.stride[axis] != 1 || window.dilation[axis] != 1) return false;
+    }
+    return true;
+}
+
+WinogradShape winograd_shape(const Node& node, const Shape& source, const Shape& target) {
+    const std::array<std::int64_t, 2> kernel{3, 3};
+    const ops::Window window = ops::forward_window(node, source, kernel);
+    return {source[0],           source[2], source[3], source[1], window.pad_begin[1],
+            window.pad_begin[2], target[2], target[3], target[1]};
+}
+
 }  // namespace
 
 bool lower_convolution(ProgramBuilder& builder, const Step& step) {
@@ -60,17 +93,12 @@ bool lower_convolution(ProgramBuilder& builder, const Step& step) {
     const Shape& target_shape = builder.shape(joined.output());
     const ConvolutionShape shape = convolution_shape(node, source_shape, weights_shape);
 
-    PackedLayer layer;
-    layer.weights = node.inputs[1];
-    layer.outputs = {1, weights_shape[0], element_count(std::span(weights_shape).subspan(1))};
-    if (node.has_input(2)) layer.bias = node.inputs[2];
-    layer.norm = joined.norm();
-
-    const dnnl::engine& engine = builder.materializer().engine();
+    const PackedLayer layer = packed_layer(node, weights_shape, joined);
     const auto primitive = dnnl::convolution_forward::primitive_desc(
-        engine, dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, channels_last_desc(source_shape),
-        any_desc(shape.weights), layer.has_bias() ? plain_desc({weights_shape[0]}) : dnnl::memory::desc(),
-        channels_last_desc(target_shape), shape.strides, shape.dilations, shape.pads_begin, shape.pads_end,
+        builder.materializer().engine(), dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct,
+        channels_last_desc(source_shape), any_desc(shape.weights),
+        layer.has_bias() ? plain_desc({weights_shape[0]}) : dnnl::memory::desc(), channels_last_desc(target_shape),
+        shape.strides, shape.dilations, shape.pads_begin, shape.pads_end,
         attributes_with_scratch(joined.has_residual()), true);
     if (!primitive) return false;
 
@@ -81,17 +109,33 @@ bool lower_convolution(ProgramBuilder& builder, const Step& step) {
     const dnnl::memory::desc plain = plain_desc(shape.weights);
     const dnnl::memory::desc wanted = primitive.weights_desc();
     arguments.push_back({DNNL_ARG_WEIGHTS, wanted, builder.materializer().pack_weights(layer, &plain, &wanted)});
+    Place bias;
     if (layer.has_bias()) {
-        arguments.push_back({DNNL_ARG_BIAS, primitive.bias_desc(), builder.materializer().pack_bias(layer)});
+        bias = builder.materializer().pack_bias(layer);
+        arguments.push_back({DNNL_ARG_BIAS, primitive.bias_desc(), bias});
     }
-    arguments.push_back({DNNL_ARG_SCRATCHPAD, primitive.scratchpad_desc(),
-                         builder.scratch(primitive.scratchpad_desc().get_size())});
+    arguments.push_back(
+        {DNNL_ARG_SCRATCHPAD, primitive.scratchpad_desc(), builder.scratch(primitive.scratchpad_desc().get_size())});
     builder.count_macs(element_count(target_shape) * layer.outputs.inner);
-    auto operation = std::make_unique<DnnlOperation>(dnnl::convolution_forward(primitive), primitive.impl_info_str(),
-                                                     std::move(arguments));
-    operation->copy_first(target.copy_from);
-    operation->activate(joined.activation());
-    builder.add(std::move(operation), node.name);
+    auto direct =
+        std::make_unique<DnnlOperation>(dnnl::convolution_forward(primitive), primitive.impl_info_str(), arguments);
+    direct->copy_first(target.copy_from);
+    direct->activate(joined.activation());
+    if (!builder.options().transforms || !suits_winograd(node, source_shape, weights_shape)) {
+        builder.add(std::move(direct), node.name);
+        return true;
+    }
+    WinogradOperation::Places places;
+    places.source = source;
+    places.target = target.place;
+    places.weights = builder.materializer().pack_winograd(layer);
+    places.bias = bias;
+    if (joined.has_residual()) {
+        places.residual = target.copy_from.region == Place::Region::none ? target.place : target.copy_from;
+    }
+    const WinogradShape sizes = winograd_shape(node, source_shape, target_shape);
+    places.scratch = builder.scratch(sizes.scratch_floats() * sizeof(float));
+    builder.add(std::make_unique<WinogradOperation>(sizes, places, joined.activation(), std::move(direct)), node.name);
     return true;
 }
 

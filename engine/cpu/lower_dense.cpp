@@ -15,7 +15,7 @@ struct DenseLayer {
     std::int64_t rows = 0;
     std::int64_t inner = 0;
     std::int64_t columns = 0;
-    bool transposed = false;   ///< the weights are stored as [columns, inner]
+    bool transposed = false;  ///< the weights are stored as [columns, inner]
     PackedLayer layer;
 };
 
@@ -43,8 +43,8 @@ std::optional<DenseLayer> dense_layer(const ProgramBuilder& builder, const Node&
     dense.rows = element_count(a) / dense.inner;
     dense.columns = b[dense.transposed ? 0 : 1];
     dense.layer.weights = node.inputs[1];
-    dense.layer.outputs = dense.transposed ? FilterLayout{1, dense.columns, dense.inner}
-                                           : FilterLayout{dense.inner, dense.columns, 1};
+    dense.layer.outputs =
+        dense.transposed ? FilterLayout{1, dense.columns, dense.inner} : FilterLayout{dense.inner, dense.columns, 1};
     if (gemm) {
         dense.layer.weight_factor = node.attributes.get_float("alpha", 1.0);
         dense.layer.bias_factor = node.attributes.get_float("beta", 1.0);
@@ -87,8 +87,8 @@ bool lower_dense(ProgramBuilder& builder, const Step& step) {
     if (dense.layer.has_bias()) {
         arguments.push_back({DNNL_ARG_BIAS, primitive.bias_desc(), builder.materializer().pack_bias(dense.layer)});
     }
-    arguments.push_back({DNNL_ARG_SCRATCHPAD, primitive.scratchpad_desc(),
-                         builder.scratch(primitive.scratchpad_desc().get_size())});
+    arguments.push_back(
+        {DNNL_ARG_SCRATCHPAD, primitive.scratchpad_desc(), builder.scratch(primitive.scratchpad_desc().get_size())});
     builder.count_macs(dense.rows * dense.inner * dense.columns);
     auto operation =
         std::make_unique<DnnlOperation>(dnnl::matmul(primitive), primitive.impl_info_str(), std::move(arguments));
@@ -112,7 +112,8 @@ bool lower_batched_product(ProgramBuilder& builder, const Node& node) {
     const std::int64_t batch = element_count(std::span(a).first(rank - 2));
     const auto flat = [&](const Shape& shape) { return plain_desc({batch, shape[rank - 2], shape[rank - 1]}); };
     const dnnl::engine& engine = builder.materializer().engine();
-    const dnnl::matmul::primitive_desc primitive(engine, flat(a), flat(b), flat(c), attributes_with_scratch(false), true);
+    const dnnl::matmul::primitive_desc primitive(engine, flat(a), flat(b), flat(c), attributes_with_scratch(false),
+                                                 true);
     if (!primitive) return false;
     std::vector<DnnlArgument> arguments{
         {DNNL_ARG_SRC, primitive.src_desc(), builder.read(node.inputs[0], Layout::plain)},

@@ -34,7 +34,8 @@ void lower_to_host_kernel(ProgramBuilder& builder, const Node& node) {
     std::optional<HostForm> found = layout_free_form(builder, node);
     HostForm form = found ? std::move(*found) : plain_form(builder, node);
     std::vector<HostOperand> inputs;
-    for (std::size_t k = 0; k < form.inputs.size(); ++k) inputs.push_back(input_operand(builder, form, k));
+    for (std::size_t k = 0; k < form.inputs.size(); ++k)
+        inputs.push_back(input_operand(builder, form, k));
     std::vector<HostOperand> outputs;
     for (std::size_t k = 0; k < form.outputs.size(); ++k) {
         HostOperand operand;

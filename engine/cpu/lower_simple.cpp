@@ -45,7 +45,12 @@ public:
 
     BatchNormOperation(const Parameters& parameters, Place source, Place target, Place factors, std::size_t rows,
                        std::size_t channels)
-        : parameters_(parameters), source_(source), target_(target), factors_(factors), rows_(rows), channels_(channels) {}
+        : parameters_(parameters),
+          source_(source),
+          target_(target),
+          factors_(factors),
+          rows_(rows),
+          channels_(channels) {}
 
     void run(const Frame& frame) const override {
         auto* scale = static_cast<float*>(frame.writable(factors_));
@@ -60,8 +65,8 @@ public:
             scale[c] = static_cast<float>(factors.scale);
             shift[c] = static_cast<float>(factors.shift);
         }
-        scale_shift(static_cast<float*>(frame.writable(target_)), static_cast<const float*>(frame.readable(source_)), scale,
-                    shift, rows_, channels_);
+        scale_shift(static_cast<float*>(frame.writable(target_)), static_cast<const float*>(frame.readable(source_)),
+                    scale, shift, rows_, channels_);
     }
     [[nodiscard]] std::string implementation() const override { return "loop batch norm"; }
 
@@ -77,7 +82,8 @@ private:
 }  // namespace
 
 bool lower_alias(ProgramBuilder& builder, const Node& node) {
-    if (!node.domain.empty() || std::find(kAliases.begin(), kAliases.end(), node.op_type) == kAliases.end()) return false;
+    if (!node.domain.empty() || std::find(kAliases.begin(), kAliases.end(), node.op_type) == kAliases.end())
+        return false;
     if (!builder.depends_on_samples(node.inputs[0])) return false;
     builder.alias(node.inputs[0], node.outputs[0]);
     return true;
@@ -100,7 +106,8 @@ bool lower_batch_norm(ProgramBuilder& builder, const Node& node) {
     if (node.attributes.get_int("training_mode", 0) != 0 || node.has_output(1)) return false;
     if (builder.value(node.inputs[0]).dtype != DType::f32 || !builder.depends_on_samples(node.inputs[0])) return false;
     for (std::size_t k = 1; k < 5; ++k) {
-        if (builder.depends_on_samples(node.inputs[k]) || builder.value(node.inputs[k]).dtype != DType::f32) return false;
+        if (builder.depends_on_samples(node.inputs[k]) || builder.value(node.inputs[k]).dtype != DType::f32)
+            return false;
     }
     const Shape& shape = builder.shape(node.inputs[0]);
     if (shape.size() < 2 || element_count(shape) == 0) return false;
@@ -115,9 +122,10 @@ bool lower_batch_norm(ProgramBuilder& builder, const Node& node) {
     Place target = builder.overwrite(node.inputs[0], node.outputs[0], Layout::channels_last, {});
     if (target.region == Place::Region::none) target = builder.write(node.outputs[0], Layout::channels_last);
     const Place factors = builder.scratch(2 * channels * sizeof(float));
-    builder.add(std::make_unique<BatchNormOperation>(parameters, source, target, factors,
-                                                     static_cast<std::size_t>(element_count(shape)) / channels, channels),
-                node.name);
+    builder.add(
+        std::make_unique<BatchNormOperation>(parameters, source, target, factors,
+                                             static_cast<std::size_t>(element_count(shape)) / channels, channels),
+        node.name);
     return true;
 }
 

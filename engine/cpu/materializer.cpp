@@ -6,6 +6,7 @@
 
 #include "core/error.hpp"
 #include "cpu/elementwise.hpp"
+#include "cpu/winograd_kernel.hpp"
 #include "graph/operator_table.hpp"
 
 namespace lossmap::cpu {
@@ -19,12 +20,12 @@ std::size_t aligned(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlig
 
 struct Materializer::Pack {
     PackedLayer layer;
-    bool is_bias = false;
+    enum class Kind { weights, bias, winograd } kind = Kind::weights;
     std::size_t features = 0;
     std::size_t set_offset = 0;
     dnnl::memory::desc plain;
     dnnl::memory::desc wanted;
-    dnnl::reorder reorder;        ///< empty where plain and wanted agree
+    dnnl::reorder reorder;  ///< empty where plain and wanted agree
     bool same_layout = false;
 };
 
@@ -111,9 +112,21 @@ Place Materializer::pack_weights(const PackedLayer& layer, const void* plain, co
 Place Materializer::pack_bias(const PackedLayer& layer) {
     auto pack = std::make_unique<Pack>();
     pack->layer = layer;
-    pack->is_bias = true;
+    pack->kind = Pack::Kind::bias;
     pack->features = static_cast<std::size_t>(layer.outputs.count);
     pack->set_offset = reserve_set(pack->features * sizeof(float));
+    packs_.push_back(std::move(pack));
+    return {Place::Region::set, packs_.back()->set_offset, nullptr};
+}
+
+Place Materializer::pack_winograd(const PackedLayer& layer) {
+    auto pack = std::make_unique<Pack>();
+    pack->layer = layer;
+    pack->kind = Pack::Kind::winograd;
+    pack->features = static_cast<std::size_t>(layer.outputs.count);
+    // 16 numbers for each filter of 9.
+    pack->set_offset =
+        reserve_set(pack->features * static_cast<std::size_t>(layer.outputs.inner) / 9 * 16 * sizeof(float));
     packs_.push_back(std::move(pack));
     return {Place::Region::set, packs_.back()->set_offset, nullptr};
 }
@@ -128,14 +141,17 @@ void Materializer::finish() {
     }
     fold_offset_ = scratch_bytes_;
     std::size_t largest = 0;
-    for (const auto& pack : packs_) largest = std::max(largest, bytes_of(pack->layer.weights));
+    for (const auto& pack : packs_)
+        largest = std::max(largest, bytes_of(pack->layer.weights));
     scratch_bytes_ += aligned(largest);
 }
 
 std::size_t Materializer::resident_bytes() const {
     std::size_t floats = weights_.origin.size() + states_.origin.size();
-    for (const auto& axis : weights_.axes) floats += axis.size();
-    for (const auto& axis : states_.axes) floats += axis.size();
+    for (const auto& axis : weights_.axes)
+        floats += axis.size();
+    for (const auto& axis : states_.axes)
+        floats += axis.size();
     return floats * sizeof(float);
 }
 
@@ -176,7 +192,8 @@ void Materializer::perturb(const Perturbed& item, const Point& point, float* out
     }
     for (std::size_t k = 0; k < item.size; ++k) {
         float offset = axes[0][k] * factors[0];
-        for (std::size_t axis = 1; axis < axes.size(); ++axis) offset += axes[axis][k] * factors[axis];
+        for (std::size_t axis = 1; axis < axes.size(); ++axis)
+            offset += axes[axis][k] * factors[axis];
         out[k] = origin[k] + offset;
     }
 }
@@ -203,53 +220,70 @@ void Materializer::compute_node(const Node& node, std::byte* set, std::byte* scr
     with_context(node.describe(), [&] { info->run(node, inputs, outputs); });
 }
 
-void Materializer::run_pack(const Pack& pack, std::byte* set, std::byte* scratch, dnnl::stream& stream) const {
-    const PackedLayer& layer = pack.layer;
+std::vector<NormFactors> Materializer::norm_factors_of(const Pack& pack, const std::byte* set,
+                                                       const std::byte* scratch) const {
     std::vector<NormFactors> norms(pack.features);
-    if (layer.norm) {
-        const float* gamma = floats(layer.norm->scale, set, scratch);
-        const float* beta = floats(layer.norm->shift, set, scratch);
-        const float* mean = floats(layer.norm->mean, set, scratch);
-        const float* variance = floats(layer.norm->variance, set, scratch);
-        for (std::size_t f = 0; f < pack.features; ++f) {
-            norms[f] = norm_factors(static_cast<double>(gamma[f]), static_cast<double>(beta[f]),
-                                    static_cast<double>(mean[f]), static_cast<double>(variance[f]), layer.norm->epsilon);
-        }
+    if (!pack.layer.norm) return norms;
+    const FoldedNorm& norm = *pack.layer.norm;
+    const float* gamma = floats(norm.scale, set, scratch);
+    const float* beta = floats(norm.shift, set, scratch);
+    const float* mean = floats(norm.mean, set, scratch);
+    const float* variance = floats(norm.variance, set, scratch);
+    for (std::size_t f = 0; f < pack.features; ++f) {
+        norms[f] = norm_factors(static_cast<double>(gamma[f]), static_cast<double>(beta[f]),
+                                static_cast<double>(mean[f]), static_cast<double>(variance[f]), norm.epsilon);
     }
-    if (pack.is_bias) {
-        auto* out = reinterpret_cast<float*>(set + pack.set_offset);
-        const float* bias = layer.bias == kNoValue ? nullptr : floats(layer.bias, set, scratch);
-        const bool one_for_all = bias != nullptr && element_count(graph_.value(layer.bias).shape.value()) == 1;
-        const float* added = layer.added_bias == kNoValue ? nullptr : floats(layer.added_bias, set, scratch);
-        for (std::size_t f = 0; f < pack.features; ++f) {
-            double value = bias == nullptr ? 0.0 : static_cast<double>(bias[one_for_all ? 0 : f]) * layer.bias_factor;
-            if (added != nullptr) value += static_cast<double>(added[f]);
-            out[f] = static_cast<float>(value * norms[f].scale + norms[f].shift);
-        }
-        return;
+    return norms;
+}
+
+void Materializer::run_bias(const Pack& pack, std::byte* set, const std::byte* scratch) const {
+    const PackedLayer& layer = pack.layer;
+    const std::vector<NormFactors> norms = norm_factors_of(pack, set, scratch);
+    auto* out = reinterpret_cast<float*>(set + pack.set_offset);
+    const float* bias = layer.bias == kNoValue ? nullptr : floats(layer.bias, set, scratch);
+    const bool one_for_all = bias != nullptr && element_count(graph_.value(layer.bias).shape.value()) == 1;
+    const float* added = layer.added_bias == kNoValue ? nullptr : floats(layer.added_bias, set, scratch);
+    for (std::size_t f = 0; f < pack.features; ++f) {
+        double value = bias == nullptr ? 0.0 : static_cast<double>(bias[one_for_all ? 0 : f]) * layer.bias_factor;
+        if (added != nullptr) value += static_cast<double>(added[f]);
+        out[f] = static_cast<float>(value * norms[f].scale + norms[f].shift);
     }
+}
+
+void Materializer::run_winograd(const Pack& pack, std::byte* set, const std::byte* scratch) const {
+    const std::vector<NormFactors> norms = norm_factors_of(pack, set, scratch);
+    std::vector<float> factors(norms.size());
+    std::transform(norms.begin(), norms.end(), factors.begin(),
+                   [&](const NormFactors& norm) { return static_cast<float>(norm.scale * pack.layer.weight_factor); });
+    winograd_weights(floats(pack.layer.weights, set, scratch), factors.data(), pack.layer.outputs.count,
+                     pack.layer.outputs.inner / 9, reinterpret_cast<float*>(set + pack.set_offset));
+}
+
+void Materializer::run_weights(const Pack& pack, std::byte* set, std::byte* scratch, dnnl::stream& stream) const {
+    const PackedLayer& layer = pack.layer;
     const float* weights = floats(layer.weights, set, scratch);
+    std::byte* target = set + pack.set_offset;
     if (layer.norm || layer.weight_factor != 1.0) {
-        auto* folded = reinterpret_cast<float*>(pack.same_layout ? set + pack.set_offset : scratch + fold_offset_);
+        const std::vector<NormFactors> norms = norm_factors_of(pack, set, scratch);
+        auto* folded = reinterpret_cast<float*>(pack.same_layout ? target : scratch + fold_offset_);
         const auto inner = static_cast<std::size_t>(layer.outputs.inner);
         const float* from = weights;
         float* to = folded;
         for (std::int64_t outer = 0; outer < layer.outputs.outer; ++outer) {
             for (std::size_t f = 0; f < pack.features; ++f, from += inner, to += inner) {
                 const auto factor = static_cast<float>(norms[f].scale * layer.weight_factor);
-                for (std::size_t k = 0; k < inner; ++k) to[k] = from[k] * factor;
+                for (std::size_t k = 0; k < inner; ++k)
+                    to[k] = from[k] * factor;
             }
         }
+        if (pack.same_layout) return;
         weights = folded;
     }
-    std::byte* target = set + pack.set_offset;
     if (pack.same_layout) {
-        if (reinterpret_cast<const std::byte*>(weights) != target) {
-            std::copy_n(reinterpret_cast<const std::byte*>(weights), pack.wanted.get_size(), target);
-        }
+        std::copy_n(reinterpret_cast<const std::byte*>(weights), pack.wanted.get_size(), target);
         return;
     }
-    dnnl::memory from(pack.plain, engine_, const_cast<float*>(weights));   // read only: the source of a reorder
+    dnnl::memory from(pack.plain, engine_, const_cast<float*>(weights));  // read only: the source of a reorder
     dnnl::memory to(pack.wanted, engine_, target);
     pack.reorder.execute(stream, from, to);
     stream.wait();
@@ -262,7 +296,13 @@ void Materializer::materialize(const Point& point, std::byte* set, std::byte* sc
     for (const std::int32_t index : lowering_.theta_nodes) {
         compute_node(graph_.nodes[static_cast<std::size_t>(index)], set, scratch);
     }
-    for (const auto& pack : packs_) run_pack(*pack, set, scratch, stream);
+    for (const auto& pack : packs_) {
+        switch (pack->kind) {
+            case Pack::Kind::weights: run_weights(*pack, set, scratch, stream); break;
+            case Pack::Kind::bias: run_bias(*pack, set, scratch); break;
+            case Pack::Kind::winograd: run_winograd(*pack, set, scratch); break;
+        }
+    }
 }
 
 }  // namespace lossmap::cpu

@@ -24,19 +24,27 @@ struct FoldedNorm {
 /// Weights and bias of one layer as its primitive wants them.
 struct PackedLayer {
     ValueId weights = kNoValue;
-    FilterLayout outputs;            ///< where the output features lie in the weights as stored
+    FilterLayout outputs;  ///< where the output features lie in the weights as stored
     double weight_factor = 1.0;
-    ValueId bias = kNoValue;         ///< of the layer itself; one number an output feature, or one for all
+    ValueId bias = kNoValue;  ///< of the layer itself; one number an output feature, or one for all
     double bias_factor = 1.0;
-    ValueId added_bias = kNoValue;   ///< added behind the layer, in front of the norm
+    ValueId added_bias = kNoValue;  ///< added behind the layer, in front of the norm
     std::optional<FoldedNorm> norm;
 
     [[nodiscard]] bool has_bias() const { return bias != kNoValue || added_bias != kNoValue || norm.has_value(); }
 };
 
-/// Computes everything that depends on theta alone, once a point: perturbed parameters from the pristine origin, what the
-/// graph computes from them, batch norms folded, weights laid out for their primitives. Immutable once the program is
-/// built; several threads may materialise different points at the same time.
+/// Scale and shift that a batch normalisation applies: scale = gamma / sqrt(variance + epsilon), shift = beta - mean *
+/// scale, in fp64.
+struct NormFactors {
+    double scale = 1.0;
+    double shift = 0.0;
+};
+[[nodiscard]] NormFactors norm_factors(double gamma, double beta, double mean, double variance, double epsilon);
+
+/// Computes everything that depends on theta alone, once a point: perturbed parameters from the pristine origin, what
+/// the graph computes from them, batch norms folded, weights laid out for their primitives. Immutable once the program
+/// is built; several threads may materialise different points at the same time.
 class Materializer {
 public:
     /// Copies origin and axes. `graph`, `lowering` and `engine` must outlive the object.
@@ -51,6 +59,8 @@ public:
     /// Weights of a layer, folded and converted. `plain` and `wanted` point to dnnl::memory::desc: of the weights as
     /// stored and as the primitive wants them.
     [[nodiscard]] Place pack_weights(const PackedLayer& layer, const void* plain, const void* wanted);
+    /// Weights [out, in, 3, 3] of a layer, folded and transformed for winograd_convolution.
+    [[nodiscard]] Place pack_winograd(const PackedLayer& layer);
     /// Its bias, folded; f32 [features].
     [[nodiscard]] Place pack_bias(const PackedLayer& layer);
     /// Fixes the layout of scratch memory; call once, when every value has been asked for.
@@ -68,7 +78,7 @@ public:
 private:
     struct Segment {
         std::vector<float> origin;
-        std::vector<std::vector<float>> axes;   ///< one an axis; empty where it does not move the segment
+        std::vector<std::vector<float>> axes;  ///< one an axis; empty where it does not move the segment
     };
     struct Perturbed {
         ValueId value = kNoValue;
@@ -91,7 +101,11 @@ private:
     [[nodiscard]] const void* readable(ValueId value, const std::byte* set, const std::byte* scratch) const;
     void perturb(const Perturbed& item, const Point& point, float* out) const;
     void compute_node(const Node& node, std::byte* set, std::byte* scratch) const;
-    void run_pack(const Pack& pack, std::byte* set, std::byte* scratch, dnnl::stream& stream) const;
+    [[nodiscard]] std::vector<NormFactors> norm_factors_of(const Pack& pack, const std::byte* set,
+                                                           const std::byte* scratch) const;
+    void run_weights(const Pack& pack, std::byte* set, std::byte* scratch, dnnl::stream& stream) const;
+    void run_bias(const Pack& pack, std::byte* set, const std::byte* scratch) const;
+    void run_winograd(const Pack& pack, std::byte* set, const std::byte* scratch) const;
 
     const Graph& graph_;
     const Lowering& lowering_;
@@ -99,19 +113,11 @@ private:
     Segment weights_;
     Segment states_;
     std::vector<Perturbed> perturbed_;
-    std::vector<Location> locations_;      ///< one a value
+    std::vector<Location> locations_;  ///< one a value
     std::vector<std::unique_ptr<Pack>> packs_;
     std::size_t set_bytes_ = 0;
     std::size_t scratch_bytes_ = 0;
-    std::size_t fold_offset_ = 0;          ///< in scratch: room for the largest folded tensor
+    std::size_t fold_offset_ = 0;  ///< in scratch: room for the largest folded tensor
 };
-
-/// Scale and shift that a batch normalisation applies: scale = gamma / sqrt(variance + epsilon), shift = beta - mean *
-/// scale, in fp64.
-struct NormFactors {
-    double scale = 1.0;
-    double shift = 0.0;
-};
-[[nodiscard]] NormFactors norm_factors(double gamma, double beta, double mean, double variance, double epsilon);
 
 }  // namespace lossmap::cpu

@@ -34,11 +34,12 @@ struct Place {
 
 /// What an operation works on: the calling thread's memory and one point's weights.
 struct Frame {
-    std::size_t thread = 0;                     ///< index of the thread, from 0
+    std::size_t thread = 0;  ///< index of the thread, from 0
     std::byte* arena = nullptr;
     const std::vector<std::size_t>* blocks = nullptr;  ///< offset of each block in the arena
     const std::byte* set = nullptr;
     dnnl::stream* stream = nullptr;
+    bool exact = false;  ///< compute sums as the graph states them: no transforms that spread infinities and NaN
 
     [[nodiscard]] void* writable(const Place& place) const;
     [[nodiscard]] const void* readable(const Place& place) const;
@@ -52,8 +53,8 @@ public:
     Operation(const Operation&) = delete;
     Operation& operator=(const Operation&) = delete;
 
-    /// Makes what the thread of `frame` needs of its own (`frame.set` is not known yet). Called once a thread, in order of
-    /// threads, before any run.
+    /// Makes what the thread of `frame` needs of its own (`frame.set` is not known yet). Called once a thread, in order
+    /// of threads, before any run.
     virtual void attach(const Frame& frame) { static_cast<void>(frame); }
     virtual void run(const Frame& frame) const = 0;
     /// What computes it, for the recorded plan: "brgconv:avx512_core", "host Softmax".

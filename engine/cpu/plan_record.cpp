@@ -1,7 +1,7 @@
 #include "cpu/plan_record.hpp"
 
-#include <dnnl.hpp>
 #include <fmt/format.h>
+#include <dnnl.hpp>
 #include <nlohmann/json.hpp>
 
 namespace lossmap::cpu {

@@ -7,8 +7,8 @@
 
 namespace lossmap::cpu {
 
-PoolOperation::PoolOperation(Kind kind, const ops::Window& window, std::size_t batch, std::size_t channels, Place source,
-                             Place target)
+PoolOperation::PoolOperation(Kind kind, const ops::Window& window, std::size_t batch, std::size_t channels,
+                             Place source, Place target)
     : kind_(kind), window_(window), batch_(batch), channels_(channels), source_(source), target_(target) {}
 
 std::string PoolOperation::implementation() const {
@@ -23,7 +23,7 @@ std::string PoolOperation::implementation() const {
 void PoolOperation::pool_position(const float* image, float* result, const ops::Window::Extents& position) const {
     const ops::Window& w = window_;
     ops::Window::Extents start{};
-    std::int64_t padded = 1;   // positions within input and padding
+    std::int64_t padded = 1;  // positions within input and padding
     for (std::size_t axis = 0; axis < 3; ++axis) {
         start[axis] = position[axis] * w.stride[axis] - w.pad_begin[axis];
         const std::int64_t room = w.input[axis] + w.pad_end[axis] - start[axis];
@@ -39,7 +39,8 @@ void PoolOperation::pool_position(const float* image, float* result, const ops::
             for (std::int64_t kx = 0; kx < w.kernel[2]; ++kx) {
                 const std::int64_t x = start[2] + kx * w.dilation[2];
                 if (x < 0 || x >= w.input[2]) continue;
-                const float* pixel = image + static_cast<std::size_t>((d * w.input[1] + h) * w.input[2] + x) * channels_;
+                const float* pixel =
+                    image + static_cast<std::size_t>((d * w.input[1] + h) * w.input[2] + x) * channels_;
                 if (inside++ == 0) {
                     std::copy_n(pixel, channels_, result);
                 } else if (kind_ == Kind::maximum) {
@@ -53,7 +54,8 @@ void PoolOperation::pool_position(const float* image, float* result, const ops::
     if (kind_ == Kind::maximum) return;
     const std::int64_t divisor = kind_ == Kind::average ? inside : padded;
     if (inside == 0) std::fill_n(result, channels_, 0.0F);
-    for (std::size_t c = 0; c < channels_; ++c) result[c] /= static_cast<float>(divisor);
+    for (std::size_t c = 0; c < channels_; ++c)
+        result[c] /= static_cast<float>(divisor);
 }
 
 void PoolOperation::run(const Frame& frame) const {

@@ -40,7 +40,7 @@ std::unique_ptr<Program> build_program(const ExecutableRequest& request, BoundRe
     const Graph& graph = program->bound.graph;
     program->lowering = lower(graph, fusion_options(request.fuse));
     program->materializer = std::make_unique<Materializer>(graph, program->lowering, request, *program->engine);
-    ProgramBuilder builder(graph, program->lowering, *program->materializer);
+    ProgramBuilder builder(graph, program->lowering, *program->materializer, {request.fuse});
     for (std::size_t k = 0; k < graph.inputs.size(); ++k) {
         const ValueId id = graph.inputs[k];
         InputBinding input;
@@ -85,9 +85,11 @@ std::int64_t activation_bytes_per_sample(const BoundRequest& bound, bool fuse) {
     for (std::size_t index = 0; index < lowering.steps.size(); ++index) {
         const Step& step = lowering.steps[index];
         const auto now = static_cast<std::int64_t>(index);
-        for (const ValueId id : bound.graph.nodes[static_cast<std::size_t>(step.node)].inputs) touch(id, now);
+        for (const ValueId id : bound.graph.nodes[static_cast<std::size_t>(step.node)].inputs)
+            touch(id, now);
         touch(step.residual, now);
-        for (const ValueId id : bound.graph.nodes[static_cast<std::size_t>(step.last_node())].outputs) touch(id, now);
+        for (const ValueId id : bound.graph.nodes[static_cast<std::size_t>(step.last_node())].outputs)
+            touch(id, now);
     }
     std::vector<Lifetime> kept;
     for (std::size_t index = 0; index < lives.size(); ++index) {

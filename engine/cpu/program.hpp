@@ -18,7 +18,7 @@ namespace lossmap::cpu {
 struct InputBinding {
     std::size_t field = 0;
     Place place;
-    DType dtype = DType::f32;          ///< of the graph input; integers are converted from i64
+    DType dtype = DType::f32;  ///< of the graph input; integers are converted from i64
     std::int64_t sample_elements = 0;
 };
 
@@ -29,16 +29,16 @@ struct Program {
     Program(const Program&) = delete;
     Program& operator=(const Program&) = delete;
 
-    std::unique_ptr<dnnl::engine> engine;   ///< streams must be of this very engine
+    std::unique_ptr<dnnl::engine> engine;  ///< streams must be of this very engine
     BoundRequest bound;
     Lowering lowering;
     std::unique_ptr<Materializer> materializer;
     std::vector<std::unique_ptr<Operation>> operations;
     std::vector<std::string> operation_names;
-    std::vector<std::size_t> blocks;   ///< offset of each block in a thread's arena
+    std::vector<std::size_t> blocks;  ///< offset of each block in a thread's arena
     std::size_t arena_bytes = 0;
     std::vector<InputBinding> inputs;
-    Place output;                      ///< row-major
+    Place output;  ///< row-major
     std::int64_t macs_per_sample = 0;
 };
 

@@ -8,12 +8,18 @@
 
 namespace lossmap::cpu {
 
-ProgramBuilder::ProgramBuilder(const Graph& graph, const Lowering& lowering, Materializer& materializer)
-    : graph_(graph), lowering_(lowering), materializer_(materializer), last_use_(graph.values.size(), -1),
+ProgramBuilder::ProgramBuilder(const Graph& graph, const Lowering& lowering, Materializer& materializer,
+                               const Options& options)
+    : graph_(graph),
+      lowering_(lowering),
+      materializer_(materializer),
+      options_(options),
+      last_use_(graph.values.size(), -1),
       copies_(graph.values.size()) {
     for (std::size_t index = 0; index < lowering.steps.size(); ++index) {
         const Step& step = lowering.steps[index];
-        for (const std::int32_t joined : {step.node, step.bias_add, step.batch_norm, step.residual_add, step.activation}) {
+        for (const std::int32_t joined :
+             {step.node, step.bias_add, step.batch_norm, step.residual_add, step.activation}) {
             if (joined < 0) continue;
             for (const ValueId input : node(joined).inputs) {
                 if (input != kNoValue) last_use_[static_cast<std::size_t>(input)] = static_cast<std::int64_t>(index);
@@ -45,7 +51,8 @@ Layout ProgramBuilder::canonical(ValueId id, Layout layout) const {
 
 const ProgramBuilder::Copy* ProgramBuilder::find_copy(ValueId id, Layout layout) const {
     const auto& copies = copies_[static_cast<std::size_t>(id)];
-    const auto found = std::find_if(copies.begin(), copies.end(), [&](const Copy& copy) { return copy.layout == layout; });
+    const auto found =
+        std::find_if(copies.begin(), copies.end(), [&](const Copy& copy) { return copy.layout == layout; });
     return found == copies.end() ? nullptr : &*found;
 }
 

@@ -19,7 +19,12 @@ namespace lossmap::cpu {
 /// lowerings (lowerings.hpp): they ask for operands, results and scratch memory and then add the operation.
 class ProgramBuilder {
 public:
-    ProgramBuilder(const Graph& graph, const Lowering& lowering, Materializer& materializer);
+    struct Options {
+        bool transforms = true;  ///< convolutions may be computed through transforms of their operands
+    };
+    ProgramBuilder(const Graph& graph, const Lowering& lowering, Materializer& materializer, const Options& options);
+
+    [[nodiscard]] const Options& options() const { return options_; }
 
     [[nodiscard]] const Graph& graph() const { return graph_; }
     [[nodiscard]] Materializer& materializer() { return materializer_; }
@@ -37,8 +42,9 @@ public:
     [[nodiscard]] Place read(ValueId id, Layout layout);
     /// New memory for a result.
     [[nodiscard]] Place write(ValueId id, Layout layout);
-    /// The operand's own memory for a result of the same size, where it lies in the arena in this layout and nothing later
-    /// reads it; `keep_apart` is the memory of another operand that must stay intact. Region::none when it cannot be had.
+    /// The operand's own memory for a result of the same size, where it lies in the arena in this layout and nothing
+    /// later reads it; `keep_apart` is the memory of another operand that must stay intact. Region::none when it cannot
+    /// be had.
     [[nodiscard]] Place overwrite(ValueId operand, ValueId result, Layout layout, const Place& keep_apart);
     /// Memory for the operation to be added alone.
     [[nodiscard]] Place scratch(std::size_t bytes);
@@ -58,7 +64,7 @@ public:
 private:
     struct Block {
         Lifetime life{-1, -1, 0};
-        std::int64_t needed_until = 0;   ///< last step that reads what it holds
+        std::int64_t needed_until = 0;  ///< last step that reads what it holds
     };
     struct Copy {
         Layout layout = Layout::plain;
@@ -75,11 +81,12 @@ private:
     const Graph& graph_;
     const Lowering& lowering_;
     Materializer& materializer_;
+    Options options_;
     std::size_t step_ = 0;
-    std::vector<std::int64_t> last_use_;        ///< step that reads a value last; -1 none
-    std::vector<std::vector<Copy>> copies_;     ///< by value
+    std::vector<std::int64_t> last_use_;     ///< step that reads a value last; -1 none
+    std::vector<std::vector<Copy>> copies_;  ///< by value
     std::vector<Block> blocks_;
-    std::vector<std::size_t> touched_;          ///< blocks of the operation being put together
+    std::vector<std::size_t> touched_;  ///< blocks of the operation being put together
     std::vector<std::unique_ptr<Operation>> operations_;
     std::vector<std::string> names_;
     std::int64_t macs_ = 0;

@@ -25,7 +25,8 @@ WorkerPool::~WorkerPool() {
         stopping_ = true;
     }
     start_.notify_all();
-    for (std::thread& worker : workers_) worker.join();
+    for (std::thread& worker : workers_)
+        worker.join();
 }
 
 void WorkerPool::run(const std::function<void(std::size_t)>& task) {

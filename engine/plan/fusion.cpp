@@ -13,9 +13,14 @@ namespace {
 class Fuser {
 public:
     Fuser(const Graph& graph, const std::vector<ValueClass>& classes, const FusionOptions& options)
-        : graph_(graph), classes_(classes), options_(options), consumers_(graph.consumers()),
-          taken_(graph.nodes.size(), false), is_output_(graph.values.size(), false) {
-        for (const ValueId id : graph.outputs) is_output_[index_of(id)] = true;
+        : graph_(graph),
+          classes_(classes),
+          options_(options),
+          consumers_(graph.consumers()),
+          taken_(graph.nodes.size(), false),
+          is_output_(graph.values.size(), false) {
+        for (const ValueId id : graph.outputs)
+            is_output_[index_of(id)] = true;
     }
 
     [[nodiscard]] bool taken(std::int32_t node) const { return taken_[static_cast<std::size_t>(node)]; }

@@ -20,13 +20,13 @@ struct FusionOptions {
 
 /// One unit of work of the part that depends on samples: a node and what is computed together with it, in this order.
 struct Step {
-    std::int32_t node = -1;          ///< index into Graph::nodes
-    std::int32_t bias_add = -1;      ///< indices of joined nodes, -1 for none
+    std::int32_t node = -1;      ///< index into Graph::nodes
+    std::int32_t bias_add = -1;  ///< indices of joined nodes, -1 for none
     std::int32_t batch_norm = -1;
     std::int32_t residual_add = -1;
     std::int32_t activation = -1;
-    ValueId added_bias = kNoValue;   ///< the operand of `bias_add` that is a row of theta
-    ValueId residual = kNoValue;     ///< the operand of `residual_add` that this step does not compute
+    ValueId added_bias = kNoValue;  ///< the operand of `bias_add` that is a row of theta
+    ValueId residual = kNoValue;    ///< the operand of `residual_add` that this step does not compute
 
     [[nodiscard]] std::int32_t last_node() const;
 };

@@ -51,7 +51,8 @@ MemoryPlan plan_memory(std::span<const Lifetime> lifetimes, std::size_t alignmen
         }
         std::sort(taken.begin(), taken.end(), [](const Occupied& a, const Occupied& b) { return a.begin < b.begin; });
         // Ends are rounded up so that every gap begins aligned.
-        for (Occupied& block : taken) block.end = (block.end + alignment - 1) / alignment * alignment;
+        for (Occupied& block : taken)
+            block.end = (block.end + alignment - 1) / alignment * alignment;
         plan.offsets[index] = best_gap(taken, size);
         plan.size_bytes = std::max(plan.size_bytes, plan.offsets[index] + size);
         placed.push_back(index);

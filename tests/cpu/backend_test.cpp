@@ -53,7 +53,8 @@ TEST_F(CpuBackendRefuses, OtherPrecisions) {
 
 TEST_F(CpuBackendRefuses, AnotherSampleShape) {
     request_.inputs[0].sample_shape = {3, 5, 4};
-    EXPECT_EQ(refusal(request_), "graph input 'input' expects [3, 4, 4] a sample, the data's array 'input' has [3, 5, 4]");
+    EXPECT_EQ(refusal(request_),
+              "graph input 'input' expects [3, 4, 4] a sample, the data's array 'input' has [3, 5, 4]");
 }
 
 TEST_F(CpuBackendRefuses, AnotherElementType) {

@@ -22,7 +22,8 @@ ReferenceNet small_net() {
 std::vector<Point> grid() {
     std::vector<Point> points;
     for (const double b : {-0.5, 0.0, 0.25}) {
-        for (const double a : {-1.0, 0.0, 0.5, 1.0}) points.push_back({{a, b}});
+        for (const double a : {-1.0, 0.0, 0.5, 1.0})
+            points.push_back({{a, b}});
     }
     return points;
 }
@@ -31,7 +32,8 @@ double reference_loss_sum(const std::vector<double>& logits, std::size_t classes
     double sum = 0.0;
     for (std::size_t row = 0; row * classes < logits.size(); ++row) {
         double total = 0.0;
-        for (std::size_t c = 0; c < classes; ++c) total += std::exp(logits[row * classes + c]);
+        for (std::size_t c = 0; c < classes; ++c)
+            total += std::exp(logits[row * classes + c]);
         sum += std::log(total) - logits[row * classes + row % classes];
     }
     return sum;
@@ -99,7 +101,9 @@ TEST(CpuEvaluate, PaddingOfTheLastTileDoesNotCount) {
 TEST(CpuEvaluate, TheOriginEqualsTheNetworkWithoutAxes) {
     NetworkRunner runner(small_net(), 6, 5);
     const LossSums at_origin = runner.sums(*runner.compile(), {{{0.0, 0.0}}})[0];
-    for (auto axis : {0, 1}) std::fill(runner.direction(static_cast<std::size_t>(axis)).begin(), runner.direction(static_cast<std::size_t>(axis)).end(), 0.0F);
+    for (auto axis : {0, 1})
+        std::fill(runner.direction(static_cast<std::size_t>(axis)).begin(),
+                  runner.direction(static_cast<std::size_t>(axis)).end(), 0.0F);
     std::fill(runner.state_direction().begin(), runner.state_direction().end(), 0.0F);
     EXPECT_EQ(runner.sums(*runner.compile(), {{{1.0, 2.0}}})[0], at_origin);
 }

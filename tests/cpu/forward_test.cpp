@@ -20,7 +20,8 @@ ReferenceNet residual_net(std::uint64_t seed, std::int64_t channels, bool projec
     const auto block = net.relu(net.add(net.batch_norm(net.conv(inner, channels, 3, 1, 1, 1, true)), stem));
     const std::int64_t wide = 2 * channels;
     const auto down = net.relu(net.batch_norm(net.conv(block, wide, 3, 2, 1)));
-    const auto shortcut = projection ? net.batch_norm(net.conv(block, wide, 1, 2, 0)) : net.padded_shortcut(block, wide);
+    const auto shortcut =
+        projection ? net.batch_norm(net.conv(block, wide, 1, 2, 0)) : net.padded_shortcut(block, wide);
     const auto second = net.relu(net.add(shortcut, net.batch_norm(net.conv(down, wide, 3, 1, 1))));
     net.output(net.gemm(net.flatten(net.global_average_pool(second)), 10, true));
     return net;
@@ -51,7 +52,7 @@ TEST(CpuForward, OddChannelCountsAgreeWithTheReference) {
 TEST(CpuForward, GroupsStridesAndDilationsAgreeWithTheReference) {
     ReferenceNet net({6, 11, 10}, 5);
     auto x = net.clip(net.batch_norm(net.conv(net.input(), 12, 3, 2, 1, 3)), 0.0F, 1.5F);
-    x = net.relu(net.conv(x, 12, 3, 1, 2, 12, true, 2));   // depthwise, dilated
+    x = net.relu(net.conv(x, 12, 3, 1, 2, 12, true, 2));  // depthwise, dilated
     x = net.batch_norm(net.relu(net.conv(x, 8, 1, 1, 0)));
     net.output(net.linear(net.flatten(x), 4));
     expect_agreement(std::move(net), 4);

@@ -30,7 +30,8 @@ LossSpec of_kind(LossKind kind) {
 /// -log softmax(x)[label], the textbook way.
 double negative_log(const std::vector<double>& x, std::size_t label) {
     double sum = 0.0;
-    for (const double value : x) sum += std::exp(value);
+    for (const double value : x)
+        sum += std::exp(value);
     return -std::log(std::exp(x[label]) / sum);
 }
 
@@ -81,7 +82,8 @@ TEST(HostLoss, WeightsAndSmoothingAreThoseOfPyTorch) {
     const std::vector<double> logits{0.3F, -0.7F, 1.1F};
     const LossSums sums = evaluate(loss, floats({0.3F, -0.7F, 1.1F}, {1, 3}), labels({1}, {1}));
     double smooth = 0.0;
-    for (std::size_t c = 0; c < 3; ++c) smooth += loss.class_weights[c] * negative_log(logits, c);
+    for (std::size_t c = 0; c < 3; ++c)
+        smooth += loss.class_weights[c] * negative_log(logits, c);
     const double expected = 0.9 * 2.0 * negative_log(logits, 1) + 0.1 / 3.0 * smooth;
     EXPECT_NEAR(sums.loss_sum, expected, 1e-13);
     EXPECT_EQ(sums.weight_sum, 2.0);
@@ -109,10 +111,12 @@ TEST(HostLoss, RegressionLossesAreMeansOverASamplesElements) {
     EXPECT_NEAR(evaluate(huber, output, target).loss_sum,
                 (0.125 + 1.5 * (3.0 - 0.75)) / 2 + (0.0 + 1.5 * (2.0 - 0.75)) / 2, 1e-14);
     const double bce = (std::log1p(std::exp(1.0)) - 0.5 + std::log1p(std::exp(4.0)) - 4.0) / 2;
-    EXPECT_NEAR(evaluate(of_kind(LossKind::bce_with_logits), floats({1.0F, 4.0F}, {1, 2}), floats({0.5F, 1.0F}, {1, 2})).loss_sum,
+    EXPECT_NEAR(evaluate(of_kind(LossKind::bce_with_logits), floats({1.0F, 4.0F}, {1, 2}), floats({0.5F, 1.0F}, {1, 2}))
+                    .loss_sum,
                 bce, 1e-14);
-    EXPECT_NEAR(evaluate(of_kind(LossKind::bce_with_logits), floats({1.0F, 4.0F}, {1, 2}), labels({1, 0}, {1, 2})).loss_sum,
-                (std::log1p(std::exp(-1.0)) + std::log1p(std::exp(4.0))) / 2, 1e-14);
+    EXPECT_NEAR(
+        evaluate(of_kind(LossKind::bce_with_logits), floats({1.0F, 4.0F}, {1, 2}), labels({1, 0}, {1, 2})).loss_sum,
+        (std::log1p(std::exp(-1.0)) + std::log1p(std::exp(4.0))) / 2, 1e-14);
     EXPECT_EQ(evaluate(of_kind(LossKind::mse), output, target).weight_sum, 2.0);
 }
 

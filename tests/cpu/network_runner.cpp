@@ -15,17 +15,21 @@ NetworkRunner::NetworkRunner(ReferenceNet net, std::int64_t samples, std::int64_
     chunk_.first = 100;
     chunk_.count = samples;
     Tensor inputs(DType::f32, shape);
-    for (float& value : inputs.as<float>()) value = static_cast<float>(net_.random());
+    for (float& value : inputs.as<float>())
+        value = static_cast<float>(net_.random());
     chunk_.inputs.push_back(std::move(inputs));
     chunk_.target = Tensor(DType::i64, {samples});
-    for (std::int64_t k = 0; k < samples; ++k) chunk_.target.as<std::int64_t>()[static_cast<std::size_t>(k)] = k % classes;
+    for (std::int64_t k = 0; k < samples; ++k)
+        chunk_.target.as<std::int64_t>()[static_cast<std::size_t>(k)] = k % classes;
     directions_.resize(2);
     for (auto& direction : directions_) {
         direction.resize(net_.origin().weights.size());
-        for (float& value : direction) value = static_cast<float>(0.3 * net_.random());
+        for (float& value : direction)
+            value = static_cast<float>(0.3 * net_.random());
     }
     state_direction_.resize(net_.origin().states.size());
-    for (float& value : state_direction_) value = static_cast<float>(0.1 * net_.random());
+    for (float& value : state_direction_)
+        value = static_cast<float>(0.1 * net_.random());
     request_.inputs = {{"input", DType::f32, sample_shape}};
     request_.target = {"target", DType::i64, {}};
     request_.threads = 1;
@@ -49,7 +53,8 @@ StateVector NetworkRunner::state_at(const std::vector<double>& coordinates) cons
         const float second = b * directions_[1][k];
         state.weights[k] += first + second;
     }
-    for (std::size_t k = 0; k < state.states.size(); ++k) state.states[k] += b * state_direction_[k];
+    for (std::size_t k = 0; k < state.states.size(); ++k)
+        state.states[k] += b * state_direction_[k];
     return state;
 }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -46,7 +47,8 @@ TEST(CpuNonFinite, ANegativeVarianceGivesNaNForEverySample) {
 TEST(CpuNonFinite, ASumOfInfinitiesInTheMiddleIsNotHidden) {
     NetworkRunner runner(hiding_net(), 4, 5);
     // The first layer overflows to infinities of both signs, which the second adds up to NaN in front of its clip.
-    for (std::size_t k = 0; k < 8 * 27; ++k) runner.net().origin().weights[k] *= 3e38F;
+    for (std::size_t k = 0; k < 8 * 27; ++k)
+        runner.net().origin().weights[k] *= 3e38F;
     const auto sums = runner.sums(*runner.compile(), {{{0.0, 0.0}}});
     EXPECT_TRUE(std::isnan(sums[0].loss_sum));
     EXPECT_EQ(sums[0].non_finite, 4);
@@ -60,6 +62,24 @@ TEST(CpuNonFinite, ANaNInOneSampleStaysThere) {
     EXPECT_EQ(sums[0].non_finite, 1);
     EXPECT_EQ(sums[0].counted, 6);
     EXPECT_TRUE(std::isnan(sums[0].loss_sum));
+}
+
+TEST(CpuNonFinite, AnInfinityBehindReluIsAsHarmlessAsInTheNetwork) {
+    // Wide enough for transforms, which turn an infinity into NaN that the network itself does not have.
+    ReferenceNet net({16, 6, 6}, 22);
+    net.output(net.gemm(net.flatten(net.relu(net.conv(net.input(), 16, 3, 1, 1))), 5, true));
+    NetworkRunner runner(std::move(net), 6, 5);
+    for (std::size_t k = 0; k < 16 * 16 * 9; ++k) {
+        float& weight = runner.net().origin().weights[k];
+        weight = -std::abs(weight);
+    }
+    for (auto axis : {std::size_t{0}, std::size_t{1}}) {
+        std::fill(runner.direction(axis).begin(), runner.direction(axis).end(), 0.0F);
+    }
+    const_cast<SampleChunk&>(runner.chunk()).inputs[0].as<float>()[3 * 16 * 36 + 14] = kInfinity;
+    const auto executable = runner.compile();
+    EXPECT_LT(runner.error(*executable, {0.0, 0.0}), 2e-5);
+    EXPECT_EQ(runner.sums(*executable, {{{0.0, 0.0}}})[0].non_finite, 0);
 }
 
 TEST(CpuNonFinite, LoopsKeepNaN) {

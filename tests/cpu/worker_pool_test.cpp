@@ -15,13 +15,17 @@ namespace {
 TEST(WorkerPool, RunsEveryWorkerOnce) {
     WorkerPool pool(3);
     std::vector<int> calls(3, 0);
-    for (int round = 0; round < 50; ++round) pool.run([&](std::size_t index) { ++calls[index]; });
+    for (int round = 0; round < 50; ++round)
+        pool.run([&](std::size_t index) { ++calls[index]; });
     EXPECT_EQ(calls, std::vector<int>(3, 50));
 }
 
 TEST(WorkerPool, PassesAnExceptionOnAndGoesOn) {
     WorkerPool pool(2);
-    EXPECT_THROW(pool.run([](std::size_t index) { if (index == 1) throw std::runtime_error("no"); }), std::runtime_error);
+    EXPECT_THROW(pool.run([](std::size_t index) {
+        if (index == 1) throw std::runtime_error("no");
+    }),
+                 std::runtime_error);
     std::atomic<int> calls{0};
     pool.run([&](std::size_t) { ++calls; });
     EXPECT_EQ(calls, 2);
@@ -30,9 +34,7 @@ TEST(WorkerPool, PassesAnExceptionOnAndGoesOn) {
 TEST(WorkerPool, WorkersDoNotStartOpenMpTeams) {
     WorkerPool pool(2);
     std::vector<int> teams(2, 0);
-    pool.run([&](std::size_t index) {
-        teams[index] = omp_get_max_threads();
-    });
+    pool.run([&](std::size_t index) { teams[index] = omp_get_max_threads(); });
     EXPECT_EQ(teams, std::vector<int>(2, 1));
 }
 

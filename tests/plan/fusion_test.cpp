@@ -26,16 +26,19 @@ void expect_complete(const Graph& graph, const Lowering& lowering) {
         if (graph.values[id].kind != ValueKind::computed) ready.insert(static_cast<ValueId>(id));
     }
     for (const std::int32_t index : lowering.theta_nodes) {
-        for (const ValueId id : graph.nodes[static_cast<std::size_t>(index)].outputs) ready.insert(id);
+        for (const ValueId id : graph.nodes[static_cast<std::size_t>(index)].outputs)
+            ready.insert(id);
     }
     for (const Step& step : lowering.steps) {
-        for (const std::int32_t index : {step.node, step.bias_add, step.batch_norm, step.residual_add, step.activation}) {
+        for (const std::int32_t index :
+             {step.node, step.bias_add, step.batch_norm, step.residual_add, step.activation}) {
             if (index < 0) continue;
             seen.insert(index);
             for (const ValueId id : graph.nodes[static_cast<std::size_t>(index)].inputs) {
                 EXPECT_TRUE(id == kNoValue || ready.contains(id)) << graph.value(id).name;
             }
-            for (const ValueId id : graph.nodes[static_cast<std::size_t>(index)].outputs) ready.insert(id);
+            for (const ValueId id : graph.nodes[static_cast<std::size_t>(index)].outputs)
+                ready.insert(id);
         }
     }
     EXPECT_EQ(seen.size(), graph.nodes.size());
@@ -57,7 +60,7 @@ TEST(Fusion, JoinsAResidualBlockIntoTwoSteps) {
     const Graph graph = specialized(residual_net());
     const Lowering lowering = lower(graph);
     expect_complete(graph, lowering);
-    ASSERT_EQ(lowering.steps.size(), 6u);   // three convolutions, pool, flatten, Gemm
+    ASSERT_EQ(lowering.steps.size(), 6u);  // three convolutions, pool, flatten, Gemm
     const Step& last = lowering.steps[2];
     EXPECT_GE(last.batch_norm, 0);
     EXPECT_GE(last.residual_add, 0);
@@ -70,7 +73,10 @@ TEST(Fusion, EachPassCanBeSwitchedOff) {
     const Graph graph = specialized(residual_net());
     for (int off = 0; off < 4; ++off) {
         FusionOptions options;
-        (off == 0 ? options.batch_norm : off == 1 ? options.residual : off == 2 ? options.activation : options.bias_add) = false;
+        (off == 0   ? options.batch_norm
+         : off == 1 ? options.residual
+         : off == 2 ? options.activation
+                    : options.bias_add) = false;
         const Lowering lowering = lower(graph, options);
         expect_complete(graph, lowering);
         for (const Step& step : lowering.steps) {

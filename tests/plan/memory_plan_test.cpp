@@ -38,7 +38,8 @@ TEST(MemoryPlan, BlocksAliveAtTheSameTimeNeverOverlap) {
 
 TEST(MemoryPlan, AChainNeedsTwoBlocks) {
     std::vector<Lifetime> chain;
-    for (std::int64_t step = 0; step < 20; ++step) chain.push_back({step, step + 1, 1024});
+    for (std::int64_t step = 0; step < 20; ++step)
+        chain.push_back({step, step + 1, 1024});
     EXPECT_EQ(plan_memory(chain).size_bytes, 2048u);
 }
 

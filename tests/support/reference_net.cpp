@@ -62,8 +62,10 @@ struct PoolLoops {
                 if (h < 0 || w < 0 || h >= in[1] || w >= in[2]) continue;
                 const double value = (*reads[0])[at((c * in[1] + h) * in[2] + w)];
                 ++seen;
-                if (!maximum) result += value;
-                else if (value > result || std::isnan(value)) result = value;
+                if (!maximum)
+                    result += value;
+                else if (value > result || std::isnan(value))
+                    result = value;
             }
             y[at(i)] = maximum ? result : result / static_cast<double>(count_padding ? kernel * kernel : seen);
         }
@@ -73,7 +75,8 @@ struct PoolLoops {
 
 Attributes ints(std::initializer_list<std::pair<const char*, std::vector<std::int64_t>>> entries) {
     Attributes attributes;
-    for (const auto& [name, values] : entries) attributes.set(name, values);
+    for (const auto& [name, values] : entries)
+        attributes.set(name, values);
     return attributes;
 }
 
@@ -81,7 +84,8 @@ template <typename Function>
 auto elementwise(Function function) {
     return [function](const StateVector&, const std::vector<const Values*>& reads) {
         Values y = *reads[0];
-        for (double& value : y) value = function(value);
+        for (double& value : y)
+            value = function(value);
         return y;
     };
 }
@@ -96,7 +100,8 @@ ReferenceNet::ReferenceNet(Shape sample_shape, std::uint64_t seed) : random_stat
     input.kind = ValueKind::input;
     input.has_declared = true;
     input.declared.push_back({-1, "batch"});
-    for (const std::int64_t extent : sample_shape) input.declared.push_back({extent, ""});
+    for (const std::int64_t extent : sample_shape)
+        input.declared.push_back({extent, ""});
     graph_.inputs.push_back(graph_.add_value(std::move(input)));
     nodes_.push_back({std::move(sample_shape), graph_.inputs[0], {}, {}});
 }
@@ -170,15 +175,18 @@ ReferenceNet::Handle ReferenceNet::conv(Handle x, std::int64_t out, std::int64_t
     const double spread = 1.7 / std::sqrt(static_cast<double>(fan_in));
     const Slot weights = parameter("weight", {out, in[0] / groups, kernel, kernel}, Role::filter_weight, 0.0, spread);
     const Slot biases = bias ? parameter("bias", {out}, Role::bias, 0.0, 0.5) : Slot{};
-    Attributes attributes = ints({{"kernel_shape", {kernel, kernel}}, {"strides", {stride, stride}},
-                                  {"pads", {pad, pad, pad, pad}}, {"dilations", {dilation, dilation}}});
+    Attributes attributes = ints({{"kernel_shape", {kernel, kernel}},
+                                  {"strides", {stride, stride}},
+                                  {"pads", {pad, pad, pad, pad}},
+                                  {"dilations", {dilation, dilation}}});
     attributes.set("group", groups);
     std::vector<ValueId> inputs{value(x), weights.value};
     if (bias) inputs.push_back(biases.value);
     const auto extent = [&](std::int64_t size) { return (size + 2 * pad - dilation * (kernel - 1) - 1) / stride + 1; };
     const Shape result{out, extent(in[1]), extent(in[2])};
-    return add_result(result, add_node("Conv", inputs, attributes), {x},
-                      ConvolutionLoops{in, result, kernel, stride, pad, groups, dilation, weights.offset, biases.offset, bias});
+    return add_result(
+        result, add_node("Conv", inputs, attributes), {x},
+        ConvolutionLoops{in, result, kernel, stride, pad, groups, dilation, weights.offset, biases.offset, bias});
 }
 
 ReferenceNet::Handle ReferenceNet::batch_norm(Handle x) {
@@ -189,7 +197,8 @@ ReferenceNet::Handle ReferenceNet::batch_norm(Handle x) {
     const Slot variance = parameter("variance", {channels}, Role::running_variance, 1.0, 0.8);
     Attributes attributes;
     attributes.set("epsilon", 1e-3);
-    const ValueId y = add_node("BatchNormalization", {value(x), gamma.value, beta.value, mean.value, variance.value}, attributes);
+    const ValueId y =
+        add_node("BatchNormalization", {value(x), gamma.value, beta.value, mean.value, variance.value}, attributes);
     const auto pixels = at(element_count(shape(x)) / channels);
     return add_result(shape(x), y, {x}, [=](const StateVector& state, const std::vector<const Values*>& reads) {
         Values result = *reads[0];
@@ -205,7 +214,8 @@ ReferenceNet::Handle ReferenceNet::batch_norm(Handle x) {
 }
 
 ReferenceNet::Handle ReferenceNet::relu(Handle x) {
-    return add_result(shape(x), add_node("Relu", {value(x)}), {x}, elementwise([](double v) { return v < 0.0 ? 0.0 : v; }));
+    return add_result(shape(x), add_node("Relu", {value(x)}), {x},
+                      elementwise([](double v) { return v < 0.0 ? 0.0 : v; }));
 }
 
 ReferenceNet::Handle ReferenceNet::clip(Handle x, float low, float high) {
@@ -225,7 +235,8 @@ ReferenceNet::Handle ReferenceNet::add(Handle a, Handle b) {
     return add_result(shape(a), add_node("Add", {value(a), value(b)}), {a, b},
                       [](const StateVector&, const std::vector<const Values*>& reads) {
                           Values y = *reads[0];
-                          for (std::size_t k = 0; k < y.size(); ++k) y[k] += (*reads[1])[k];
+                          for (std::size_t k = 0; k < y.size(); ++k)
+                              y[k] += (*reads[1])[k];
                           return y;
                       });
 }
@@ -235,7 +246,8 @@ ReferenceNet::Handle ReferenceNet::scale_channels(Handle x, Handle s) {
     return add_result(shape(x), add_node("Mul", {value(x), value(s)}), {x, s},
                       [pixels](const StateVector&, const std::vector<const Values*>& reads) {
                           Values y = *reads[0];
-                          for (std::size_t k = 0; k < y.size(); ++k) y[k] *= (*reads[1])[k / pixels];
+                          for (std::size_t k = 0; k < y.size(); ++k)
+                              y[k] *= (*reads[1])[k / pixels];
                           return y;
                       });
 }
@@ -257,7 +269,8 @@ ReferenceNet::Handle ReferenceNet::max_pool(Handle x, std::int64_t kernel, std::
     const Shape in = shape(x);
     const auto extent = [&](std::int64_t size) { return (size + 2 * pad - kernel) / stride + 1; };
     const Shape result{in[0], extent(in[1]), extent(in[2])};
-    Attributes attributes = ints({{"kernel_shape", {kernel, kernel}}, {"strides", {stride, stride}}, {"pads", {pad, pad, pad, pad}}});
+    Attributes attributes =
+        ints({{"kernel_shape", {kernel, kernel}}, {"strides", {stride, stride}}, {"pads", {pad, pad, pad, pad}}});
     return add_result(result, add_node("MaxPool", {value(x)}, attributes), {x},
                       PoolLoops{in, result, kernel, stride, pad, true, false});
 }
@@ -267,7 +280,8 @@ ReferenceNet::Handle ReferenceNet::average_pool(Handle x, std::int64_t kernel, s
     const Shape in = shape(x);
     const auto extent = [&](std::int64_t size) { return (size + 2 * pad - kernel) / stride + 1; };
     const Shape result{in[0], extent(in[1]), extent(in[2])};
-    Attributes attributes = ints({{"kernel_shape", {kernel, kernel}}, {"strides", {stride, stride}}, {"pads", {pad, pad, pad, pad}}});
+    Attributes attributes =
+        ints({{"kernel_shape", {kernel, kernel}}, {"strides", {stride, stride}}, {"pads", {pad, pad, pad, pad}}});
     attributes.set("count_include_pad", std::int64_t{count_padding});
     return add_result(result, add_node("AveragePool", {value(x)}, attributes), {x},
                       PoolLoops{in, result, kernel, stride, pad, false, count_padding});
@@ -278,8 +292,10 @@ ReferenceNet::Handle ReferenceNet::global_average_pool(Handle x) {
     return add_result({shape(x)[0], 1, 1}, add_node("GlobalAveragePool", {value(x)}), {x},
                       [pixels](const StateVector&, const std::vector<const Values*>& reads) {
                           Values y(reads[0]->size() / at(pixels), 0.0);
-                          for (std::size_t k = 0; k < reads[0]->size(); ++k) y[k / at(pixels)] += (*reads[0])[k];
-                          for (double& value : y) value /= static_cast<double>(pixels);
+                          for (std::size_t k = 0; k < reads[0]->size(); ++k)
+                              y[k / at(pixels)] += (*reads[0])[k];
+                          for (double& value : y)
+                              value /= static_cast<double>(pixels);
                           return y;
                       });
 }
@@ -291,7 +307,8 @@ ReferenceNet::Handle ReferenceNet::padded_shortcut(Handle x, std::int64_t channe
         return constant(Tensor::from<std::int64_t>(values, {count}));
     };
     const std::int64_t far = std::numeric_limits<std::int64_t>::max();
-    const ValueId sliced = add_node("Slice", {value(x), integers({0, 0}), integers({far, far}), integers({2, 3}), integers({2, 2})});
+    const ValueId sliced =
+        add_node("Slice", {value(x), integers({0, 0}), integers({far, far}), integers({2, 3}), integers({2, 2})});
     const std::int64_t front = (channels - in[0]) / 2;
     const std::int64_t behind = channels - in[0] - front;
     const ValueId padded = add_node("Pad", {sliced, integers({0, front, 0, 0, 0, behind, 0, 0})});
@@ -309,7 +326,8 @@ ReferenceNet::Handle ReferenceNet::padded_shortcut(Handle x, std::int64_t channe
 }
 
 ReferenceNet::Handle ReferenceNet::flatten(Handle x) {
-    return add_result({element_count(shape(x))}, add_node("Flatten", {value(x)}), {x}, elementwise([](double v) { return v; }));
+    return add_result({element_count(shape(x))}, add_node("Flatten", {value(x)}), {x},
+                      elementwise([](double v) { return v; }));
 }
 
 ReferenceNet::Handle ReferenceNet::gemm(Handle x, std::int64_t out, bool transposed, float alpha, float beta) {
@@ -322,24 +340,26 @@ ReferenceNet::Handle ReferenceNet::gemm(Handle x, std::int64_t out, bool transpo
     attributes.set("transB", std::int64_t{transposed});
     attributes.set("alpha", number(alpha));
     attributes.set("beta", number(beta));
-    return add_result({out}, add_node("Gemm", {value(x), weights.value, bias.value}, attributes), {x},
-                      [=](const StateVector& state, const std::vector<const Values*>& reads) {
-                          Values y(at(out));
-                          for (std::int64_t o = 0; o < out; ++o) {
-                              double sum = 0.0;
-                              for (std::int64_t i = 0; i < in; ++i) {
-                                  sum += number(state.weights[weights.offset + at(transposed ? o * in + i : i * out + o)]) *
-                                         (*reads[0])[at(i)];
-                              }
-                              y[at(o)] = number(alpha) * sum + number(beta) * number(state.weights[bias.offset + at(o)]);
-                          }
-                          return y;
-                      });
+    return add_result(
+        {out}, add_node("Gemm", {value(x), weights.value, bias.value}, attributes), {x},
+        [=](const StateVector& state, const std::vector<const Values*>& reads) {
+            Values y(at(out));
+            for (std::int64_t o = 0; o < out; ++o) {
+                double sum = 0.0;
+                for (std::int64_t i = 0; i < in; ++i) {
+                    sum += number(state.weights[weights.offset + at(transposed ? o * in + i : i * out + o)]) *
+                           (*reads[0])[at(i)];
+                }
+                y[at(o)] = number(alpha) * sum + number(beta) * number(state.weights[bias.offset + at(o)]);
+            }
+            return y;
+        });
 }
 
 ReferenceNet::Handle ReferenceNet::linear(Handle x, std::int64_t out) {
     const std::int64_t in = shape(x)[0];
-    const Slot weights = parameter("weight", {in, out}, Role::filter_weight, 0.0, 1.7 / std::sqrt(static_cast<double>(in)));
+    const Slot weights =
+        parameter("weight", {in, out}, Role::filter_weight, 0.0, 1.7 / std::sqrt(static_cast<double>(in)));
     const Slot bias = parameter("bias", {out}, Role::bias, 0.0, 0.5);
     const ValueId product = add_node("MatMul", {value(x), weights.value});
     return add_result({out}, add_node("Add", {bias.value, product}), {x},
@@ -348,7 +368,8 @@ ReferenceNet::Handle ReferenceNet::linear(Handle x, std::int64_t out) {
                           for (std::int64_t o = 0; o < out; ++o) {
                               y[at(o)] = number(state.weights[bias.offset + at(o)]);
                               for (std::int64_t i = 0; i < in; ++i) {
-                                  y[at(o)] += number(state.weights[weights.offset + at(i * out + o)]) * (*reads[0])[at(i)];
+                                  y[at(o)] +=
+                                      number(state.weights[weights.offset + at(i * out + o)]) * (*reads[0])[at(i)];
                               }
                           }
                           return y;
@@ -365,7 +386,8 @@ ReferenceNet::Values ReferenceNet::forward(const StateVector& state, const Value
     results[0] = sample;
     for (std::size_t k = 1; k < nodes_.size(); ++k) {
         std::vector<const Values*> reads;
-        for (const Handle handle : nodes_[k].reads) reads.push_back(&results[handle]);
+        for (const Handle handle : nodes_[k].reads)
+            reads.push_back(&results[handle]);
         results[k] = nodes_[k].compute(state, reads);
     }
     return results[output_];

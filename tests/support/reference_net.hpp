@@ -10,8 +10,8 @@
 
 namespace lossmap::test {
 
-/// A small network that exists twice: as a Graph for lossmap and as nested loops in fp64 written here. Numbers in it come
-/// from a generator of its own; handles name tensors without the sample dimension.
+/// A small network that exists twice: as a Graph for lossmap and as nested loops in fp64 written here. Numbers in it
+/// come from a generator of its own; handles name tensors without the sample dimension.
 class ReferenceNet {
 public:
     using Handle = std::size_t;

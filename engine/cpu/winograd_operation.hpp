@@ -1,0 +1,38 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cpu/activation.hpp"
+#include "cpu/operation.hpp"
+#include "cpu/winograd_kernel.hpp"
+
+namespace lossmap::cpu {
+
+/// A 3x3 convolution by winograd_convolution; in exact passes (Frame::exact) by a direct one.
+class WinogradOperation final : public Operation {
+public:
+    struct Places {
+        Place source;
+        Place weights;   ///< transformed
+        Place bias;      ///< may be none
+        Place residual;  ///< may be none, or the target itself
+        Place target;
+        Place scratch;
+    };
+
+    WinogradOperation(const WinogradShape& shape, const Places& places, const Activation& activation,
+                      std::unique_ptr<Operation> direct);
+
+    void attach(const Frame& frame) override { direct_->attach(frame); }
+    void run(const Frame& frame) const override;
+    [[nodiscard]] std::string implementation() const override;
+
+private:
+    WinogradShape shape_;
+    Places places_;
+    Activation activation_;
+    std::unique_ptr<Operation> direct_;
+};
+
+}  // namespace lossmap::cpu
