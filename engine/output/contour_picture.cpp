@@ -7,6 +7,7 @@
 #include "output/contour_labels.hpp"
 #include "output/contour_levels.hpp"
 #include "output/gnuplot.hpp"
+#include "output/path_overlay.hpp"
 #include "output/picture.hpp"
 #include "output/plane_axes.hpp"
 
@@ -36,10 +37,12 @@ public:
         : surface_(surface),
           split_(split),
           options_(options),
-          values_(plane_values(surface, split, options.log)),
-          levels_(contour_levels({options.vmin, options.vmax, options.vlevel, options.log}, values_.low, values_.high)),
+          log_(options.log || options.kind == PlotKind::trajectory),
+          values_(plane_values(surface, split, log_)),
+          levels_(contour_levels({options.vmin, options.vmax, options.vlevel, log_}, values_.low, values_.high)),
           fine_(resample_linear(values_.grid, fine_size(surface.x.size()), fine_size(surface.y.size()))),
           filled_(options.kind == PlotKind::filled) {
+        if (options.kind == PlotKind::trajectory) overlay_ = path_overlay(*options.path, surface, split.name);
         trace();
     }
 
@@ -49,6 +52,8 @@ public:
             surface_.y.back() >= 0.0) {
             marks.push_back(to_pixels({0.0, 0.0}));
         }
+        for (const PlanePoint& point : overlay_.obstacles)
+            marks.push_back(to_pixels(point));
         const std::vector<PlacedLabel> labels =
             place_labels(lines_, kPlaneCanvas.plot_width(), kPlaneCanvas.plot_height(), {}, marks);
         const ScalarGrid ground = filled_ ? banded() : gap_map();
@@ -58,23 +63,26 @@ public:
         std::string text;
         if (has_ground) text += image_block("ground", ground);
         if (!line_rows.empty()) text += data_block("lines", line_rows);
+        text += overlay_.blocks;
         const std::string title = options_.title.empty() ? split_.name + " loss" : options_.title;
         text += script_head(kPlaneCanvas, options_, title, caption());
         text += plane_axes({surface_.x.front(), surface_.x.back()}, {surface_.y.front(), surface_.y.back()},
-                           values_.gaps.any());
+                           values_.gaps.any(), overlay_.labels);
+        text += overlay_.settings;
         text += legend();
         text += label_commands(labels);
         std::vector<std::string> elements;
-        if (has_ground) elements.push_back(image_plot("ground", ground, filled_));
+        if (has_ground) elements.push_back(image_plot("ground", ground, filled_) + " notitle");
         if (!line_rows.empty())
-            elements.emplace_back(filled_ ? "$lines using 1:2 with lines lw 1.1 lc rgb '#50202020'"
-                                          : "$lines using 1:2:3 with lines lw 1.1 lc palette");
+            elements.emplace_back(filled_ ? "$lines using 1:2 with lines lw 1.1 lc rgb '#50202020' notitle"
+                                          : "$lines using 1:2:3 with lines lw 1.1 lc palette notitle");
+        elements.insert(elements.end(), overlay_.elements.begin(), overlay_.elements.end());
         if (elements.empty()) elements.emplace_back("NaN notitle");  // a constant: the axes alone
         return text + fmt::format("plot {}\n", fmt::join(elements, ", \\\n     "));
     }
 
 private:
-    [[nodiscard]] double drawn(double loss) const { return options_.log ? std::log10(loss) : loss; }
+    [[nodiscard]] double drawn(double loss) const { return log_ ? std::log10(loss) : loss; }
 
     [[nodiscard]] PlanePoint to_pixels(const PlanePoint& point) const {
         return {(point.x - surface_.x.front()) / (surface_.x.back() - surface_.x.front()) * kPlaneCanvas.plot_width(),
@@ -179,6 +187,7 @@ private:
 
     [[nodiscard]] std::vector<std::string> caption() const {
         std::vector<std::string> text = plane_caption(surface_, split_, values_);
+        if (!overlay_.note.empty()) text.push_back(overlay_.note);
         if (!levels_.note.empty()) text.push_back(levels_.note);
         return text;
     }
@@ -186,11 +195,13 @@ private:
     const Surface& surface_;
     const SplitSurface& split_;
     const PlotOptions& options_;
+    bool log_;
     PlaneValues values_;
     ContourLevels levels_;
     ScalarGrid fine_;
     bool filled_;
     std::vector<LevelLines> lines_;
+    PathOverlay overlay_;
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "core/error.hpp"
 #include "output/colour_map.hpp"
+#include "output/gnuplot.hpp"
 
 namespace lossmap {
 
@@ -23,16 +24,16 @@ void check_bounds(const PlotOptions& options) {
 
 }  // namespace
 
-std::string plane_axes(const AxisExtent& x, const AxisExtent& y, bool gaps) {
+std::string plane_axes(const AxisExtent& x, const AxisExtent& y, bool gaps, const AxisLabels& labels) {
     std::string script = fmt::format("set xrange [{}:{}]\nset yrange [{}:{}]\n", exact(x.low), exact(x.high),
                                      exact(y.low), exact(y.high));
-    script += horizontal_label(kPlaneCanvas, "alpha (first direction)");
-    script += fmt::format("set ylabel 'beta (second direction)' textcolor rgb '{}'\n", kInk);
+    script += horizontal_label(kPlaneCanvas, labels.x);
+    script += fmt::format("set ylabel {} noenhanced textcolor rgb '{}'\n", gnuplot_string(labels.y), kInk);
     script += "set tics out nomirror\nset format xy '%.4g'\nunset key\n";
     if (gaps)
         script += fmt::format(
             "set object 1 rectangle from graph 0,0 to graph 1,1 behind fc rgb '{}' fs solid noborder\n", kGapGrey);
-    if (x.low <= 0.0 && x.high >= 0.0 && y.low <= 0.0 && y.high >= 0.0) {
+    if (labels.origin && x.low <= 0.0 && x.high >= 0.0 && y.low <= 0.0 && y.high >= 0.0) {
         // White under black: visible on every colour.
         script +=
             "set label 1020 '' at 0,0 point pt 1 ps 1.5 lw 4 lc rgb '#ffffff' front\n"

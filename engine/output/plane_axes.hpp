@@ -10,8 +10,17 @@
 
 namespace lossmap {
 
-/// Ranges and labels of both axes, a cross at the origin when it is inside; with `gaps` the ground is grey.
-[[nodiscard]] std::string plane_axes(const AxisExtent& x, const AxisExtent& y, bool gaps);
+/// What stands beside the axes.
+struct AxisLabels {
+    std::string x = "alpha (first direction)";
+    std::string y = "beta (second direction)";
+    bool origin = true;  ///< whether the origin is marked
+};
+
+/// Ranges and labels of both axes, a cross at the origin when it is inside (and to be marked); with `gaps` the ground
+/// is grey.
+[[nodiscard]] std::string plane_axes(const AxisExtent& x, const AxisExtent& y, bool gaps,
+                                     const AxisLabels& labels = {});
 
 /// The colour map over the whole colour scale.
 [[nodiscard]] std::string continuous_palette();

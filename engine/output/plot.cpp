@@ -29,6 +29,7 @@ const char* name_of(PlotKind kind) {
         case PlotKind::filled: return "filled";
         case PlotKind::heatmap: return "heatmap";
         case PlotKind::surface3d: return "surface3d";
+        case PlotKind::trajectory: return "trajectory";
     }
     throw InternalError("unknown plot kind {}", static_cast<int>(kind));
 }
@@ -57,6 +58,9 @@ std::string picture_script(const Surface& surface, const PlotOptions& options) {
     if (surface.x.size() < 2 || surface.y.size() < 2) {
         throw InputError("a {} picture needs at least two points along each axis; this surface has {} x {}", kind,
                          surface.x.size(), surface.y.size());
+    }
+    if (options.kind == PlotKind::trajectory && !options.path) {
+        throw InputError("a trajectory picture needs a path, which a run of experiment 'trajectory' has");
     }
     return options.kind == PlotKind::surface3d ? relief_script(surface, split, options)
                                                : contour_script(surface, split, options);

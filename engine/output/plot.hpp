@@ -6,10 +6,11 @@
 #include <vector>
 
 #include "landscape/surface.hpp"
+#include "landscape/trajectory_file.hpp"
 
 namespace lossmap {
 
-enum class PlotKind : std::uint8_t { line, contour, filled, heatmap, surface3d };
+enum class PlotKind : std::uint8_t { line, contour, filled, heatmap, surface3d, trajectory };
 enum class PlotFormat : std::uint8_t { svg, png, pdf };
 [[nodiscard]] const char* name_of(PlotKind kind);
 [[nodiscard]] const char* name_of(PlotFormat format);
@@ -20,10 +21,11 @@ struct PlotOptions {
     std::optional<double>
         vmin;  ///< levels from vmin to vmax by vlevel; defaults 0.1, 10, 0.5 (reference implementation)
     std::optional<double> vmax;
-    std::optional<double> vlevel;   ///< with `log`: distance of the levels' decimal logarithms (contour_levels.hpp)
-    bool log = false;  ///< logarithmic loss scale
+    std::optional<double> vlevel;  ///< with `log`: distance of the levels' decimal logarithms (contour_levels.hpp)
+    bool log = false;              ///< logarithmic loss scale
     std::string title;
-    std::string split;  ///< "" is the first one (a line draws all)
+    std::string split;                   ///< "" is the first one (a line draws all)
+    std::optional<TrajectoryPath> path;  ///< kind `trajectory` draws it over logarithmic contours
 };
 
 /// Draws with gnuplot into `file` (its folder must exist). NaN, infinite and not computed points are gaps, with a note

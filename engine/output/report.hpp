@@ -1,10 +1,12 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "landscape/surface.hpp"
+#include "landscape/trajectory_file.hpp"
 
 namespace lossmap {
 
@@ -12,7 +14,8 @@ namespace lossmap {
 struct ReportRun {
     std::string title;
     Surface surface;
-    std::string resolved_config;  ///< JSON text of config.resolved.json; "" when absent
+    std::string resolved_config;                        ///< JSON text of config.resolved.json; "" when absent
+    std::optional<TrajectoryPath> path = std::nullopt;  ///< drawn over the contours of a plane
 };
 
 /// Writes one self-contained HTML page (interactive 3D surface, contour, lines, table, provenance) that works offline

@@ -83,6 +83,27 @@ Json split_json(const SplitSurface& split, const std::vector<std::size_t>& point
     return json;
 }
 
+/// Checkpoints of a path: coordinates, names, where the learning rate dropped, losses of a split.
+Json path_json(const TrajectoryPath& path) {
+    const auto numbers = [](const std::vector<double>& values) {
+        Json array = Json::array();
+        for (const double value : values)
+            array.push_back(number(value));
+        return array;
+    };
+    Json json{{"x", numbers(path.x)}, {"y", numbers(path.y)}, {"distance", numbers(path.distance)}};
+    json["names"] = path.checkpoints;
+    json["drops"] = path.lr_drops;
+    json["labels"] = path.axis_labels;
+    json["losses"] = Json::array();
+    for (const PathLosses& losses : path.losses) {
+        json["losses"].push_back({{"split", losses.split},
+                                  {"checkpoint", numbers(losses.checkpoint_loss)},
+                                  {"plane", numbers(losses.plane_loss)}});
+    }
+    return json;
+}
+
 Json run_json(const ReportRun& run, std::size_t stride) {
     const Surface& surface = run.surface;
     if (surface.x.empty()) throw InputError("run '{}' has no points", run.title);
@@ -96,6 +117,7 @@ Json run_json(const ReportRun& run, std::size_t stride) {
     json["splits"] = Json::array();
     for (const SplitSurface& split : surface.splits)
         json["splits"].push_back(split_json(split, points, surface.point_count()));
+    if (run.path) json["path"] = path_json(*run.path);
     json["config"] = pretty(run.resolved_config);
     json["provenance"] = pretty(surface.provenance);
     return json;

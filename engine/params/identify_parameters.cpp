@@ -112,6 +112,7 @@ private:
             case Origin::trained: return set_weight(decision, decision.finding.text);
             case Origin::relaid:
                 if (inspect_content(*value.data).zero) break;  // of a layer without bias: judged by use and name
+                if (is_folded_lookup(value, decision.finding)) read_as_table(*value.data, decision.finding);
                 return set_weight(decision, fmt::format("{}; exported from {}", decision.finding.text,
                                                         fmt::join(facts_.sources_of(value), ", ")));
             case Origin::computed:
@@ -124,6 +125,22 @@ private:
             case Origin::unknown: break;
         }
         decide_by_use(id, decision);
+    }
+
+    /// An embedding table whose rows at constant positions the exporter looked up: in PyTorch no module but Embedding
+    /// has a `weight` of two dimensions that is merely added or joined.
+    [[nodiscard]] bool is_folded_lookup(const Value& value, const Finding& finding) const {
+        if (finding.evidence != Evidence::weak || wide_dimensions(value.data->shape()) < 2) return false;
+        const std::vector<std::string> sources = facts_.sources_of(value);
+        return sources.size() == 1 && sources.front().ends_with(".weight");
+    }
+
+    static void read_as_table(const Tensor& rows, Finding& finding) {
+        const auto wide =
+            std::find_if(rows.shape().begin(), rows.shape().end(), [](auto extent) { return extent > 1; });
+        finding.role = Role::filter_weight;
+        finding.axis = static_cast<int>(wide - rows.shape().begin());
+        finding.text = "rows of an embedding table, " + finding.text;
     }
 
     /// Nothing but the use, the name and the values tell.

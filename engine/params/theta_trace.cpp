@@ -6,6 +6,8 @@
 #include <set>
 #include <string_view>
 
+#include "params/exporter_facts.hpp"
+
 namespace lossmap {
 namespace {
 
@@ -151,6 +153,24 @@ AxisMap ThetaTrace::map_axes(const Node& node, std::size_t input, const AxisMap&
     return std::nullopt;
 }
 
+// Layers may work on what no sample enters (learned queries, tables of relative positions): their weights are weights
+// all the same. A matrix product alone does not make a layer: it may put a weight together (W = A B). PyTorch's linear
+// layer reads its weight transposed, or exporters have transposed it already and made up a name.
+bool ThetaTrace::is_layer_slot(const Step& step, const Node& node, std::size_t input) const {
+    if (step.computed) return false;
+    if (node.op_type == "Add") return is_bias_of_product(step, node, input);
+    if (input == 0) return false;
+    if (node.op_type == "Gemm" || node.op_type == "LayerNormalization") return true;
+    const bool matrix = node.op_type == "MatMul" && step.axes && step.axes->size() == 2;
+    return matrix && ((*step.axes)[1] == 0 || is_anonymous(graph_.value(step.stored).name));
+}
+
+bool ThetaTrace::is_bias_of_product(const Step& step, const Node& node, std::size_t input) const {
+    if (!step.axes || step.axes->size() != 1 || node.inputs.size() != 2) return false;
+    const Node* product = source(node.inputs[1 - input]);
+    return product != nullptr && product->op_type == "MatMul";
+}
+
 void ThetaTrace::visit(const Step& step, std::int32_t reader, std::size_t input, std::vector<Step>& pending,
                        std::vector<Use>& uses) const {
     const Node& node = graph_.nodes[static_cast<std::size_t>(reader)];
@@ -160,12 +180,13 @@ void ThetaTrace::visit(const Step& step, std::int32_t reader, std::size_t input,
     const bool independent = !node.outputs.empty() && node.has_output(0) && is_independent(node.outputs[0]);
     const bool layout = relay || ((node.op_type == "Concat" || node.op_type == "Split") && independent);
     const bool table = node.op_type == "Gather" && input == 0;
-    if (table || (!relay && !independent)) {
+    if (table || (!relay && !independent) || is_layer_slot(step, node, input)) {
         uses.push_back({reader, input, step.axes, step.computed});
         return;
     }
     for (const ValueId output : node.outputs) {
-        if (output != kNoValue) pending.push_back({output, map_axes(node, input, step.axes), step.computed || !layout});
+        if (output == kNoValue) continue;
+        pending.push_back({output, map_axes(node, input, step.axes), step.computed || !layout, step.stored});
     }
 }
 
@@ -173,7 +194,7 @@ std::vector<Use> ThetaTrace::uses_of(ValueId id) const {
     std::vector<int> axes(graph_.value(id).shape.value_or(Shape{}).size());
     std::iota(axes.begin(), axes.end(), 0);
     std::vector<Use> uses;
-    std::vector<Step> pending = {{id, axes, false}};
+    std::vector<Step> pending = {{id, axes, false, id}};
     std::set<ValueId> seen;
     while (!pending.empty()) {
         const Step step = std::move(pending.back());

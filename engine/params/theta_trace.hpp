@@ -45,9 +45,13 @@ private:
         ValueId value;
         AxisMap axes;
         bool computed;
+        ValueId stored;  ///< the tensor that is followed
     };
     void visit(const Step& step, std::int32_t reader, std::size_t input, std::vector<Step>& pending,
                std::vector<Use>& uses) const;
+    /// Whether the node is a layer that takes the tensor as its weight, scale or bias.
+    [[nodiscard]] bool is_layer_slot(const Step& step, const Node& node, std::size_t input) const;
+    [[nodiscard]] bool is_bias_of_product(const Step& step, const Node& node, std::size_t input) const;
     [[nodiscard]] bool has_independent_result(const Node& node) const;
     [[nodiscard]] AxisMap map_axes(const Node& node, std::size_t input, const AxisMap& axes) const;
 

@@ -74,6 +74,31 @@ TEST(Text, InvalidUtf8IsReplaced) {
     EXPECT_EQ(valid_utf8("\xf0\x9f\x98\x80 ok"), "\xf0\x9f\x98\x80 ok");
 }
 
+TEST(PictureScript, TrajectoryIsDrawnOverLogarithmicContours) {
+    PlotOptions options = options_of(PlotKind::trajectory);
+    EXPECT_THROW(static_cast<void>(picture_script(bowl(), options)), InputError);
+    TrajectoryPath path;
+    path.x = {0.9, 0.5, 3.0, 0.0};
+    path.y = {0.9, -0.5, 0.0, 0.0};
+    path.norm = {2.0, 1.0, 3.0, 0.0};
+    path.distance = {1.0, 0.0, 0.0, 0.0};
+    path.lr_drops = {1};
+    path.axis_labels = {"1st PC: 49.32 %", "2nd PC: 20.00 % 'q'"};
+    path.losses = {{"train", {1.0, 0.5, 9.0, 0.1}, {4.0, 0.5, 9.0, 0.1}}};
+    options.path = path;
+    const std::string script = picture_script(bowl(), options);
+    EXPECT_EQ(block(script, "path").size(), 4u);
+    EXPECT_THAT(block(script, "drops"), ElementsAre("0.5 -0.5"));
+    EXPECT_THAT(script, HasSubstr("'1st PC: 49.32 %'"));
+    EXPECT_THAT(script, HasSubstr("set ylabel '2nd PC: 20.00 % ''q'''"));
+    EXPECT_THAT(script, HasSubstr("92.9 % of the path''s squared length lies in the plane"));
+    EXPECT_THAT(script, HasSubstr("its loss is 4 for 1 at checkpoint 0"));
+    EXPECT_THAT(script, HasSubstr("outside"));
+    path.y.pop_back();
+    options.path = path;
+    EXPECT_THROW(static_cast<void>(picture_script(bowl(), options)), InputError);
+}
+
 TEST(PictureScript, LineHasBothAxesAndStyles) {
     Surface line = surface_of(steps(-1, 1, 5), {}, [](double x, double) { return x * x; });
     const std::string script = picture_script(line, options_of(PlotKind::line));

@@ -22,6 +22,25 @@ std::string signature(const std::vector<std::string>& parameters, const std::vec
     return text + "x: USER_INPUT\n";
 }
 
+/// A position table looked up at export time is a table still; a position tensor that is no module's weight is not.
+TEST(ExporterMetadata, FoldedLookupIsATable) {
+    for (const char* source : {"pos.weight", "pos"}) {
+        GraphSketch sketch;
+        sketch.weight("w", {4, 4});
+        sketch.weight("embedding_1", {1, 3, 4}).metadata[kFoldedFrom] = std::string("['arange', '") + source + "']";
+        sketch.node("Add", {"x", "embedding_1"}, {"a"});
+        sketch.node("MatMul", {"a", "w"}, {"y"});
+        sketch.graph.metadata[kSignature] = signature({"w", source});
+        const ParameterSpace space = sketch.identify();
+        const Parameter* rows = space.find("embedding_1");
+        ASSERT_NE(rows, nullptr);
+        const bool table = std::string(source) == "pos.weight";
+        EXPECT_EQ(rows->role, table ? Role::filter_weight : Role::other);
+        EXPECT_EQ(rows->filters.count, table ? 3 : 1);
+        EXPECT_EQ(rows->filter_axis, table ? 1 : 0);
+    }
+}
+
 /// Gemm with a transposed weight without a name, a zero bias without a name, and a learned scalar.
 TEST(ExporterMetadata, SignatureAndFoldedFromDecide) {
     GraphSketch sketch;

@@ -264,6 +264,45 @@ TEST(Roles, OtherTrainableTensors) {
 }
 
 /// weight = g * v / |v|, computed in the graph.
+/// Relative positions that a small network turns into a table: layers that no sample enters are layers all the same.
+TEST(Roles, LayersThatNoSampleEnters) {
+    GraphSketch sketch;
+    sketch.anchor();
+    sketch.weight("positions", {6, 2});
+    sketch.weight("fc1.weight", {5, 2});
+    sketch.weight("fc1.bias", {5});
+    sketch.weight("onnx::MatMul_12", {5, 3});
+    sketch.weight("fc3.weight", {4, 3});
+    sketch.weight("fc3.bias", {4});
+    sketch.ints("index", {0, 3, 5});
+    sketch.node("Transpose", {"fc1.weight"}, {"turned"});
+    sketch.node("MatMul", {"positions", "turned"}, {"a"});
+    sketch.node("Add", {"a", "fc1.bias"}, {"b"});
+    sketch.node("Relu", {"b"}, {"c"});
+    sketch.node("MatMul", {"c", "onnx::MatMul_12"}, {"d"});
+    sketch.node("Gemm", {"d", "fc3.weight", "fc3.bias"}, {"e"}, {{"transB", kOn}});
+    sketch.node("Gather", {"e", "index"}, {"table"});
+    sketch.node("Add", {"anchored", "table"}, {"y"});
+    const ParameterSpace space = sketch.identify();
+    expect_filters(space.find("fc1.weight"), Role::filter_weight, 0, {1, 5, 2});
+    expect_filters(space.find("onnx::MatMul_12"), Role::filter_weight, 1, {5, 3, 1});
+    expect_filters(space.find("fc3.weight"), Role::filter_weight, 0, {1, 4, 3});
+    EXPECT_EQ(space.find("fc1.bias")->role, Role::bias);
+    EXPECT_EQ(space.find("fc3.bias")->role, Role::bias);
+}
+
+/// W = A B of two tensors with names of their own: both as PyTorch holds them.
+TEST(Roles, WeightThatIsAProduct) {
+    GraphSketch sketch;
+    sketch.weight("lora_b", {4, 2});
+    sketch.weight("lora_a", {2, 3});
+    sketch.node("MatMul", {"lora_b", "lora_a"}, {"w"});
+    sketch.node("Gemm", {"x", "w"}, {"y"}, {{"transB", kOn}});
+    const ParameterSpace space = sketch.identify();
+    expect_filters(space.find("lora_b"), Role::filter_weight, 0, {1, 4, 2});
+    expect_filters(space.find("lora_a"), Role::filter_weight, 0, {1, 2, 3});
+}
+
 TEST(Roles, WeightNormalisation) {
     GraphSketch sketch;
     sketch.weight("g", {4, 1});

@@ -104,6 +104,22 @@ function surfaceFigure(run, split, view, theme) {
   return {data: [trace], layout};
 }
 
+/** The path of a training run: a line with a point a checkpoint; red where the learning rate dropped. */
+function pathTraces(path, split) {
+  const losses = path.losses.find(one => one.split === split.name);
+  const hovertext = path.x.map((_, k) => {
+    const lines = [path.names[k] === undefined ? "checkpoint " + k : plotlyText(path.names[k])];
+    if (losses) {
+      lines.push("loss " + shortNumber(decodeNumber(losses.checkpoint[k])), "on the plane " + shortNumber(decodeNumber(losses.plane[k])));
+    }
+    if (path.distance.length > 0) lines.push("distance to the plane " + shortNumber(decodeNumber(path.distance[k])));
+    return lines.join("<br>");
+  });
+  const colours = path.x.map((_, k) => path.drops.includes(k) ? "#ff3b30" : "#ffffff");
+  return [{type: "scatter", mode: "lines+markers", x: path.x, y: path.y, hovertext, hoverinfo: "text", showlegend: false,
+           line: {color: "#ffffff", width: 2}, marker: {size: 8, color: colours, line: {color: "#111111", width: 1}}}];
+}
+
 function contourFigure(run, split, view, theme) {
   const scale = scaleOf(view);
   const z = rowsOf(run, split.state.map((_, k) => drawnValue(split, k, view)));
@@ -128,8 +144,11 @@ function contourFigure(run, split, view, theme) {
     data.push({type: "scatter", x: [0], y: [0], mode: "markers", hoverinfo: "skip", showlegend: false,
                marker: {symbol: "cross-thin", size: 11, line: {width: 2.2, color: "#ffffff"}}});
   }
-  const axis = title => ({title: {text: title}, color: theme.ink, showgrid: false, zeroline: false, constrain: "domain"});
-  const layout = {...baseLayout(theme), margin: {l: 56, r: 12, t: 34, b: 46}, xaxis: axis("x"), yaxis: axis("y")};
+  if (run.path) data.push(...pathTraces(run.path, split));
+  const axis = title => ({title: {text: plotlyText(title)}, color: theme.ink, showgrid: false, zeroline: false, constrain: "domain"});
+  const [xTitle, yTitle] = run.path?.labels.length === 2 ? run.path.labels : ["x", "y"];
+  const layout = {...baseLayout(theme), margin: {l: 56, r: 12, t: 34, b: 46}, xaxis: axis(xTitle), yaxis: axis(yTitle)};
+  if (run.path) Object.assign(layout, {xaxis: {...layout.xaxis, range: [x0, x1]}, yaxis: {...layout.yaxis, range: [y0, y1]}});
   if (hasGaps) layout.plot_bgcolor = theme.gap;
   return {data, layout};
 }
