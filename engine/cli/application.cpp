@@ -23,11 +23,9 @@ constexpr int kInterrupted = 130;
 /// Commands of the interface that this version lacks: refused by name, and not shown by --help.
 constexpr std::array<const char*, 4> kLaterCommands = {"export", "merge", "bench", "compare"};
 
-const std::map<std::string, PlotKind> kPlotKinds = {{"line", PlotKind::line},
-                                                    {"contour", PlotKind::contour},
-                                                    {"filled", PlotKind::filled},
-                                                    {"heatmap", PlotKind::heatmap},
-                                                    {"surface3d", PlotKind::surface3d}};
+const std::map<std::string, PlotKind> kPlotKinds = {
+    {"line", PlotKind::line},       {"contour", PlotKind::contour},     {"filled", PlotKind::filled},
+    {"heatmap", PlotKind::heatmap}, {"surface3d", PlotKind::surface3d}, {"trajectory", PlotKind::trajectory}};
 const std::map<std::string, PlotFormat> kPlotFormats = {
     {"svg", PlotFormat::svg}, {"png", PlotFormat::png}, {"pdf", PlotFormat::pdf}};
 
@@ -171,11 +169,8 @@ private:
 
     const PlotArguments& plot_arguments() {
         plot_arguments_.options.format = kPlotFormats.at(format_);
-        for (const std::string& kind : kinds_) {
-            if (kind == "trajectory")
-                throw UnsupportedError("pictures of kind 'trajectory' are not available in this version");
+        for (const std::string& kind : kinds_)
             plot_arguments_.kinds.push_back(kPlotKinds.at(kind));
-        }
         return plot_arguments_;
     }
 

@@ -40,9 +40,16 @@ void write_group(Hdf5File& file, const std::string& group, std::span<const float
 
 void write_pca_notes(Hdf5File& file, const DirectionFileNotes& notes, std::size_t axes) {
     if (notes.singular_values.empty()) return;
+    std::vector<std::size_t> chosen;
+    for (const int component : notes.components)
+        chosen.push_back(static_cast<std::size_t>(component - 1));
+    for (std::size_t k = 0; notes.components.empty() && k < std::min(axes, notes.singular_values.size()); ++k)
+        chosen.push_back(k);
     const auto leading = [&](const std::string& name, const std::vector<double>& values) {
-        const std::size_t count = std::min(axes, values.size());
-        file.write(name, std::span<const double>(values).first(count), {static_cast<std::int64_t>(count)});
+        std::vector<double> picked;
+        for (const std::size_t k : chosen)
+            picked.push_back(values.at(k));
+        file.write(name, std::span<const double>(picked), {static_cast<std::int64_t>(picked.size())});
     };
     const auto all = [&](const std::string& name, const std::vector<double>& values) {
         file.write(name, std::span<const double>(values), {static_cast<std::int64_t>(values.size())});

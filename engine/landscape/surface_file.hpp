@@ -32,6 +32,7 @@ struct DirectionFileNotes {
     std::vector<double> singular_values;
     std::vector<double> explained_variance;
     std::vector<double> explained_variance_ratio;
+    std::vector<int> components;  ///< those that are axes, from 1; empty: the leading ones
 };
 
 /// Writes direction.h5: groups xdirection, ydirection with datasets "0".."n-1" in parameter shape, fp32, one a weight

@@ -133,7 +133,7 @@ TEST(Config, WrongValuesAreRefusedInOneSentence) {
         {"/data/train=[]", "/data/train: expected a list of paths, got an empty array"},
         {"/modle=a", "/modle: unknown key, did you mean 'model'?"},
         {"/data/trian=a", "/data/trian: unknown key, did you mean 'train'?"},
-        {"/x/steps=4", "/x/steps: unknown key, expected one of min, max, points"},
+        {"/x/steps=4", "/x/steps: unknown key, expected one of min, max, points, margin"},
         {"/x/points=0", "/x/points: expected an integer from 1 to 100000, got number 0"},
         {"/x/points=100001", "/x/points: expected an integer from 1 to 100000, got number 100001"},
         {"/x/points=2.5", "/x/points: expected an integer from 1 to 100000, got number 2.5"},
@@ -193,27 +193,82 @@ TEST(Config, WrongValuesAreRefusedInOneSentence) {
 
 TEST(Config, WhatThisVersionLacksIsRefusedByName) {
     const std::pair<const char*, const char*> cases[] = {
-        {"/experiment=trajectory", "/experiment: experiment 'trajectory' is not available in this version"},
-        {"/experiment=interpolation", "/experiment: experiment 'interpolation' is not available in this version"},
         {"/experiment=weight_norm", "/experiment: experiment 'weight_norm' is not available in this version"},
         {"/experiment=repeat", "/experiment: experiment 'repeat' is not available in this version"},
         {"/sweep=[]", "/sweep: 'sweep' is not available in this version"},
         {"/refine={}", "/refine: 'refine' is not available in this version"},
         {"/grow=true", "/grow: 'grow' is not available in this version"},
-        {"/directions/kind=pca", "/directions/kind: directions of kind 'pca' is not available in this version"},
         {"/directions={\"kind\": \"difference\", \"models\": [\"a\", \"b\"], \"move\": \"reestimate\"}",
          "/directions/move: 'reestimate' of batch-norm statistics is not available in this version"},
-        {"/checkpoints=[]",
-         "/checkpoints: the key belongs to experiment 'trajectory', which is not available in this version"},
+        {"/runs=[]", "/runs: the key belongs to several 'runs' on one plane, which is not available in this version"},
     };
     for (const auto& [override_text, expected] : cases)
         EXPECT_EQ(message_with(override_text), expected) << override_text;
-    EXPECT_THROW(static_cast<void>(load(plane(), {"/experiment=trajectory"})), UnsupportedError);
+    EXPECT_THROW(static_cast<void>(load(plane(), {"/experiment=repeat"})), UnsupportedError);
+}
+
+/// A path over automatic ranges.
+Json path() {
+    return Json::parse(R"({"experiment": "trajectory", "checkpoints": ["a.onnx", "b.onnx", "c.onnx"],
+                           "data": {"format": "synthetic"}})");
+}
+
+TEST(Config, TrajectoryHasItsDefaults) {
+    const Config config = load(path());
+    ASSERT_EQ(config.path.checkpoints.size(), 3u);
+    EXPECT_EQ(config.models.front().path.filename(), "c.onnx");
+    const auto& pca = std::get<PcaDirection>(config.directions.entries.front());
+    EXPECT_EQ(pca.components, (std::vector<int>{1, 2}));
+    EXPECT_TRUE(pca.center && pca.ignore.one_dimensional);
+    EXPECT_TRUE(config.x->auto_min && config.y->auto_max);
+    EXPECT_EQ(config.x->points, 51);
+    EXPECT_EQ(config.x->margin, 0.2);
+}
+
+TEST(Config, TrajectoryAndInterpolationReadBackToTheSame) {
+    std::vector<Json> configs(4, path());
+    configs[1]["lr_drops"] = {5};
+    configs[1]["epochs"] = {0, 5, 9};
+    configs[1]["x"] = Json::parse(R"({"min": -3, "max": "auto", "points": 7, "margin": 0.5})");
+    configs[2]["plane"] = Json::parse(R"({"x": {"kind": "difference", "models": ["a.onnx"]},
+                                          "y": {"kind": "random", "seed": 3}})");
+    configs[2]["model"] = "net.onnx";
+    configs[2]["checkpoints"] = {"a.npz", "b.safetensors"};
+    configs[3] = Json::parse(R"({"experiment": "interpolation", "model": "a.onnx", "to": "b.onnx", "move": "states",
+                                 "data": {"format": "synthetic"}})");
+    for (const Json& json : configs) {
+        const std::string first = resolved_json(load(json)).dump();
+        EXPECT_EQ(resolved_json(load(Json::parse(first))).dump(), first);
+    }
+    const Config line = load(configs[3]);
+    EXPECT_EQ(line.x->min, -0.5);
+    EXPECT_EQ(line.x->max, 1.5);
+    EXPECT_EQ(resolved_json(line)["move"], "states");
+    EXPECT_EQ(load(configs[2]).path.checkpoints[1].checkpoint->filename(), "b.safetensors");
+}
+
+TEST(Config, WrongTrajectoriesAreErrorsWithTheirPlace) {
+    const std::pair<const char*, const char*> cases[] = {
+        {"/checkpoints=[\"a.onnx\"]", "/checkpoints: a path needs at least two checkpoints"},
+        {"/epochs=[1, 2]", "/epochs: has 2 numbers for 3 checkpoints"},
+        {"/epochs=[1, 3, 2]", "/epochs/2: expected ascending numbers, got number 2"},
+        {"/lr_drops=[3]", "/lr_drops/0: there is no checkpoint of 3"},
+        {"/x=all", "/x: expected \"auto\" or an object, got string \"all\""},
+        {"/x={\"min\": 0, \"max\": 1, \"margin\": 1}", "/x/margin: is for ends that are \"auto\""},
+        {"/x={\"points\": 1}", "/x: 1 point needs min = max"},
+        {"/directions={\"kind\": \"random\"}", "/directions: is not used by experiment 'trajectory'"},
+        {"/plane={\"kind\": \"pca\", \"components\": [1]}",
+         "/plane/components: has 1 components, there are 2 axes to take one"},
+        {"/plane={\"kind\": \"pca\", \"seed\": 1}",
+         "/plane/seed: is an option of directions of kind 'random', not of 'pca'"},
+    };
+    for (const auto& [override_text, expected] : cases)
+        EXPECT_EQ(message_of(path().dump(), {override_text}), expected) << override_text;
 }
 
 TEST(Config, BrokenFilesAreRefused) {
     EXPECT_EQ(message_of("[1]"), "expected an object, got an array");
-    EXPECT_EQ(message_of("{}"), "/experiment: is missing, expected surface or evaluate");
+    EXPECT_EQ(message_of("{}"), "/experiment: is missing, expected surface, interpolation, trajectory or evaluate");
     EXPECT_EQ(message_of(R"({"a": [1, {"b": 1, "b": 2}]})"), "/a/1/b: the key stands there twice");
     EXPECT_TRUE(message_of("{\"a\": 1,}").starts_with("is not valid JSON: line 1, column 9: "));
     EXPECT_TRUE(message_of("{\"a\": 1e999}").starts_with("is not valid JSON: "));

@@ -29,6 +29,20 @@ TEST(Table, HasLossAndErrorOfEachModel) {
               "\"b,\"\"c\"\".onnx\",,,,,,,,,,\n");
 }
 
+TEST(Table, MarkdownAndLatexKeepNamesInTheirCells) {
+    Surface surface = make_surface({0.0, 1.0}, {}, {"train"}, true);
+    set_result(surface.splits[0], 0, sums(0.123456, 1));
+    const std::vector<ModelConfig> models{model("a|b_1.onnx"), model("50%\\c&d\n~^")};
+    EXPECT_EQ(table_markdown(models, surface),
+              "| model | train loss | train error (%) |\n|---|---:|---:|\n"
+              "| a\\|b\\_1.onnx | 0.1235 | 50.00 |\n| 50%\\\\c\\&d \\~^ |  |  |\n");
+    EXPECT_EQ(
+        table_latex(models, surface),
+        "\\begin{tabular}{lrr}\n\\hline\nmodel & train loss & train error (\\%) \\\\\n\\hline\n"
+        "a|b\\_1.onnx & 0.1235 & 50.00 \\\\\n"
+        "50\\%\\textbackslash{}c\\&d \\textasciitilde{}\\textasciicircum{} &  &  \\\\\n\\hline\n\\end{tabular}\n");
+}
+
 TEST(Table, HasNoErrorWithoutClasses) {
     Surface surface = make_surface({0.0}, {}, {"train"}, false);
     set_result(surface.splits[0], 0, sums(0.5, 0));

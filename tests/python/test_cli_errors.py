@@ -97,8 +97,8 @@ class Refusals(unittest.TestCase):
         self.refused("fp16", arguments=("--precision", "fp16", "--device", "cpu"))
 
     def test_later_experiments_by_name(self):
-        self.config["experiment"] = "trajectory"
-        self.refused("experiment 'trajectory' is not available in this version")
+        self.config["experiment"] = "repeat"
+        self.refused("experiment 'repeat' is not available in this version")
 
     def test_an_existing_run_stays_as_it_was(self):
         file = support.write_config(self.folder, self.config)

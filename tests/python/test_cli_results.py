@@ -207,6 +207,8 @@ class Others(unittest.TestCase):
             loss, accuracy = mlp_loss(weights[Path(row["model"]).name], x, y)
             self.assertAlmostEqual(float(row["train_loss"]), loss, delta=1e-5)
             self.assertAlmostEqual(float(row["train_error"]), 100 - accuracy, delta=1e-6)
+        self.assertIn("| train loss |", (out / "table.md").read_text())
+        self.assertIn("\\begin{tabular}{lrr}", (out / "table.tex").read_text())
         self.assertFalse((out / "surface.h5").exists())
 
     def test_default_folder_and_validate(self):

@@ -57,6 +57,7 @@ class Surfaces(unittest.TestCase):
             self.assertTrue((ours[f"{split}_done"][()] == 1).all())
             finite = np.isfinite(expected)
             np.testing.assert_array_equal(np.isfinite(loss), finite)
+            np.testing.assert_array_equal(np.isnan(loss), np.isnan(expected))
             worst = np.max(np.abs(loss[finite] - expected[finite]) / np.abs(expected[finite]))
             accuracy = np.max(np.abs(ours[f"{split}_acc"][()][finite] - theirs[f"{split}_acc"][()][grid][finite]))
         print(f"{reference}: largest relative difference {worst:.2e}, accuracy {accuracy:.3f} %", flush=True)
@@ -82,6 +83,45 @@ class Surfaces(unittest.TestCase):
                                    "path": str(REFERENCE / "reference" / f"resnet20_{kind}_direction.h5")},
                     "x": axis(-reach, reach, 11)}, FOLDER, f"resnet20_{kind}")
                 self.compare(out, f"resnet20_{kind}_surface.h5", "test")
+
+    def test_interpolation(self):
+        for move, missing in (("states", 7), ("weights", 0)):
+            with self.subTest(move):
+                small = REFERENCE / "models" / "small"
+                out = run_config({
+                    "experiment": "interpolation", "model": str(small / "sgd_bs128" / "epoch_14.onnx"),
+                    "to": str(small / "sgd_bs2048" / "epoch_14.onnx"), "move": move,
+                    "data": data_of("train", "data_batch_1.bin", CIFAR), "splits": ["train"], "loss": "cross_entropy",
+                    "x": axis(-0.5, 1.5, 21)}, FOLDER, f"interpolation_{move}")
+                self.compare(out, f"small_interpolation_{move}.h5", "train")
+                with h5py.File(out / "surface.h5") as ours:
+                    self.assertEqual(np.isnan(ours["train_loss"][()]).sum(), missing)
+
+
+class Paths(unittest.TestCase):
+    def check(self, batch, group, ignore, center):
+        out = run_config({
+            "experiment": "trajectory", "plane": {"kind": "pca", "ignore": ignore, "center": center},
+            "checkpoints": str(REFERENCE / "models" / "small" / f"sgd_{batch}" / "epoch_*.onnx"),
+            "data": data_of("train", "data_batch_1.bin", CIFAR, 8), "splits": ["train"], "loss": "cross_entropy",
+            "x": {"points": 2}, "y": {"points": 2}}, FOLDER, f"path_{batch}_{group.replace('/', '_')}")
+        with h5py.File(REFERENCE / "reference" / f"small_sgd_{batch}_pca.h5") as file:
+            theirs = {name: file[group][name][()] for name in file[group]}
+            norms = file["weight_norm"][()]
+        with h5py.File(out / "direction.h5") as file:
+            np.testing.assert_allclose(file["all_explained_variance_ratio"][()], theirs["explained_variance_ratio"],
+                                       rtol=0, atol=1e-6)
+            np.testing.assert_allclose(file["singular_values_"][()], theirs["singular_values"][:2], rtol=1e-5)
+        with h5py.File(out / "trajectory.h5") as file:
+            np.testing.assert_allclose(file["weight_norm"][()], norms, rtol=1e-6)
+            for axis_name, expected in zip(("proj_xcoord", "proj_ycoord"), theirs["projection"].T):
+                ours = file[axis_name][()]
+                sign = 1 if ours @ expected > 0 else -1
+                np.testing.assert_allclose(ours, sign * expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
+
+    def test_principal_components(self):
+        self.check("bs128", "ignore_1d/centered", ["1d"], True)
+        self.check("bs2048", "keep_1d/uncentered", [], False)
 
 
 class Origin(unittest.TestCase):

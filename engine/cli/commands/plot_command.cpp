@@ -36,6 +36,7 @@ void draw_one(const StoredRun& run, const std::vector<PlotKind>& kinds, const Pl
     PlotOptions options = arguments.options;
     options.kind = kinds.front();
     options.title = run.title;
+    options.path = run.path;
     if (arguments.out.has_parent_path()) fs::create_directories(arguments.out.parent_path());
     draw_plot(run.surface, options, arguments.out);
     out << arguments.out.string() << '\n';
@@ -54,7 +55,7 @@ int plot_command(const PlotArguments& arguments, std::ostream& out) {
     RunLog log("info");
     for (std::size_t k = 0; k < runs.size(); ++k) {
         const StoredRun& run = runs[k];
-        const std::vector<PlotKind> kinds = arguments.kinds.empty() ? default_kinds(run.surface) : arguments.kinds;
+        const std::vector<PlotKind> kinds = arguments.kinds.empty() ? run.kinds() : arguments.kinds;
         if (names_a_file(arguments)) {
             draw_one(run, kinds, arguments, out);
             continue;
@@ -63,6 +64,7 @@ int plot_command(const PlotArguments& arguments, std::ostream& out) {
         if (!target.folder.empty()) fs::create_directories(target.folder);
         PlotOptions options = arguments.options;
         options.title = run.title;
+        options.path = run.path;
         const auto files = draw_pictures(run.surface, kinds, options, target.folder, target.prefix, log, [] {});
         for (const fs::path& file : files)
             out << file.string() << '\n';

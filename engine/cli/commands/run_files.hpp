@@ -1,9 +1,13 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "landscape/surface.hpp"
+#include "landscape/trajectory_file.hpp"
+#include "output/plot.hpp"
 
 namespace lossmap {
 
@@ -13,7 +17,11 @@ struct StoredRun {
     bool is_run = false;           ///< a run's folder, not a single file
     std::string title;
     Surface surface;
+    std::optional<TrajectoryPath> path;
     std::string resolved_config;  ///< "" when there is none
+
+    /// The pictures that fit.
+    [[nodiscard]] std::vector<PlotKind> kinds() const;
 };
 
 /// Throws InputError naming what is missing.

@@ -16,8 +16,10 @@
 
 namespace lossmap {
 
-enum class Experiment : std::uint8_t { surface, evaluate };
+enum class Experiment : std::uint8_t { surface, interpolation, trajectory, evaluate };
 [[nodiscard]] const char* name_of(Experiment experiment);
+/// Whether its result is a loss over directions from an origin (surface.h5, direction.h5).
+[[nodiscard]] bool is_landscape(Experiment experiment);
 [[nodiscard]] const char* name_of(DataFormat format);
 
 /// A network: its graph and, where they are not the graph's own, its values.
@@ -49,7 +51,15 @@ struct DifferenceDirection {
     bool move_states = false;
 };
 
-using DirectionConfig = std::variant<RandomDirection, FileDirection, DifferenceDirection>;
+/// Principal components of the path of a training run.
+struct PcaDirection {
+    std::vector<ModelConfig> checkpoints;  ///< the last one is where differences start; empty: the trajectory's
+    std::vector<int> components;           ///< one an axis, from 1
+    bool center = true;
+    IgnoreSet ignore{.one_dimensional = true};
+};
+
+using DirectionConfig = std::variant<RandomDirection, FileDirection, DifferenceDirection, PcaDirection>;
 
 /// One entry serves all axes, or each axis has its own.
 struct DirectionsConfig {
@@ -61,6 +71,18 @@ struct GridAxis {
     double min = 0.0;
     double max = 0.0;
     std::int64_t points = 0;
+    // trajectory: ends that the path gives, and how much of its extent is added there
+    bool auto_min = false;
+    bool auto_max = false;
+    double margin = 0.2;
+};
+
+/// Checkpoints of one training run.
+struct PathConfig {
+    std::vector<ModelConfig> checkpoints;
+    std::vector<std::int64_t> epochs;      ///< one a checkpoint, or none
+    std::vector<std::int64_t> iterations;  ///< likewise
+    std::vector<std::int64_t> lr_drops;    ///< values of epochs (or iterations, or else indices) of checkpoints
 };
 
 /// What a configuration file says, every default filled in; nothing in it is looked at again as JSON.
@@ -68,14 +90,15 @@ struct Config {
     std::filesystem::path file;
     std::string name;
     Experiment experiment = Experiment::surface;
-    std::vector<ModelConfig> models;  ///< surface: one, the origin
+    std::vector<ModelConfig> models;  ///< evaluate: all; else one, the origin
     ParameterRules rules;
     DataConfig data;
     std::vector<std::string> splits;
     LossSpec loss;
-    DirectionsConfig directions;  ///< surface
-    std::optional<GridAxis> x;    ///< surface
+    DirectionsConfig directions;  ///< landscapes
+    std::optional<GridAxis> x;    ///< landscapes
     std::optional<GridAxis> y;    ///< absent: a line
+    PathConfig path;              ///< trajectory
     std::string device = "auto";
     Precision precision = Precision::fp32;
 

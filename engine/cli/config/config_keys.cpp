@@ -24,14 +24,14 @@ constexpr ConfigKey kConfigKeys[] = {
     {"device"},
     {"precision"},
     {"provenance"},
-    {"to", "experiment 'interpolation'"},
-    {"move", "experiment 'interpolation'"},
-    {"checkpoints", "experiment 'trajectory'"},
-    {"plane", "experiment 'trajectory'"},
-    {"iterations", "experiment 'trajectory'"},
-    {"epochs", "experiment 'trajectory'"},
-    {"lr_drops", "experiment 'trajectory'"},
-    {"runs", "experiment 'trajectory'"},
+    {"to"},
+    {"move"},
+    {"checkpoints"},
+    {"plane"},
+    {"iterations"},
+    {"epochs"},
+    {"lr_drops"},
+    {"runs", "several 'runs' on one plane"},
     {"count", "experiment 'repeat'"},
     {"sweep", "'sweep'"},
     {"refine", "'refine'"},
@@ -49,20 +49,13 @@ constexpr ConfigKey kSubsetSplitKeys[] = {{"start"}, {"count"}, {"seed"}, {"stra
 constexpr ConfigKey kLossKeys[] = {{"kind"},          {"class_axis"}, {"ignore_index"}, {"label_smoothing"},
                                    {"class_weights"}, {"targets"},    {"activation"},   {"delta"},
                                    {"name"}};
-constexpr ConfigKey kDirectionsKeys[] = {{"kind"},
-                                         {"seed"},
-                                         {"normalization"},
-                                         {"ignore"},
-                                         {"path"},
-                                         {"prefix"},
-                                         {"models"},
-                                         {"move"},
-                                         {"statistics", "'reestimate' of batch-norm statistics"},
-                                         {"checkpoints", "directions of kind 'pca'"},
-                                         {"components", "directions of kind 'pca'"},
-                                         {"center", "directions of kind 'pca'"}};
+constexpr ConfigKey kDirectionsKeys[] = {
+    {"kind"},        {"seed"},       {"normalization"},
+    {"ignore"},      {"path"},       {"prefix"},
+    {"models"},      {"move"},       {"statistics", "'reestimate' of batch-norm statistics"},
+    {"checkpoints"}, {"components"}, {"center"}};
 constexpr ConfigKey kDirectionsByAxisKeys[] = {{"x"}, {"y"}};
-constexpr ConfigKey kAxisKeys[] = {{"min"}, {"max"}, {"points"}, {"margin", "experiment 'trajectory'"}};
+constexpr ConfigKey kAxisKeys[] = {{"min"}, {"max"}, {"points"}, {"margin"}};
 
 constexpr ConfigSection kSections[] = {
     {"config", kConfigKeys},

@@ -1,7 +1,6 @@
 #include "cli/config/load_config.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <regex>
 
 #include <nlohmann/json.hpp>
@@ -12,32 +11,40 @@
 namespace lossmap {
 namespace {
 
-constexpr std::int64_t kMostPointsOfAnAxis = 100'000;
-constexpr std::int64_t kMostPoints = 1'000'000'000;
-
 /// Refuses what the interface names and this version does not have, by its name.
 Experiment parse_experiment(const JsonReader& root) {
     enum class Named : std::uint8_t { surface, interpolation, trajectory, evaluate, weight_norm, repeat };
     constexpr std::pair<std::string_view, Named> kNames[] = {
         {"surface", Named::surface},   {"interpolation", Named::interpolation}, {"trajectory", Named::trajectory},
         {"evaluate", Named::evaluate}, {"weight_norm", Named::weight_norm},     {"repeat", Named::repeat}};
-    const JsonReader reader = root.member("experiment", "surface or evaluate");
-    const Named named = reader.choice(kNames);
-    if (named == Named::surface) return Experiment::surface;
-    if (named == Named::evaluate) return Experiment::evaluate;
-    reader.unavailable(fmt::format("experiment '{}'", reader.text("a name")));
+    const JsonReader reader = root.member("experiment", "surface, interpolation, trajectory or evaluate");
+    switch (reader.choice(kNames)) {
+        case Named::surface: return Experiment::surface;
+        case Named::interpolation: return Experiment::interpolation;
+        case Named::trajectory: return Experiment::trajectory;
+        case Named::evaluate: return Experiment::evaluate;
+        default: reader.unavailable(fmt::format("experiment '{}'", reader.text("a name")));
+    }
 }
 
-/// Refuses keys of the other experiment, so that none is left out silently.
+/// Refuses keys of other experiments, so that none is left out silently.
 void require_fitting_keys(const JsonReader& root, Experiment experiment) {
-    const std::pair<const char*, Experiment> uses[] = {{"model", Experiment::surface},
-                                                       {"models", Experiment::evaluate},
-                                                       {"directions", Experiment::surface},
-                                                       {"x", Experiment::surface},
-                                                       {"y", Experiment::surface}};
-    for (const auto& [key, user] : uses) {
+    using enum Experiment;
+    const std::pair<const char*, std::vector<Experiment>> uses[] = {{"model", {surface, interpolation, trajectory}},
+                                                                    {"models", {evaluate}},
+                                                                    {"directions", {surface}},
+                                                                    {"x", {surface, interpolation, trajectory}},
+                                                                    {"y", {surface, trajectory}},
+                                                                    {"to", {interpolation}},
+                                                                    {"move", {interpolation}},
+                                                                    {"checkpoints", {trajectory}},
+                                                                    {"plane", {trajectory}},
+                                                                    {"iterations", {trajectory}},
+                                                                    {"epochs", {trajectory}},
+                                                                    {"lr_drops", {trajectory}}};
+    for (const auto& [key, users] : uses) {
         const auto found = root.find(key);
-        if (found && experiment != user) {
+        if (found && std::find(users.begin(), users.end(), experiment) == users.end()) {
             found->fail(fmt::format("is not used by experiment '{}'", name_of(experiment)));
         }
     }
@@ -55,23 +62,6 @@ std::string parse_name(const std::optional<JsonReader>& reader, const std::files
     return name;
 }
 
-void parse_surface(const JsonReader& root, Config& config) {
-    config.models.push_back(parse_model(root.member("model", "the path of an ONNX file"), &config.rules));
-    config.x = parse_axis(root.member("x", "an object with 'min', 'max' and 'points'"));
-    if (const auto y = root.find("y")) {
-        config.y = parse_axis(*y);
-        if (config.x->points * config.y->points > kMostPoints) {
-            root.fail(fmt::format("/x and /y make {} points, at most {} are possible",
-                                  config.x->points * config.y->points, kMostPoints));
-        }
-    }
-    if (const auto directions = root.find("directions")) {
-        config.directions = parse_directions(*directions, config.axis_count());
-    } else {
-        config.directions.entries.emplace_back(RandomDirection{});
-    }
-}
-
 Config parse_config(const JsonReader& root, const std::filesystem::path& file) {
     Config config;
     config.file = file;
@@ -80,10 +70,13 @@ Config parse_config(const JsonReader& root, const std::filesystem::path& file) {
     root.require_section("config", "an object");
     require_fitting_keys(root, config.experiment);
     config.name = parse_name(root.find("name"), file);
-    if (config.experiment == Experiment::surface) {
-        parse_surface(root, config);
-    } else {
-        config.models = parse_models(root.member("models", "a list of models or a glob"));
+    switch (config.experiment) {
+        case Experiment::surface: parse_surface(root, config); break;
+        case Experiment::interpolation: parse_interpolation(root, config); break;
+        case Experiment::trajectory: parse_trajectory(root, config); break;
+        case Experiment::evaluate:
+            config.models = parse_models(root.member("models", "a list of models or a glob"));
+            break;
     }
     if (const auto rules = root.find("parameters")) {
         if (!config.rules.include.empty() || !config.rules.exclude.empty()) {
@@ -101,7 +94,17 @@ Config parse_config(const JsonReader& root, const std::filesystem::path& file) {
 
 }  // namespace
 
-const char* name_of(Experiment experiment) { return experiment == Experiment::surface ? "surface" : "evaluate"; }
+const char* name_of(Experiment experiment) {
+    switch (experiment) {
+        case Experiment::surface: return "surface";
+        case Experiment::interpolation: return "interpolation";
+        case Experiment::trajectory: return "trajectory";
+        case Experiment::evaluate: return "evaluate";
+    }
+    throw InternalError("unknown experiment {}", static_cast<int>(experiment));
+}
+
+bool is_landscape(Experiment experiment) { return experiment != Experiment::evaluate; }
 
 const char* name_of(DataFormat format) {
     switch (format) {
@@ -112,23 +115,6 @@ const char* name_of(DataFormat format) {
         case DataFormat::synthetic: return "synthetic";
     }
     throw InternalError("unknown data format {}", static_cast<int>(format));
-}
-
-GridAxis parse_axis(const JsonReader& reader) {
-    reader.require_section("axis", "an object with 'min', 'max' and 'points'");
-    GridAxis axis;
-    const JsonReader min = reader.member("min", "a number");
-    const JsonReader max = reader.member("max", "a number");
-    axis.min = min.number();
-    axis.max = max.number();
-    axis.points = reader.member("points", "a number of points").integer(1, kMostPointsOfAnAxis);
-    if (axis.points == 1 && axis.min != axis.max) {
-        reader.fail(fmt::format("1 point needs min = max, they are {} and {}", axis.min, axis.max));
-    }
-    if (axis.points > 1 && !(axis.min < axis.max)) {
-        reader.fail(fmt::format("expected min < max, they are {} and {}", axis.min, axis.max));
-    }
-    return axis;
 }
 
 std::string parse_device(const JsonReader& reader) {

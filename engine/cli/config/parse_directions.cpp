@@ -26,12 +26,15 @@ const char* name_of(Kind kind) {
 
 /// Refuses options of another kind, so that none is left out silently.
 void require_fitting_keys(const JsonReader& reader, Kind kind) {
-    const std::pair<const char*, Kind> uses[] = {
-        {"seed", Kind::random}, {"normalization", Kind::random}, {"ignore", Kind::random},  {"path", Kind::file},
-        {"prefix", Kind::file}, {"models", Kind::difference},    {"move", Kind::difference}};
+    const std::pair<const char*, Kind> uses[] = {{"seed", Kind::random},     {"normalization", Kind::random},
+                                                 {"ignore", Kind::random},   {"path", Kind::file},
+                                                 {"prefix", Kind::file},     {"models", Kind::difference},
+                                                 {"move", Kind::difference}, {"checkpoints", Kind::pca},
+                                                 {"components", Kind::pca},  {"center", Kind::pca}};
     for (const auto& [key, user] : uses) {
         const auto found = reader.find(key);
-        if (found && kind != user) {
+        const bool shared = kind == Kind::pca && std::string_view(key) == "ignore";
+        if (found && kind != user && !shared) {
             found->fail(
                 fmt::format("is an option of directions of kind '{}', not of '{}'", name_of(user), name_of(kind)));
         }
@@ -81,49 +84,78 @@ DifferenceDirection parse_difference(const JsonReader& reader, std::int64_t axes
         models.fail(
             fmt::format("has {} models, but there are {} axes to give a direction", difference.models.size(), axes));
     }
-    enum class Move : std::uint8_t { weights, states, reestimate };
-    constexpr std::pair<std::string_view, Move> kMoves[] = {
-        {"weights", Move::weights}, {"states", Move::states}, {"reestimate", Move::reestimate}};
-    if (const auto move = reader.find("move")) {
-        const Move chosen = move->choice(kMoves);
-        if (chosen == Move::reestimate) move->unavailable("'reestimate' of batch-norm statistics");
-        difference.move_states = chosen == Move::states;
-    }
+    if (const auto move = reader.find("move")) difference.move_states = parse_move(*move);
     return difference;
 }
 
-/// One directions object that serves `axes` axes.
-DirectionConfig parse_one(const JsonReader& reader, std::int64_t axes) {
+/// `first`: number of the axis that the first component is for.
+PcaDirection parse_pca(const JsonReader& reader, const DirectionScope& scope, int first) {
+    PcaDirection pca;
+    if (const auto checkpoints = reader.find("checkpoints")) {
+        pca.checkpoints = parse_checkpoints(*checkpoints, scope.model);
+        if (pca.checkpoints.size() < 2) checkpoints->fail("a path needs at least two checkpoints");
+    } else if (!scope.has_path) {
+        static_cast<void>(reader.member("checkpoints", "a list of checkpoints or a glob"));
+    }
+    if (const auto components = reader.find("components")) {
+        for (const JsonReader& item : components->items("a list with a component an axis"))
+            pca.components.push_back(static_cast<int>(item.integer(1, 1'000'000)));
+        if (static_cast<std::int64_t>(pca.components.size()) != scope.axes) {
+            components->fail(
+                fmt::format("has {} components, there are {} axes to take one", pca.components.size(), scope.axes));
+        }
+    } else {
+        for (int axis = 0; axis < scope.axes; ++axis)
+            pca.components.push_back(first + axis + 1);
+    }
+    if (const auto center = reader.find("center")) pca.center = center->boolean();
+    if (const auto ignore = reader.find("ignore")) pca.ignore = parse_ignore(*ignore);
+    return pca;
+}
+
+/// One directions object that serves scope.axes axes, of which the first one has the number `first`.
+DirectionConfig parse_one(const JsonReader& reader, const DirectionScope& scope, int first) {
     // The kind comes first: what it lacks is said by its name and not by one of its keys.
     if (!reader.is_object()) reader.mismatch("an object with 'kind'");
-    const JsonReader kind = reader.member("kind", "random, file or difference");
+    const JsonReader kind = reader.member("kind", "random, file, difference or pca");
     const Kind chosen = kind.choice(kKinds);
-    if (chosen == Kind::pca) kind.unavailable("directions of kind 'pca'");
     reader.require_section("directions", "an object with 'kind'");
     require_fitting_keys(reader, chosen);
     switch (chosen) {
         case Kind::random: return parse_random(reader);
-        case Kind::file: return parse_file(reader, axes);
-        default: return parse_difference(reader, axes);
+        case Kind::file: return parse_file(reader, scope.axes);
+        case Kind::pca: return parse_pca(reader, scope, first);
+        default: return parse_difference(reader, scope.axes);
     }
 }
 
 }  // namespace
 
-DirectionsConfig parse_directions(const JsonReader& reader, std::int64_t axes) {
+bool parse_move(const JsonReader& reader) {
+    enum class Move : std::uint8_t { weights, states, reestimate };
+    constexpr std::pair<std::string_view, Move> kMoves[] = {
+        {"weights", Move::weights}, {"states", Move::states}, {"reestimate", Move::reestimate}};
+    const Move chosen = reader.choice(kMoves);
+    if (chosen == Move::reestimate) reader.unavailable("'reestimate' of batch-norm statistics");
+    return chosen == Move::states;
+}
+
+DirectionsConfig parse_directions(const JsonReader& reader, const DirectionScope& scope) {
+    DirectionScope one = scope;
+    one.axes = 1;
     DirectionsConfig directions;
     directions.by_axis = reader.is_object() && !reader.has("kind") && (reader.has("x") || reader.has("y"));
     if (!directions.by_axis) {
-        directions.entries.push_back(parse_one(reader, axes));
+        directions.entries.push_back(parse_one(reader, scope, 0));
         return directions;
     }
     reader.require_section("directions_by_axis", "an object with 'x' and 'y'");
-    directions.entries.push_back(parse_one(reader.member("x", "a directions object"), 1));
-    if (axes == 1) {
+    directions.entries.push_back(parse_one(reader.member("x", "a directions object"), one, 0));
+    if (scope.axes == 1) {
         if (const auto y = reader.find("y")) y->fail("there is no axis 'y' in the configuration");
         return directions;
     }
-    directions.entries.push_back(parse_one(reader.member("y", "a directions object"), 1));
+    directions.entries.push_back(parse_one(reader.member("y", "a directions object"), one, 1));
     return directions;
 }
 

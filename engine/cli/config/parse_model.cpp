@@ -64,6 +64,21 @@ std::vector<ModelConfig> parse_models(const JsonReader& reader) {
     return models;
 }
 
+std::vector<ModelConfig> parse_checkpoints(const JsonReader& reader, const std::optional<ModelConfig>& model) {
+    std::vector<ModelConfig> checkpoints = parse_models(reader);
+    for (ModelConfig& checkpoint : checkpoints) {
+        const std::string kind = checkpoint.path.extension().string();
+        if (kind != ".safetensors" && kind != ".npz") continue;
+        if (!model) {
+            reader.fail(fmt::format("'{}' has no graph: name the network that it belongs to under \"model\"",
+                                    checkpoint.path.string()));
+        }
+        checkpoint.checkpoint = checkpoint.path;
+        checkpoint.path = model->path;
+    }
+    return checkpoints;
+}
+
 ParameterRules parse_rules(const JsonReader& reader) {
     reader.require_section("parameters", "an object with 'include' and 'exclude'");
     ParameterRules rules;

@@ -16,13 +16,30 @@ namespace lossmap {
 [[nodiscard]] ModelConfig parse_model(const JsonReader& reader, ParameterRules* rules = nullptr);
 /// A list of models and globs, or one glob; globs are expanded in natural order.
 [[nodiscard]] std::vector<ModelConfig> parse_models(const JsonReader& reader);
+/// The same for checkpoints of one run. .safetensors and .npz files are put into the graph of `model`, which they need.
+[[nodiscard]] std::vector<ModelConfig> parse_checkpoints(const JsonReader& reader,
+                                                         const std::optional<ModelConfig>& model);
 [[nodiscard]] ParameterRules parse_rules(const JsonReader& reader);
 [[nodiscard]] DataConfig parse_data(const JsonReader& reader);
 /// `reader` is absent when the configuration names no splits: all that the data describe.
 [[nodiscard]] std::vector<std::string> parse_splits(const std::optional<JsonReader>& reader, const DataConfig& data);
 [[nodiscard]] LossSpec parse_loss(const JsonReader& reader);
-[[nodiscard]] DirectionsConfig parse_directions(const JsonReader& reader, std::int64_t axes);
+/// Origin and paths that directions of kind `pca` may take over.
+struct DirectionScope {
+    std::int64_t axes = 1;
+    std::optional<ModelConfig> model;  ///< its graph takes checkpoints without one
+    bool has_path = false;             ///< a trajectory's checkpoints are the default
+};
+[[nodiscard]] DirectionsConfig parse_directions(const JsonReader& reader, const DirectionScope& scope);
+/// "weights" (false) or "states" (true).
+[[nodiscard]] bool parse_move(const JsonReader& reader);
 [[nodiscard]] GridAxis parse_axis(const JsonReader& reader);
+/// The same, where "auto" may stand for the axis or for its ends.
+[[nodiscard]] GridAxis parse_auto_axis(const JsonReader& reader);
+/// The part of the configuration that belongs to one experiment.
+void parse_surface(const JsonReader& root, Config& config);
+void parse_interpolation(const JsonReader& root, Config& config);
+void parse_trajectory(const JsonReader& root, Config& config);
 [[nodiscard]] std::string parse_device(const JsonReader& reader);
 [[nodiscard]] Precision parse_precision(const JsonReader& reader);
 

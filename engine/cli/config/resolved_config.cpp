@@ -101,9 +101,43 @@ struct DirectionJson {
                 {"models", models_json(difference.models)},
                 {"move", difference.move_states ? "states" : "weights"}};
     }
+    Json operator()(const PcaDirection& pca) const {
+        Json json{{"kind", "pca"}};
+        if (!pca.checkpoints.empty()) json["checkpoints"] = models_json(pca.checkpoints);
+        json["components"] = pca.components;
+        json["center"] = pca.center;
+        json["ignore"] = ignore_json(pca.ignore);
+        return json;
+    }
 };
 
-Json axis_json(const GridAxis& axis) { return {{"min", axis.min}, {"max", axis.max}, {"points", axis.points}}; }
+Json axis_json(const GridAxis& axis) {
+    Json json{{"min", axis.min}, {"max", axis.max}, {"points", axis.points}};
+    if (axis.auto_min) json["min"] = "auto";
+    if (axis.auto_max) json["max"] = "auto";
+    if (axis.auto_min || axis.auto_max) json["margin"] = axis.margin;
+    return json;
+}
+
+/// The networks of an experiment, and what it does with them.
+Json networks_json(const Config& config) {
+    switch (config.experiment) {
+        case Experiment::surface: return {{"model", model_json(config.models.front())}};
+        case Experiment::evaluate: return {{"models", models_json(config.models)}};
+        case Experiment::interpolation: {
+            const auto& difference = std::get<DifferenceDirection>(config.directions.entries.front());
+            return {{"model", model_json(config.models.front())},
+                    {"to", model_json(difference.models.front())},
+                    {"move", difference.move_states ? "states" : "weights"}};
+        }
+        case Experiment::trajectory: break;
+    }
+    Json json{{"checkpoints", models_json(config.path.checkpoints)}};
+    if (!config.path.epochs.empty()) json["epochs"] = config.path.epochs;
+    if (!config.path.iterations.empty()) json["iterations"] = config.path.iterations;
+    if (!config.path.lr_drops.empty()) json["lr_drops"] = config.path.lr_drops;
+    return json;
+}
 
 }  // namespace
 
@@ -140,11 +174,7 @@ Json resolved_directions(const DirectionsConfig& directions) {
 
 Json resolved_json(const Config& config) {
     Json json{{"name", config.name}, {"experiment", name_of(config.experiment)}};
-    if (config.experiment == Experiment::surface) {
-        json["model"] = model_json(config.models.front());
-    } else {
-        json["models"] = models_json(config.models);
-    }
+    json.update(networks_json(config));
     Json rules = Json::object();
     if (!config.rules.include.empty()) rules["include"] = config.rules.include;
     if (!config.rules.exclude.empty()) rules["exclude"] = config.rules.exclude;
@@ -152,11 +182,10 @@ Json resolved_json(const Config& config) {
     json["data"] = data_json(config.data);
     json["splits"] = config.splits;
     json["loss"] = resolved_loss(config.loss);
-    if (config.experiment == Experiment::surface) {
-        json["directions"] = resolved_directions(config.directions);
-        json["x"] = axis_json(*config.x);
-        if (config.y) json["y"] = axis_json(*config.y);
-    }
+    if (config.experiment == Experiment::surface) json["directions"] = resolved_directions(config.directions);
+    if (config.experiment == Experiment::trajectory) json["plane"] = resolved_directions(config.directions);
+    if (config.x) json["x"] = axis_json(*config.x);
+    if (config.y) json["y"] = axis_json(*config.y);
     json["device"] = config.device;
     json["precision"] = name_of(config.precision);
     return json;

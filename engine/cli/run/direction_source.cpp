@@ -4,12 +4,19 @@
 
 #include <fmt/ranges.h>
 
+#include "cli/run/checkpoint_path.hpp"
 #include "cli/run/named_arrays.hpp"
 #include "core/error.hpp"
 #include "landscape/surface_file.hpp"
 
 namespace lossmap {
 namespace {
+
+std::string ordinal(int number) {
+    const bool teen = number / 10 % 10 == 1;
+    const int digit = teen ? 0 : number % 10;
+    return fmt::format("{}{}", number, digit == 1 ? "st" : digit == 2 ? "nd" : digit == 3 ? "rd" : "th");
+}
 
 /// Builds the directions of axes [first, first + count) from one configuration object.
 class DirectionBuilder {
@@ -29,6 +36,7 @@ private:
             Direction direction = random_gaussian(model_.space, random.seed, axis);
             normalize_direction(direction, model_.space, model_.origin.weights, random.normalization, random.ignore);
             result_.axes.push_back(std::move(direction));
+            result_.labels.push_back(fmt::format("random direction {} (seed {})", axis + 1, random.seed));
         }
     }
 
@@ -36,6 +44,7 @@ private:
         const std::string kind = file.path.extension().string();
         if (kind == ".npz" || kind == ".safetensors") {
             result_.axes.push_back(read_by_name(file));
+            result_.labels.push_back(label_of(file));
             return;
         }
         std::vector<Direction> axes = read_directions(file.path, model_.space);
@@ -44,15 +53,42 @@ private:
         if (!own && axes.size() < static_cast<std::size_t>(first_ + count_)) {
             throw InputError("{}: has no group 'ydirection', which the axis 'y' needs", file.path.string());
         }
-        for (int axis = first_; axis < first_ + count_; ++axis)
+        for (int axis = first_; axis < first_ + count_; ++axis) {
             result_.axes.push_back(std::move(axes[own ? 0 : static_cast<std::size_t>(axis)]));
+            result_.labels.push_back(label_of(file));
+        }
     }
 
     void add(const DifferenceDirection& models) {
         for (const ModelConfig& model : models.models) {
             const StateVector other = load_state(model, config_.rules, model_.space);
             result_.axes.push_back(difference(other, model_.origin, models.move_states));
+            result_.labels.push_back(fmt::format("towards {}", model.path.filename().string()));
         }
+    }
+
+    void add(const PcaDirection& directions) {
+        const auto& checkpoints = directions.checkpoints.empty() ? config_.path.checkpoints : directions.checkpoints;
+        PcaOptions options;
+        options.center = directions.center;
+        options.components = directions.components;
+        options.ignore = directions.ignore;
+        TrajectoryPca pca = trajectory_pca(open_trajectory(checkpoints, config_.rules, model_.space), options);
+        for (std::size_t k = 0; k < pca.components.size(); ++k) {
+            const int component = directions.components[k];
+            result_.axes.push_back(std::move(pca.components[k]));
+            result_.labels.push_back(
+                fmt::format("{} PC: {:.2f} %", ordinal(component),
+                            100.0 * pca.explained_variance_ratio.at(static_cast<std::size_t>(component - 1))));
+        }
+        if (result_.pca) return;
+        pca.components.clear();
+        result_.pca = std::move(pca);
+        result_.pca_components = directions.components;
+    }
+
+    [[nodiscard]] static std::string label_of(const FileDirection& file) {
+        return fmt::format("direction of {}", file.path.filename().string());
     }
 
     /// One array a parameter; without an array it does not move. Running statistics move where there are arrays for
@@ -112,15 +148,18 @@ BuiltDirections build_directions(const Config& config, const LoadedModel& model)
     BuiltDirections result;
     DirectionBuilder builder(config, model, result);
     const DirectionsConfig& directions = config.directions;
-    const auto context = [&](const char* pointer) { return fmt::format("{}: {}", config.file.string(), pointer); };
+    const std::string key = config.experiment == Experiment::trajectory ? "/plane" : "/directions";
+    const auto context = [&](const std::string& pointer) {
+        return fmt::format("{}: {}", config.file.string(), pointer);
+    };
     if (!directions.by_axis) {
         const int axes = static_cast<int>(config.axis_count());
-        with_context(context("/directions"), [&] { builder.build(directions.entries.front(), 0, axes); });
+        with_context(context(key), [&] { builder.build(directions.entries.front(), 0, axes); });
         return result;
     }
-    constexpr const char* kPointers[] = {"/directions/x", "/directions/y"};
+    const std::string pointers[] = {key + "/x", key + "/y"};
     for (std::size_t axis = 0; axis < directions.entries.size(); ++axis) {
-        with_context(context(kPointers[axis]),
+        with_context(context(pointers[axis]),
                      [&] { builder.build(directions.entries[axis], static_cast<int>(axis), 1); });
     }
     return result;

@@ -40,7 +40,7 @@ public:
     }
 
 private:
-    [[nodiscard]] bool is_surface() const { return run_.config.experiment == Experiment::surface; }
+    [[nodiscard]] bool is_surface() const { return is_landscape(run_.config.experiment); }
 
     void start(Journal& journal) {
         log_.info(
@@ -66,19 +66,20 @@ private:
         options.points_per_block = is_surface() ? run_.points_per_block : 1;
         options.stop = &interrupt_.flag();
         options.on_progress = [this](const RunProgress& progress) { take_progress(progress); };
-        options.on_block = [this](const Surface& surface) { save_now_and_then(surface); };
+        options.on_block = [this](const Surface&) { save_now_and_then(); };
         last_saved_ = Clock::now();
         try {
-            run_schedule(*run_.executable, run_.points, run_.splits, &journal, options, run_.surface);
+            Surface& results = run_.results ? *run_.results : run_.surface;
+            run_schedule(*run_.executable, run_.points, run_.splits, &journal, options, results);
         } catch (const Interrupted&) {
             progress_.finish();
-            save(run_.surface);
+            save();
             throw;
         }
         progress_.finish();
         log_.info(fmt::format("{} evaluations in {}", latest_.finished_evaluations,
                               format_duration(latest_.elapsed_seconds)));
-        save(run_.surface);
+        save();
     }
 
     void take_progress(const RunProgress& progress) {
@@ -91,23 +92,29 @@ private:
         progress_.update(progress);
     }
 
-    void save_now_and_then(const Surface& surface) {
+    void save_now_and_then() {
         if (Clock::now() - last_saved_ < kSaveInterval) return;
-        save(surface);
+        save();
         last_saved_ = Clock::now();
     }
 
-    void save(const Surface& surface) {
+    void save() {
+        run_.collect();
         if (is_surface()) {
-            write_surface(directory_ / "surface.h5", surface);
+            write_surface(directory_ / "surface.h5", run_.surface);
         } else {
-            write_file_atomically(directory_ / "table.csv", table_csv(run_.config.models, surface));
+            write_file_atomically(directory_ / "table.csv", table_csv(run_.config.models, run_.surface));
+            write_file_atomically(directory_ / "table.md", table_markdown(run_.config.models, run_.surface));
+            write_file_atomically(directory_ / "table.tex", table_latex(run_.config.models, run_.surface));
         }
+        if (run_.path) write_trajectory(directory_ / "trajectory.h5", *run_.path);
     }
 
     /// Pictures and page come from what is in memory, which is what the files hold.
     void finish() {
         files_.push_back(directory_ / (is_surface() ? "surface.h5" : "table.csv"));
+        if (!is_surface()) files_.insert(files_.end(), {directory_ / "table.md", directory_ / "table.tex"});
+        if (run_.path) files_.push_back(directory_ / "trajectory.h5");
         for (const SplitSurface& split : run_.surface.splits) {
             const auto bad =
                 std::count_if(split.loss.begin(), split.loss.end(), [](double loss) { return !std::isfinite(loss); });
@@ -118,7 +125,7 @@ private:
         if (!is_surface()) return;
         std::string failure = attempt([this] { draw(); });
         const std::string report_failure = attempt([this] {
-            write_report(directory_ / "report.html", {{run_.config.name, run_.surface, run_.resolved}});
+            write_report(directory_ / "report.html", {{run_.config.name, run_.surface, run_.resolved, run_.path}});
             files_.push_back(directory_ / "report.html");
         });
         if (failure.empty()) failure = report_failure;
@@ -130,8 +137,11 @@ private:
         fs::create_directories(folder);
         PlotOptions options;
         options.title = run_.config.name;
-        const std::vector<fs::path> pictures = draw_pictures(run_.surface, default_kinds(run_.surface), options, folder,
-                                                             "", log_, [this] { interrupt_.check(); });
+        options.path = run_.path;
+        std::vector<PlotKind> kinds = default_kinds(run_.surface);
+        if (run_.path) kinds.insert(kinds.begin(), PlotKind::trajectory);
+        const std::vector<fs::path> pictures =
+            draw_pictures(run_.surface, kinds, options, folder, "", log_, [this] { interrupt_.check(); });
         files_.insert(files_.end(), pictures.begin(), pictures.end());
     }
 

@@ -16,6 +16,11 @@ namespace lossmap {
 /// train_non_finite,..". No `_error` where targets are no classes.
 [[nodiscard]] std::string table_csv(const std::vector<ModelConfig>& models, const Surface& surface);
 
+/// The same for papers: loss (four digits) and error (percent) of each model as a Markdown and as a LaTeX table. No
+/// name can leave its cell.
+[[nodiscard]] std::string table_markdown(const std::vector<ModelConfig>& models, const Surface& surface);
+[[nodiscard]] std::string table_latex(const std::vector<ModelConfig>& models, const Surface& surface);
+
 /// Draws `kinds` of a surface into `folder`, a file a split and kind; the file's name is `prefix` + picture_name().
 /// A picture that the data do not allow is skipped with a warning. `check` is called before each one. Returns the
 /// files. Throws Error when gnuplot is missing or fails.

@@ -11,6 +11,7 @@
 #include "cli/run/direction_source.hpp"
 #include "cli/run/model_sequence.hpp"
 #include "cli/run/model_source.hpp"
+#include "cli/run/path_points.hpp"
 #include "core/error.hpp"
 #include "io/hash.hpp"
 
@@ -102,9 +103,32 @@ std::int64_t moving_entries(const std::vector<Direction>& axes) {
     return count;
 }
 
+/// The path in the plane, and with it the ranges that are left to it.
+void place_path(PreparedRun& run, const ParameterSpace& space, const std::vector<std::string>& labels, RunLog& log) {
+    with_context(fmt::format("{}: /plane", run.config.file.string()), [&] {
+        for (Direction& axis : run.axes)
+            make_unit(axis);
+    });
+    run.path = project_path(run.config, space, run.axes);
+    run.path->axis_labels = labels;
+    with_context(run.config.file.string(), [&] {
+        resolve_axis(*run.config.x, run.path->x, "x");
+        resolve_axis(*run.config.y, run.path->y, "y");
+    });
+    log.info(fmt::format("the plane ({}; {}) holds {:.2f} % of the path's squared length", labels[0], labels[1],
+                         100.0 * run.path->captured_share()));
+}
+
 void prepare_directions(PreparedRun& run, const LoadedModel& model, RunLog& log) {
     BuiltDirections built = build_directions(run.config, model);
     run.axes = std::move(built.axes);
+    if (built.pca) {
+        run.direction_notes.singular_values = built.pca->singular_values;
+        run.direction_notes.explained_variance = built.pca->explained_variance;
+        run.direction_notes.explained_variance_ratio = built.pca->explained_variance_ratio;
+        run.direction_notes.components = built.pca_components;
+    }
+    if (run.config.experiment == Experiment::trajectory) place_path(run, model.space, built.labels, log);
     for (const std::string& note : built.notes)
         log.warning(note);
     for (std::size_t axis = 0; axis < run.axes.size(); ++axis) {
@@ -118,6 +142,52 @@ void prepare_directions(PreparedRun& run, const LoadedModel& model, RunLog& log)
     run.direction_notes.expected_cosine = expected_absolute_cosine(std::max<std::int64_t>(1, entries));
     log.info(fmt::format("cosine of the directions {:.6f}; two random ones of {} entries have {:.6f} on average",
                          *run.direction_notes.cosine, entries, *run.direction_notes.expected_cosine));
+}
+
+/// Looks at every model before the first one is computed: hash of their contents and of their parameters.
+std::pair<std::string, std::string> check_models(PreparedRun& run, const std::vector<ModelConfig>& configs, int threads,
+                                                 RunLog& log) {
+    Hasher models;
+    Hasher parameters;
+    for (const ModelConfig& config : configs) {
+        const LoadedModel model = load_model(config, run.config.rules);
+        for (const std::string& note : model.notes)
+            log.warning(fmt::format("{}: {}", config.path.string(), note));
+        if (run.data.empty()) {
+            run.data = open_data(run.config, model.graph);
+            require_alike(run);
+        }
+        require_runnable(*run.backend, make_request(model, run, threads), config.path.string());
+        models.add_text(model.content_hash);
+        parameters.add_text(hash_parameters(model.space));
+    }
+    return {models.hex(), parameters.hex()};
+}
+
+/// The models themselves, without directions; one is held at a time.
+std::unique_ptr<ModelSequence> make_sequence(const PreparedRun& run, const std::vector<ModelConfig>& models,
+                                             int threads) {
+    // The run moves; what building needs is held by pointers to what stays where it is.
+    struct Context {
+        std::vector<ModelConfig> models;
+        ParameterRules rules;
+    };
+    const auto context = std::make_shared<const Context>(Context{models, run.config.rules});
+    ExecutableRequest shared;
+    shared.loss = run.config.loss;
+    shared.inputs = run.data.front()->inputs();
+    shared.target = run.data.front()->target();
+    shared.precision = run.config.precision;
+    shared.threads = threads;
+    const auto build = [context, shared, backend = run.backend.get()](std::size_t index) {
+        const LoadedModel model = load_model(context->models.at(index), context->rules);
+        ExecutableRequest request = shared;
+        request.graph = &model.graph;
+        request.space = &model.space;
+        request.origin = &model.origin;
+        return backend->compile(request);
+    };
+    return std::make_unique<ModelSequence>(models.size(), build);
 }
 
 void prepare_surface(PreparedRun& run, int threads, RunLog& log) {
@@ -144,54 +214,23 @@ void prepare_surface(PreparedRun& run, int threads, RunLog& log) {
     run.surface.direction_file = "direction.h5";
     run.identity.set("model", model.content_hash);
     run.identity.set("parameters", hash_parameters(model.space));
+    if (!run.path) return;
+    run.identity.set("path", check_models(run, run.config.path.checkpoints, threads, log).first);
+    add_path_points(run, make_sequence(run, run.config.path.checkpoints, threads));
 }
 
-/// Every model is looked at before the first one is computed; one is held at a time.
 void prepare_evaluate(PreparedRun& run, int threads, RunLog& log) {
-    Hasher models;
-    Hasher parameters;
-    for (const ModelConfig& config : run.config.models) {
-        const LoadedModel model = load_model(config, run.config.rules);
-        for (const std::string& note : model.notes)
-            log.warning(fmt::format("{}: {}", config.path.string(), note));
-        if (run.data.empty()) {
-            run.data = open_data(run.config, model.graph);
-            require_alike(run);
-        }
-        require_runnable(*run.backend, make_request(model, run, threads), config.path.string());
-        models.add_text(model.content_hash);
-        parameters.add_text(hash_parameters(model.space));
-    }
-    // The run moves; what building needs is held by pointers to what stays where it is.
-    struct Context {
-        std::vector<ModelConfig> models;
-        ParameterRules rules;
-    };
-    const auto context = std::make_shared<const Context>(Context{run.config.models, run.config.rules});
-    ExecutableRequest shared;
-    shared.loss = run.config.loss;
-    shared.inputs = run.data.front()->inputs();
-    shared.target = run.data.front()->target();
-    shared.precision = run.config.precision;
-    shared.threads = threads;
-    const auto build = [context, shared, backend = run.backend.get()](std::size_t index) {
-        const LoadedModel model = load_model(context->models.at(index), context->rules);
-        ExecutableRequest request = shared;
-        request.graph = &model.graph;
-        request.space = &model.space;
-        request.origin = &model.origin;
-        return backend->compile(request);
-    };
+    const auto [models, parameters] = check_models(run, run.config.models, threads, log);
+    run.executable = make_sequence(run, run.config.models, threads);
     const std::size_t count = run.config.models.size();
-    run.executable = std::make_unique<ModelSequence>(count, build);
     std::vector<double> numbers;
     for (std::size_t k = 0; k < count; ++k) {
         numbers.push_back(static_cast<double>(k));
         run.points.push_back({{static_cast<double>(k)}});
     }
     run.surface = make_surface(numbers, {}, run.config.splits, run.config.loss.has_classes());
-    run.identity.set("model", models.hex());
-    run.identity.set("parameters", parameters.hex());
+    run.identity.set("model", models);
+    run.identity.set("parameters", parameters);
 }
 
 /// Where the numbers come from.
@@ -215,7 +254,7 @@ Json provenance_json(const PreparedRun& run, int threads) {
               {"threads", threads},
               {"macs_per_sample", run.executable->macs_per_sample()},
               {"plan", Json::parse(run.executable->plan_json())}};
-    if (run.config.experiment == Experiment::surface) json["parameters"] = run.space.weights_size();
+    if (is_landscape(run.config.experiment)) json["parameters"] = run.space.weights_size();
     return json;
 }
 
@@ -231,6 +270,7 @@ void record(PreparedRun& run, int threads) {
         attributes[key] = value;
     run.surface.provenance = text(attributes);
     run.direction_notes.provenance = run.surface.provenance;
+    if (run.path) run.path->provenance = run.surface.provenance;
     config["provenance"] = provenance;
     run.resolved = text(config);
 }
@@ -246,6 +286,10 @@ std::int64_t PreparedRun::samples() const {
     return samples;
 }
 
+void PreparedRun::collect() {
+    if (results && path) take_path_results(*this);
+}
+
 PreparedRun prepare_run(const Config& config, int threads, RunLog& log) {
     PreparedRun run;
     run.config = config;
@@ -253,7 +297,7 @@ PreparedRun prepare_run(const Config& config, int threads, RunLog& log) {
     run.backend = choose_backend(config.device, explanation);
     if (!explanation.empty()) log.info(explanation);
     run.device = run.backend->devices().front().description;
-    if (config.experiment == Experiment::surface) {
+    if (is_landscape(config.experiment)) {
         prepare_surface(run, threads, log);
     } else {
         prepare_evaluate(run, threads, log);
@@ -270,7 +314,7 @@ PreparedRun prepare_run(const Config& config, int threads, RunLog& log) {
     run.identity.set("data", data.hex());
     run.identity.set("loss", hash_text(resolved_loss(config.loss).dump()));
     run.identity.set("directions", hash_directions(run.axes));
-    run.identity.set("grid", hash_grid(config));
+    run.identity.set("grid", hash_grid(run.config));
     run.identity.set("precision", hash_text(name_of(config.precision)));
     run.identity.set("chunking", hash_text(std::to_string(run.chunk_samples)));
     record(run, threads);

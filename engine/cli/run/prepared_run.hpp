@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "landscape/scheduler.hpp"
 #include "landscape/surface.hpp"
 #include "landscape/surface_file.hpp"
+#include "landscape/trajectory_file.hpp"
 #include "params/parameter_space.hpp"
 
 namespace lossmap {
@@ -25,17 +27,22 @@ struct PreparedRun {
     std::vector<std::unique_ptr<Dataset>> data;
     std::vector<SchedulerSplit> splits;
     ParameterSpace space;
-    std::vector<Direction> axes;  ///< surface
+    std::vector<Direction> axes;  ///< landscapes
     DirectionFileNotes direction_notes;
     std::unique_ptr<Executable> executable;
     std::vector<Point> points;
-    Surface surface;  ///< all points not computed; evaluate: a line with a point a model
+    Surface surface;                     ///< all points not computed; evaluate: a line with a point a model
+    std::optional<TrajectoryPath> path;  ///< trajectory
+    /// Where there are more points than the surface's: all of them as a line; collect() hands them on.
+    std::optional<Surface> results;
     std::int64_t chunk_samples = 0;
     std::int64_t points_per_block = 0;
     Identity identity;
     std::string resolved;  ///< JSON text of config.resolved.json
 
     [[nodiscard]] std::int64_t samples() const;
+    /// Takes what `results` has so far over into `surface` and `path`.
+    void collect();
     /// Points x samples over all splits.
     [[nodiscard]] std::int64_t evaluations() const { return static_cast<std::int64_t>(points.size()) * samples(); }
 };

@@ -12,8 +12,9 @@ namespace fs = std::filesystem;
 constexpr const char* kJournal = "journal.sqlite";
 constexpr const char* kPartsNote = "identity_parts";
 // Everything but the journal and the pictures.
-constexpr const char* kResults[] = {"config.resolved.json", "direction.h5", "surface.h5", "table.csv",
-                                    "report.html",          "log.txt"};
+constexpr const char* kResults[] = {
+    "config.resolved.json", "direction.h5", "surface.h5", "trajectory.h5", "table.csv", "table.md", "table.tex",
+    "report.html",          "log.txt"};
 
 /// Parts of the identity that a journal was written for, "" when it has none.
 std::string stored_parts(const fs::path& journal, const std::string& identity) {
@@ -63,7 +64,8 @@ void RunDirectory::remove_results() const {
 }
 
 void RunDirectory::remove_pictures() const {
-    static const std::regex pattern("(line|(train|test)_(contour|filled|heatmap|surface3d))\\.(svg|png|pdf)");
+    static const std::regex pattern(
+        "(line|(train|test)_(contour|filled|heatmap|surface3d|trajectory))\\.(svg|png|pdf)");
     const fs::path plots = path_ / "plots";
     if (!fs::is_directory(plots)) return;
     for (const fs::directory_entry& entry : fs::directory_iterator(plots)) {

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <vector>
+
+#include "cli/config/config.hpp"
+#include "landscape/trajectory.hpp"
+
+namespace lossmap {
+
+/// The weights of checkpoints, read from their files when asked for. Borrows all three. Reading throws InputError
+/// naming the file that does not fit `space`.
+[[nodiscard]] Trajectory open_trajectory(const std::vector<ModelConfig>& checkpoints, const ParameterRules& rules,
+                                         const ParameterSpace& space);
+
+}  // namespace lossmap

@@ -1,0 +1,110 @@
+#include "cli/run/path_points.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "cli/run/checkpoint_path.hpp"
+#include "cli/run/path_executable.hpp"
+#include "core/error.hpp"
+
+namespace lossmap {
+namespace {
+
+double label_of(const PathConfig& path, std::size_t index) {
+    if (!path.epochs.empty()) return static_cast<double>(path.epochs[index]);
+    if (!path.iterations.empty()) return static_cast<double>(path.iterations[index]);
+    return static_cast<double>(index);
+}
+
+std::vector<std::int64_t> drop_indices(const PathConfig& path) {
+    std::vector<std::int64_t> indices;
+    for (std::size_t k = 0; k < path.checkpoints.size(); ++k) {
+        const bool drops = std::any_of(path.lr_drops.begin(), path.lr_drops.end(), [&](std::int64_t value) {
+            return static_cast<double>(value) == label_of(path, k);
+        });
+        if (drops) indices.push_back(static_cast<std::int64_t>(k));
+    }
+    return indices;
+}
+
+/// The first `count` entries of every list of a split.
+void copy_split(const SplitSurface& from, std::size_t count, SplitSurface& to) {
+    const auto copy = [count](const auto& source, auto& target) { std::copy_n(source.begin(), count, target.begin()); };
+    copy(from.loss, to.loss);
+    copy(from.accuracy, to.accuracy);
+    copy(from.standard_error, to.standard_error);
+    copy(from.done, to.done);
+    copy(from.non_finite, to.non_finite);
+    copy(from.samples, to.samples);
+}
+
+}  // namespace
+
+void make_unit(Direction& axis) {
+    const double length = weight_norm(axis.weights);
+    if (!(length > 0.0)) throw InputError("a direction of zeros spans no plane");
+    const auto scale = [length](std::vector<float>& values) {
+        for (float& value : values)
+            value = static_cast<float>(static_cast<double>(value) / length);
+    };
+    scale(axis.weights);
+    scale(axis.states);
+}
+
+TrajectoryPath project_path(const Config& config, const ParameterSpace& space, const std::vector<Direction>& axes) {
+    TrajectoryPath path;
+    const Trajectory trajectory = open_trajectory(config.path.checkpoints, config.rules, space);
+    for (const TrajectoryPoint& point : project_trajectory(trajectory, axes)) {
+        path.x.push_back(point.coordinates[0]);
+        path.y.push_back(point.coordinates[1]);
+        path.norm.push_back(point.norm);
+        path.distance.push_back(point.distance);
+        path.weight_norm.push_back(point.weight_norm);
+    }
+    for (const ModelConfig& checkpoint : config.path.checkpoints)
+        path.checkpoints.push_back(
+            (checkpoint.checkpoint ? *checkpoint.checkpoint : checkpoint.path).filename().string());
+    path.epochs = config.path.epochs;
+    path.iterations = config.path.iterations;
+    path.lr_drops = drop_indices(config.path);
+    return path;
+}
+
+void resolve_axis(GridAxis& axis, const std::vector<double>& path, const char* name) {
+    const auto [least, greatest] = std::minmax_element(path.begin(), path.end());
+    // A path that does not move along the axis still needs room around it.
+    const double extent = *greatest > *least ? *greatest - *least : 1.0;
+    if (axis.auto_min) axis.min = *least - axis.margin * extent;
+    if (axis.auto_max) axis.max = *greatest + axis.margin * extent;
+    axis.auto_min = axis.auto_max = false;
+    if (axis.min < axis.max || axis.points == 1) return;
+    throw InputError("/{}: the range of the path leaves {} to {}, expected min < max", name, axis.min, axis.max);
+}
+
+void add_path_points(PreparedRun& run, std::unique_ptr<ModelSequence> checkpoints) {
+    const std::size_t count = run.path->x.size();
+    for (std::size_t k = 0; k < count; ++k)
+        run.points.push_back({{run.path->x[k], run.path->y[k]}});
+    for (std::size_t k = 0; k < count; ++k)
+        run.points.push_back({{static_cast<double>(k)}});
+    run.executable = std::make_unique<PathExecutable>(std::move(run.executable), std::move(checkpoints));
+    std::vector<double> numbers(run.points.size());
+    for (std::size_t k = 0; k < numbers.size(); ++k)
+        numbers[k] = static_cast<double>(k);
+    run.results = make_surface(numbers, {}, run.config.splits, run.config.loss.has_classes());
+    take_path_results(run);
+}
+
+void take_path_results(PreparedRun& run) {
+    const std::size_t grid = run.surface.point_count();
+    const auto count = static_cast<std::ptrdiff_t>(run.path->x.size());
+    run.path->losses.clear();
+    for (std::size_t s = 0; s < run.surface.splits.size(); ++s) {
+        const SplitSurface& all = run.results->splits[s];
+        copy_split(all, grid, run.surface.splits[s]);
+        const auto projected = all.loss.begin() + static_cast<std::ptrdiff_t>(grid);
+        run.path->losses.push_back({all.name, {projected + count, all.loss.end()}, {projected, projected + count}});
+    }
+}
+
+}  // namespace lossmap

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <memory>
+
+#include "cli/config/config.hpp"
+#include "cli/run/model_sequence.hpp"
+#include "cli/run/prepared_run.hpp"
+#include "landscape/trajectory.hpp"
+
+namespace lossmap {
+
+/// Scales an axis to length 1, so that coordinates along it are distances between weights, as the path's are. Throws
+/// InputError when it is zero.
+void make_unit(Direction& axis);
+
+/// The configured path projected onto two axes.
+[[nodiscard]] TrajectoryPath project_path(const Config& config, const ParameterSpace& space,
+                                          const std::vector<Direction>& axes);
+
+/// Puts numbers in the place of an axis' automatic ends: the path's, and axis.margin times its extent beyond. Throws
+/// InputError when the ends that result do not increase.
+void resolve_axis(GridAxis& axis, const std::vector<double>& path, const char* name);
+
+/// Adds the points that tell how far the plane can be trusted to those of the grid: the projection of each checkpoint,
+/// then each checkpoint itself; `run.results` then holds all of them. `checkpoints` evaluates the latter.
+void add_path_points(PreparedRun& run, std::unique_ptr<ModelSequence> checkpoints);
+
+/// Copies results over from `run.results` to the surface and the path.
+void take_path_results(PreparedRun& run);
+
+}  // namespace lossmap
