@@ -21,7 +21,7 @@ constexpr int kWrongUsage = 2;
 constexpr int kInterrupted = 130;
 
 /// Commands of the interface that this version lacks: refused by name, and not shown by --help.
-constexpr std::array<const char*, 4> kLaterCommands = {"export", "merge", "bench", "compare"};
+constexpr std::array<const char*, 3> kLaterCommands = {"merge", "bench", "compare"};
 
 const std::map<std::string, PlotKind> kPlotKinds = {
     {"line", PlotKind::line},       {"contour", PlotKind::contour},     {"filled", PlotKind::filled},
@@ -65,6 +65,7 @@ public:
         add_inspect();
         add_plot();
         add_report();
+        add_export();
         devices_ =
             app_.add_subcommand("devices", "Backends, devices, memory, library versions; why a backend is missing");
         devices_->footer("Example:\n  lossmap devices");
@@ -78,6 +79,7 @@ public:
         if (inspect_->parsed()) return inspect_command(inspect_arguments_, out);
         if (plot_->parsed()) return plot_command(plot_arguments(), out);
         if (report_->parsed()) return report_command(report_arguments_, out);
+        if (export_->parsed()) return export_command(export_arguments(), out);
         return devices_command(out);
     }
 
@@ -162,6 +164,28 @@ private:
         report_->footer("Example:\n  lossmap report runs/a runs/b --out both.html");
     }
 
+    void add_export() {
+        export_ = app_.add_subcommand("export", "Write a surface in another tool's format");
+        export_->add_option("RUN", export_arguments_.input, "Folder of a run or surface .h5 file")
+            ->required()
+            ->type_name("PATH");
+        export_->add_option("--format", export_format_, "vtp, obj, stl or gltf (planes), csv or npz")->required();
+        export_->add_option("--zmax", export_arguments_.options.zmax, "Values above it are drawn at it");
+        export_->add_flag("--log", export_arguments_.options.log, "ln(loss + 0.1) instead of the loss");
+        export_->add_option("--split", export_arguments_.options.split, "Split; default the first, of tables all");
+        export_
+            ->add_option("--out", export_arguments_.out, "The file; default RUN/surface.FORMAT, or beside the .h5")
+            ->type_name("FILE");
+        export_->footer(
+            "Examples:\n  lossmap export runs/plane --format vtp --log\n"
+            "  lossmap export runs/plane --format stl --zmax 10 --out bowl.stl");
+    }
+
+    const ExportArguments& export_arguments() {
+        export_arguments_.options.format = parse_export_format(export_format_);
+        return export_arguments_;
+    }
+
     int execute_run(std::ostream& out) {
         if (!shard_.empty()) throw UnsupportedError("--shard is not available in this version");
         return run_command(run_arguments_, out);
@@ -183,12 +207,15 @@ private:
     CLI::App* inspect_ = nullptr;
     CLI::App* plot_ = nullptr;
     CLI::App* report_ = nullptr;
+    CLI::App* export_ = nullptr;
     CLI::App* devices_ = nullptr;
     RunArguments run_arguments_;
     ValidateArguments validate_arguments_;
     InspectArguments inspect_arguments_;
     PlotArguments plot_arguments_;
     ReportArguments report_arguments_;
+    ExportArguments export_arguments_;
+    std::string export_format_;
     bool resume_ = false;  // only so that --resume and --fresh exclude each other
     std::string shard_;
     std::vector<std::string> kinds_;

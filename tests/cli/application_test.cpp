@@ -40,11 +40,11 @@ TEST(Application, HelpAndVersionAreResults) {
     EXPECT_THAT(version.out, HasSubstr("lossmap 0."));
     const Outcome help = run({"--help"});
     EXPECT_EQ(help.status, 0);
-    for (const char* command : {"run", "validate", "inspect", "plot", "report", "devices"})
+    for (const char* command : {"run", "validate", "inspect", "plot", "report", "export", "devices"})
         EXPECT_THAT(help.out, HasSubstr(command));
-    for (const char* command : {"merge", "bench", "compare", "export"})
+    for (const char* command : {"merge", "bench", "compare"})
         EXPECT_THAT(help.out, Not(HasSubstr(command)));
-    for (const char* command : {"run", "validate", "inspect", "plot", "report", "devices"}) {
+    for (const char* command : {"run", "validate", "inspect", "plot", "report", "export", "devices"}) {
         const Outcome one = run({command, "--help"});
         EXPECT_EQ(one.status, 0) << command;
         EXPECT_THAT(one.out, HasSubstr("Example")) << command;
@@ -63,7 +63,9 @@ TEST(Application, WrongUsageIsStatusTwoAndOneLine) {
                                                          {"run", "/does/not/exist.json"},
                                                          {"inspect", "/does/not/exist.onnx"},
                                                          {"plot", "/does/not/exist"},
-                                                         {"report", "/does/not/exist"}};
+                                                         {"report", "/does/not/exist"},
+                                                         {"export", "/does/not/exist", "--format", "csv"},
+                                                         {"export", "x"}};
     for (const auto& arguments : cases) {
         const Outcome outcome = run(arguments);
         const std::string name = ::testing::PrintToString(arguments);
@@ -76,7 +78,7 @@ TEST(Application, WrongUsageIsStatusTwoAndOneLine) {
 }
 
 TEST(Application, WhatThisVersionLacksIsRefusedByName) {
-    for (const char* command : {"export", "merge", "bench", "compare"}) {
+    for (const char* command : {"merge", "bench", "compare"}) {
         const Outcome outcome = run({command, "x"});
         EXPECT_EQ(outcome.status, 2);
         EXPECT_EQ(outcome.err,

@@ -140,6 +140,18 @@ class Plane(unittest.TestCase):
         support.run_lossmap("report", self.out, copy, "--out", page)
         self.assertIn("<html", page.read_text()[:1000].lower())
 
+    def test_export(self):
+        process = support.run_lossmap("export", self.out, "--format", "csv")
+        table = Path(process.stdout.strip())
+        self.assertEqual(table, self.out / "surface.csv")
+        with h5py.File(self.out / "surface.h5") as file:
+            points = file["train_loss"][()].size
+        self.assertEqual(len(table.read_text().splitlines()), points + 1)
+        mesh = self.folder / "mesh.vtp"
+        support.run_lossmap("export", self.out / "surface.h5", "--format", "vtp", "--log", "--out", mesh)
+        self.assertIn("zvalue", mesh.read_text())
+        support.run_lossmap("export", self.out, "--format", "png", expect=2)
+
 
 @unittest.skipIf(support.REASON, support.REASON)
 class Others(unittest.TestCase):

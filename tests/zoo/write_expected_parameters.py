@@ -1,7 +1,7 @@
 """Writes expected_parameters.json: what PyTorch's modules say about the parameters of every file of the model zoo.
 
-Names, shapes and module classes are PyTorch's (the reference archives and the modules that torch.export noted at the nodes);
-where an exporter put a parameter is told by the zoo's index.json. Nothing here comes from lossmap.
+Names, shapes and module classes are PyTorch's (the reference archives, and the modules that torch.export noted at the
+nodes); where an exporter put a parameter is told by the zoo's index.json. Nothing here comes from lossmap.
 
 Usage: write_expected_parameters.py ZOO_FOLDER > expected_parameters.json
 """

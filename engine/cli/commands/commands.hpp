@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "output/export.hpp"
 #include "output/plot.hpp"
 
 namespace lossmap {
@@ -46,6 +47,12 @@ struct ReportArguments {
     std::filesystem::path out;
 };
 
+struct ExportArguments {
+    std::filesystem::path input;
+    ExportOptions options;
+    std::filesystem::path out;  ///< empty: RUN/surface.FORMAT, or beside the .h5
+};
+
 // One function a command: results to `out`, messages to stderr; the result is the exit status. They throw the
 // exceptions of core/error.hpp, which main turns into a sentence and an exit status.
 int run_command(const RunArguments& arguments, std::ostream& out);
@@ -53,6 +60,7 @@ int validate_command(const ValidateArguments& arguments, std::ostream& out);
 int inspect_command(const InspectArguments& arguments, std::ostream& out);
 int plot_command(const PlotArguments& arguments, std::ostream& out);
 int report_command(const ReportArguments& arguments, std::ostream& out);
+int export_command(const ExportArguments& arguments, std::ostream& out);
 int devices_command(std::ostream& out);
 
 /// 2 for what the user handed in, 130 for a stop, 1 for everything else.
