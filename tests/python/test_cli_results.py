@@ -141,16 +141,17 @@ class Plane(unittest.TestCase):
         self.assertIn("<html", page.read_text()[:1000].lower())
 
     def test_export(self):
-        process = support.run_lossmap("export", self.out, "--format", "csv")
+        run = shutil.copytree(self.out, self.folder / "exported")
+        process = support.run_lossmap("export", run, "--format", "csv")
         table = Path(process.stdout.strip())
-        self.assertEqual(table, self.out / "surface.csv")
-        with h5py.File(self.out / "surface.h5") as file:
+        self.assertEqual(table, run / "surface.csv")
+        with h5py.File(run / "surface.h5") as file:
             points = file["train_loss"][()].size
         self.assertEqual(len(table.read_text().splitlines()), points + 1)
         mesh = self.folder / "mesh.vtp"
-        support.run_lossmap("export", self.out / "surface.h5", "--format", "vtp", "--log", "--out", mesh)
+        support.run_lossmap("export", run / "surface.h5", "--format", "vtp", "--log", "--out", mesh)
         self.assertIn("zvalue", mesh.read_text())
-        support.run_lossmap("export", self.out, "--format", "png", expect=2)
+        support.run_lossmap("export", run, "--format", "png", expect=2)
 
 
 @unittest.skipIf(support.REASON, support.REASON)
