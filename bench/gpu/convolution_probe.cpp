@@ -44,7 +44,9 @@ fe::DataType_t data_type(const std::string& precision) {
     return fe::DataType_t::FLOAT;
 }
 
-std::vector<std::int64_t> nhwc_strides(std::int64_t c, std::int64_t h, std::int64_t w) { return {h * w * c, 1, w * c, c}; }
+std::vector<std::int64_t> nhwc_strides(std::int64_t c, std::int64_t h, std::int64_t w) {
+    return {h * w * c, 1, w * c, c};
+}
 
 TensorPointer make_tensor(fe::graph::Graph& graph, const char* name, const std::vector<std::int64_t>& dims) {
     return graph.tensor(fe::graph::Tensor_attributes().set_name(name).set_dim(dims).set_stride(
@@ -56,7 +58,9 @@ class Problem {
 public:
     Problem(const ConvolutionShape& shape, const std::string& precision, const std::string& epilogue,
             const cuda::Stream& stream)
-        : stream_(stream), precision_(precision), element_bytes_(data_type(precision) == fe::DataType_t::FLOAT ? 4 : 2) {
+        : stream_(stream),
+          precision_(precision),
+          element_bytes_(data_type(precision) == fe::DataType_t::FLOAT ? 4 : 2) {
         graph_.set_io_data_type(data_type(precision))
             .set_intermediate_data_type(fe::DataType_t::FLOAT)
             .set_compute_data_type(fe::DataType_t::FLOAT);
@@ -84,10 +88,11 @@ private:
         const TensorPointer x = add_input("x", {s.images, s.channels_in, s.height, s.width});
         const TensorPointer w = add_input("w", {s.channels_out, s.channels_in, s.kernel, s.kernel});
         const std::int64_t pad = s.kernel / 2;
-        TensorPointer y = graph_.conv_fprop(x, w, fe::graph::Conv_fprop_attributes()
-                                                      .set_padding({pad, pad})
-                                                      .set_stride({s.stride, s.stride})
-                                                      .set_dilation({1, 1}));
+        TensorPointer y = graph_.conv_fprop(x, w,
+                                            fe::graph::Conv_fprop_attributes()
+                                                .set_padding({pad, pad})
+                                                .set_stride({s.stride, s.stride})
+                                                .set_dilation({1, 1}));
         const auto add = fe::graph::Pointwise_attributes().set_mode(fe::PointwiseMode_t::ADD);
         if (epilogue != "none") y = graph_.pointwise(y, add_input("bias", {1, s.channels_out, 1, 1}), add);
         if (epilogue == "bias_add_relu") {
@@ -96,7 +101,8 @@ private:
         if (epilogue != "none") {
             y = graph_.pointwise(y, fe::graph::Pointwise_attributes().set_mode(fe::PointwiseMode_t::RELU_FWD));
         }
-        y->set_output(true).set_dim({s.images, s.channels_out, out_h, out_w})
+        y->set_output(true)
+            .set_dim({s.images, s.channels_out, out_h, out_w})
             .set_stride(nhwc_strides(s.channels_out, out_h, out_w));
         add_buffer(y, s.images * s.channels_out * out_h * out_w);
     }
@@ -109,7 +115,8 @@ private:
 
     void add_buffer(const TensorPointer& tensor, std::int64_t count) {
         buffers_.emplace_back(static_cast<std::size_t>(count) * element_bytes_, stream_);
-        cuda::fill_bytes(buffers_.back().data(), 0x2c, buffers_.back().size_bytes(), stream_);  // small, finite, varied enough
+        cuda::fill_bytes(buffers_.back().data(), 0x2c, buffers_.back().size_bytes(),
+                         stream_);  // small, finite, varied enough
         pack_[tensor] = buffers_.back().data();
     }
 

@@ -42,8 +42,8 @@ double gemm_tflops(const std::string& precision, int extent, const cuda::Stream&
     const float one = 1.0f;
     const float zero = 0.0f;
     const double ms = median_ms(stream, 9, [&] {
-        require(cublasGemmEx(raw, CUBLAS_OP_T, CUBLAS_OP_N, extent, extent, extent, &one, a.data(), type, extent, b.data(),
-                             type, extent, &zero, c.data(), type, extent, compute, CUBLAS_GEMM_DEFAULT),
+        require(cublasGemmEx(raw, CUBLAS_OP_T, CUBLAS_OP_N, extent, extent, extent, &one, a.data(), type, extent,
+                             b.data(), type, extent, &zero, c.data(), type, extent, compute, CUBLAS_GEMM_DEFAULT),
                 "cublasGemmEx");
     });
     return 2.0 * static_cast<double>(count) * extent / ms * 1e-9;

@@ -1,5 +1,5 @@
-// gpu_probe: what one GPU can do, measured in one call: matrix instructions by shape, memory levels, launches, cuDNN's best
-// plan for the convolutions of the networks that lossmap is tuned for. JSON on stdout, progress on stderr.
+// gpu_probe: what one GPU can do, measured in one call: matrix instructions by shape, memory levels, launches, cuDNN's
+// best plan for the convolutions of the networks that lossmap is tuned for. JSON on stdout, progress on stderr.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -98,8 +98,8 @@ private:
             for (const int warpgroups : {1, 2, 4}) {
                 for (const bool registers : {false, true}) {
                     const auto source = registers ? WgmmaSource::registers : WgmmaSource::shared;
-                    rates[fmt::format("wgmma_m64n{}k16_{}_x{}", n, registers ? "rs" : "ss", warpgroups)] = rate(
-                        [&] { return launch_wgmma(n, source, warpgroups, sms, 100000 / n, sink, stream); });
+                    rates[fmt::format("wgmma_m64n{}k16_{}_x{}", n, registers ? "rs" : "ss", warpgroups)] =
+                        rate([&] { return launch_wgmma(n, source, warpgroups, sms, 100000 / n, sink, stream); });
                 }
             }
         }
@@ -115,22 +115,25 @@ private:
         cuda::fill_bytes(source.data(), 0x5a, source.size_bytes(), stream_);
         json rates;
         uint4* sink = sink_.as<uint4>();
-        rates["hbm_read"] = rate([&] { return launch_read(source.as<uint4>(), hbm_words, 1, blocks, sink, stream_.get()); });
-        rates["hbm_copy"] = rate(
-            [&] { return launch_copy(source.as<uint4>(), target.as<uint4>(), hbm_words, blocks, stream_.get()); });
+        rates["hbm_read"] =
+            rate([&] { return launch_read(source.as<uint4>(), hbm_words, 1, blocks, sink, stream_.get()); });
+        rates["hbm_copy"] =
+            rate([&] { return launch_copy(source.as<uint4>(), target.as<uint4>(), hbm_words, blocks, stream_.get()); });
         for (const std::size_t rounds : {1, 2}) {
             const std::size_t words = unit * rounds;
-            rates[fmt::format("l2_read_{}_mib", words * 16 >> 20)] = rate(
-                [&] { return launch_read(source.as<uint4>(), words, 200, blocks, sink, stream_.get()); });
+            rates[fmt::format("l2_read_{}_mib", words * 16 >> 20)] =
+                rate([&] { return launch_read(source.as<uint4>(), words, 200, blocks, sink, stream_.get()); });
         }
-        rates["shared_read"] = rate([&] { return launch_shared_read(device_.multiprocessors * 4, 20000, sink, stream_.get()); });
+        rates["shared_read"] =
+            rate([&] { return launch_shared_read(device_.multiprocessors * 4, 20000, sink, stream_.get()); });
         return rates;
     }
 
     json launches() {
         constexpr int kLaunches = 200;
         const auto queue_all = [&] {
-            for (int i = 0; i < kLaunches; ++i) launch_empty(stream_.get());
+            for (int i = 0; i < kLaunches; ++i)
+                launch_empty(stream_.get());
         };
         const cuda::ExecutableGraph graph = cuda::ExecutableGraph::capture(stream_, queue_all);
         return {{"stream_launch", 1000.0 * median_ms(stream_, 11, queue_all) / kLaunches},
@@ -146,7 +149,7 @@ private:
             result.push_back({images, 64, 64, 8, 8, 3, 1});
         }
         for (const std::int64_t images : {1024}) {
-            result.push_back({images, 8, 16, 32, 32, 3, 1});   // first layer, channels padded to 8
+            result.push_back({images, 8, 16, 32, 32, 3, 1});  // first layer, channels padded to 8
             result.push_back({images, 16, 32, 32, 32, 3, 2});
             result.push_back({images, 32, 64, 16, 16, 3, 2});
             result.push_back({images, 16, 32, 32, 32, 1, 2});

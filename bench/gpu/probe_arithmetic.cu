@@ -23,11 +23,13 @@ __global__ void __launch_bounds__(kThreads) ffma_kernel(int iterations, float* s
     }
     for (int iteration = 0; iteration < iterations; ++iteration) {
 #pragma unroll
-        for (int i = 0; i < kChains; ++i) accumulators[i] = fmaf(accumulators[i], factors[i], 0.5f);
+        for (int i = 0; i < kChains; ++i)
+            accumulators[i] = fmaf(accumulators[i], factors[i], 0.5f);
     }
     float total = 0.0f;
 #pragma unroll
-    for (int i = 0; i < kChains; ++i) total += accumulators[i];
+    for (int i = 0; i < kChains; ++i)
+        total += accumulators[i];
     if (total == kNever) sink[threadIdx.x] = total;
 }
 
@@ -56,7 +58,8 @@ __global__ void __launch_bounds__(kThreads) mma_kernel(int iterations, float* si
     const unsigned base = kTf32 ? 0x3f800000u : 0x3c003c00u;
     const unsigned mask = kTf32 ? 0x007fe000u : 0x03ff03ffu;
 #pragma unroll
-    for (int i = 0; i < 4; ++i) a[i] = base ^ (((threadIdx.x + 1) * 2654435761u * (i + 1)) & mask);
+    for (int i = 0; i < 4; ++i)
+        a[i] = base ^ (((threadIdx.x + 1) * 2654435761u * (i + 1)) & mask);
 #pragma unroll
     for (int tile = 0; tile < kTiles; ++tile) {
         b[tile][0] = base ^ 0x80000000u ^ (((threadIdx.x + 7) * 2246822519u * (tile + 1)) & mask);
@@ -74,19 +77,20 @@ __global__ void __launch_bounds__(kThreads) mma_kernel(int iterations, float* si
     }
     float total = 0.0f;
 #pragma unroll
-    for (int tile = 0; tile < kTiles; ++tile) total += c[tile][0] + c[tile][1] + c[tile][2] + c[tile][3];
+    for (int tile = 0; tile < kTiles; ++tile)
+        total += c[tile][0] + c[tile][1] + c[tile][2] + c[tile][3];
     if (total == kNever) sink[threadIdx.x] = total;
 }
 
 template <int N>
 struct Wgmma;
-#define LOSSMAP_WGMMA(n)                                                                               \
-    template <>                                                                                        \
-    struct Wgmma<n> {                                                                                  \
-        using Shared = cute::SM90::GMMA::MMA_64x##n##x16_F32F16F16_SS<cute::SM90::GMMA::Major::K,      \
-                                                                      cute::SM90::GMMA::Major::K>;     \
-        using Registers = cute::SM90::GMMA::MMA_64x##n##x16_F32F16F16_RS<cute::SM90::GMMA::Major::K,   \
-                                                                         cute::SM90::GMMA::Major::K>;  \
+#define LOSSMAP_WGMMA(n)                                                                                            \
+    template <>                                                                                                     \
+    struct Wgmma<n> {                                                                                               \
+        using Shared =                                                                                              \
+            cute::SM90::GMMA::MMA_64x##n##x16_F32F16F16_SS<cute::SM90::GMMA::Major::K, cute::SM90::GMMA::Major::K>; \
+        using Registers =                                                                                           \
+            cute::SM90::GMMA::MMA_64x##n##x16_F32F16F16_RS<cute::SM90::GMMA::Major::K, cute::SM90::GMMA::Major::K>; \
     };
 LOSSMAP_WGMMA(16)
 LOSSMAP_WGMMA(48)
@@ -94,8 +98,8 @@ LOSSMAP_WGMMA(96)
 LOSSMAP_WGMMA(192)
 #undef LOSSMAP_WGMMA
 
-/// Descriptor of a K-major tile without swizzle: 8 x 16-byte core matrices of 128 bytes, `leading` bytes between the two along
-/// K, `stride` bytes between neighbours along M or N (PTX ISA, "matrix descriptor").
+/// Descriptor of a K-major tile without swizzle: 8 x 16-byte core matrices of 128 bytes, `leading` bytes between the
+/// two along K, `stride` bytes between neighbours along M or N (PTX ISA, "matrix descriptor").
 __device__ __forceinline__ std::uint64_t descriptor(const void* tile, unsigned leading, unsigned stride) {
     const auto address = static_cast<std::uint64_t>(__cvta_generic_to_shared(tile));
     return ((address & 0x3ffff) >> 4) | (static_cast<std::uint64_t>((leading & 0x3ffff) >> 4) << 16) |
@@ -130,7 +134,8 @@ __global__ void __launch_bounds__(512, 1) wgmma_kernel(int iterations, float* si
     float c[N / 2] = {};
     std::uint32_t a[4];
 #pragma unroll
-    for (int i = 0; i < 4; ++i) a[i] = 0x38003800u | ((threadIdx.x * 2654435761u * (i + 1)) & 0x03ff03ffu);
+    for (int i = 0; i < 4; ++i)
+        a[i] = 0x38003800u | ((threadIdx.x * 2654435761u * (i + 1)) & 0x03ff03ffu);
     for (int iteration = 0; iteration < iterations; ++iteration) {
         cute::warpgroup_arrive();
 #pragma unroll
@@ -143,7 +148,8 @@ __global__ void __launch_bounds__(512, 1) wgmma_kernel(int iterations, float* si
     }
     float sum = 0.0f;
 #pragma unroll
-    for (int i = 0; i < N / 2; ++i) sum += c[i];
+    for (int i = 0; i < N / 2; ++i)
+        sum += c[i];
     if (sum == kNever) sink[threadIdx.x] = sum;
 #endif
 }
@@ -151,8 +157,8 @@ __global__ void __launch_bounds__(512, 1) wgmma_kernel(int iterations, float* si
 template <int N, bool kRegisters>
 ProbeWork run_wgmma(int warpgroups, int blocks, int iterations, float* sink, cudaStream_t stream) {
     const int shared_bytes = 2 * kDepth * 16 * (warpgroups * 64 + N);
-    LOSSMAP_CUDA(cudaFuncSetAttribute(wgmma_kernel<N, kRegisters>, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                      shared_bytes));
+    LOSSMAP_CUDA(
+        cudaFuncSetAttribute(wgmma_kernel<N, kRegisters>, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes));
     wgmma_kernel<N, kRegisters><<<blocks, warpgroups * 128, shared_bytes, stream>>>(iterations, sink);
     LOSSMAP_CUDA_LAUNCHED("wgmma_kernel");
     return {64.0 * N * 16 * kDepth * warpgroups * blocks * iterations, 0.0};
@@ -187,14 +193,18 @@ ProbeWork launch_wgmma(int n, WgmmaSource source, int warpgroups, int blocks, in
     if (major != 9) return {};
     const bool registers = source == WgmmaSource::registers;
     switch (n) {
-        case 16: return registers ? run_wgmma<16, true>(warpgroups, blocks, iterations, sink, stream)
-                                  : run_wgmma<16, false>(warpgroups, blocks, iterations, sink, stream);
-        case 48: return registers ? run_wgmma<48, true>(warpgroups, blocks, iterations, sink, stream)
-                                  : run_wgmma<48, false>(warpgroups, blocks, iterations, sink, stream);
-        case 96: return registers ? run_wgmma<96, true>(warpgroups, blocks, iterations, sink, stream)
-                                  : run_wgmma<96, false>(warpgroups, blocks, iterations, sink, stream);
-        case 192: return registers ? run_wgmma<192, true>(warpgroups, blocks, iterations, sink, stream)
-                                   : run_wgmma<192, false>(warpgroups, blocks, iterations, sink, stream);
+        case 16:
+            return registers ? run_wgmma<16, true>(warpgroups, blocks, iterations, sink, stream)
+                             : run_wgmma<16, false>(warpgroups, blocks, iterations, sink, stream);
+        case 48:
+            return registers ? run_wgmma<48, true>(warpgroups, blocks, iterations, sink, stream)
+                             : run_wgmma<48, false>(warpgroups, blocks, iterations, sink, stream);
+        case 96:
+            return registers ? run_wgmma<96, true>(warpgroups, blocks, iterations, sink, stream)
+                             : run_wgmma<96, false>(warpgroups, blocks, iterations, sink, stream);
+        case 192:
+            return registers ? run_wgmma<192, true>(warpgroups, blocks, iterations, sink, stream)
+                             : run_wgmma<192, false>(warpgroups, blocks, iterations, sink, stream);
         default: cuda::refuse_launch("no wgmma probe for this N", n);
     }
 }

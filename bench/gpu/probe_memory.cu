@@ -24,7 +24,8 @@ __device__ __forceinline__ uint4 load_past_l1(const uint4* address) {
     return value;
 }
 
-__global__ void __launch_bounds__(kThreads) read_kernel(const uint4* source, std::size_t words, int repeats, uint4* sink) {
+__global__ void __launch_bounds__(kThreads)
+    read_kernel(const uint4* source, std::size_t words, int repeats, uint4* sink) {
     const std::size_t stride = static_cast<std::size_t>(gridDim.x) * kThreads;
     uint4 total = make_uint4(0, 0, 0, 0);
     for (int repeat = 0; repeat < repeats; ++repeat) {
@@ -34,9 +35,11 @@ __global__ void __launch_bounds__(kThreads) read_kernel(const uint4* source, std
              base += stride * kUnroll) {
             uint4 values[kUnroll];
 #pragma unroll
-            for (int i = 0; i < kUnroll; ++i) values[i] = load_past_l1(source + (base + i * stride + shift) % words);
+            for (int i = 0; i < kUnroll; ++i)
+                values[i] = load_past_l1(source + (base + i * stride + shift) % words);
 #pragma unroll
-            for (int i = 0; i < kUnroll; ++i) accumulate(total, values[i]);
+            for (int i = 0; i < kUnroll; ++i)
+                accumulate(total, values[i]);
         }
     }
     if ((total.x ^ total.y ^ total.z ^ total.w) == 0x9e3779b9u) sink[threadIdx.x] = total;
@@ -58,7 +61,8 @@ __global__ void __launch_bounds__(kThreads) copy_kernel(const uint4* source, uin
 
 __global__ void __launch_bounds__(kThreads) shared_read_kernel(int iterations, uint4* sink) {
     __shared__ uint4 tile[kThreads * 4];
-    for (int i = threadIdx.x; i < kThreads * 4; i += kThreads) tile[i] = make_uint4(i, i * 3, i * 5, i * 7);
+    for (int i = threadIdx.x; i < kThreads * 4; i += kThreads)
+        tile[i] = make_uint4(i, i * 3, i * 5, i * 7);
     __syncthreads();
     uint4 total = make_uint4(0, 0, 0, 0);
     for (int iteration = 0; iteration < iterations; ++iteration) {
@@ -66,8 +70,8 @@ __global__ void __launch_bounds__(kThreads) shared_read_kernel(int iterations, u
         for (int i = 0; i < 4; ++i) {
             // The index depends on what was read, through a value that is always 0: no load can be hoisted or merged.
             const unsigned zero = total.x >> 31 & total.x >> 30 & 0u;
-            const volatile unsigned* words =
-                reinterpret_cast<const volatile unsigned*>(&tile[((threadIdx.x + iteration) & (kThreads - 1)) + i * kThreads + zero]);
+            const volatile unsigned* words = reinterpret_cast<const volatile unsigned*>(
+                &tile[((threadIdx.x + iteration) & (kThreads - 1)) + i * kThreads + zero]);
             uint4 value;
             asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
                          : "=r"(value.x), "=r"(value.y), "=r"(value.z), "=r"(value.w)
@@ -93,7 +97,8 @@ __global__ void fill_fp16_kernel(std::uint16_t* target, std::size_t count) {
 
 }  // namespace
 
-ProbeWork launch_read(const uint4* source, std::size_t words, int repeats, int blocks, uint4* sink, cudaStream_t stream) {
+ProbeWork launch_read(const uint4* source, std::size_t words, int repeats, int blocks, uint4* sink,
+                      cudaStream_t stream) {
     read_kernel<<<blocks, kThreads, 0, stream>>>(source, words, repeats, sink);
     LOSSMAP_CUDA_LAUNCHED("read_kernel");
     // A thread runs whole rounds of kUnroll loads, also those that wrap around the end.

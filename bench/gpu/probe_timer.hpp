@@ -8,7 +8,8 @@
 
 namespace lossmap::bench {
 
-/// Median of `repeats` timings, in milliseconds on the device, of what `work` queues on `stream`; one run before them warms up.
+/// Median of `repeats` timings, in milliseconds on the device, of what `work` queues on `stream`; one run before them
+/// warms up.
 inline double median_ms(const cuda::Stream& stream, int repeats, const std::function<void()>& work) {
     const cuda::Event begin(true);
     const cuda::Event end(true);

@@ -9,8 +9,8 @@
 
 namespace lossmap::cuda {
 
-/// Device memory from the device's stream-ordered pool (cudaMallocAsync). Move-only. Freed in the order of the stream it was
-/// taken on, which has to outlive it.
+/// Device memory from the device's stream-ordered pool (cudaMallocAsync). Move-only. Freed in the order of the stream
+/// it was taken on, which has to outlive it.
 class DeviceBuffer {
 public:
     DeviceBuffer() = default;
@@ -54,8 +54,8 @@ private:
     std::size_t size_bytes_ = 0;
 };
 
-/// Queues a copy of `size_bytes` to the device. `source` must stay unchanged until the stream has passed it; with pageable
-/// memory the call itself may block.
+/// Queues a copy of `size_bytes` to the device. `source` must stay unchanged until the stream has passed it; with
+/// pageable memory the call itself may block.
 void copy_to_device(void* target, const void* source, std::size_t size_bytes, const Stream& stream);
 /// Queues a copy to the host; the bytes are there once the stream has passed it.
 void copy_to_host(void* target, const void* source, std::size_t size_bytes, const Stream& stream);

@@ -4,7 +4,8 @@
 
 namespace lossmap::cuda {
 
-/// Throws CudaError (DeviceMemoryError for cudaErrorMemoryAllocation) when `status`, a cudaError_t as int, is not cudaSuccess.
+/// Throws CudaError (DeviceMemoryError for cudaErrorMemoryAllocation) when `status`, a cudaError_t as int, is not
+/// cudaSuccess.
 void check_status(int status, const char* call, const char* file, int line);
 
 /// Throws InternalError: a launcher was called with what it does not do.

@@ -16,15 +16,15 @@ struct DeviceProperties {
     std::int64_t memory_bytes = 0;
     std::int64_t free_bytes = 0;
     std::int64_t l2_bytes = 0;
-    std::int64_t shared_bytes_per_block = 0;   ///< with the opt-in
+    std::int64_t shared_bytes_per_block = 0;  ///< with the opt-in
 };
 
-/// Devices that can be used, and the reason when there is none ("the driver is missing", ..). Never throws: a binary built
-/// with CUDA starts on a machine without a driver.
+/// Devices that can be used, and the reason when there is none ("the driver is missing", ..). Never throws: a binary
+/// built with CUDA starts on a machine without a driver.
 struct DeviceList {
     std::vector<DeviceProperties> devices;
     std::string why_none;
-    int driver_version = 0;    ///< 12040 is 12.4; 0 without a driver
+    int driver_version = 0;  ///< 12040 is 12.4; 0 without a driver
     int runtime_version = 0;
 };
 [[nodiscard]] DeviceList list_devices();

@@ -7,8 +7,8 @@ namespace lossmap::cuda {
 void check_status(int status, const char* call, const char* file, int line) {
     const auto code = static_cast<cudaError_t>(status);
     if (code == cudaSuccess) return;
-    const std::string message = fmt::format("{}:{}: {} failed: {} ({})", file, line, call, cudaGetErrorString(code),
-                                            cudaGetErrorName(code));
+    const std::string message =
+        fmt::format("{}:{}: {} failed: {} ({})", file, line, call, cudaGetErrorString(code), cudaGetErrorName(code));
     if (code == cudaErrorMemoryAllocation) {
         // Not sticky: clear it, so that a smaller attempt is not blamed for this one.
         static_cast<void>(cudaGetLastError());

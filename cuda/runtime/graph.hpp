@@ -20,8 +20,8 @@ public:
     /// Queues one run on `stream`. Does not block.
     void launch(const Stream& stream) const;
 
-    /// Records what `work` queues on `stream` (thread-local capture: other threads go on) and makes it launchable. Nothing
-    /// of it runs. When `work` throws, the capture is ended and the exception passed on.
+    /// Records what `work` queues on `stream` (thread-local capture: other threads go on) and makes it launchable.
+    /// Nothing of it runs. When `work` throws, the capture is ended and the exception passed on.
     [[nodiscard]] static ExecutableGraph capture(const Stream& stream, const std::function<void()>& work);
 
 private:

@@ -6,8 +6,8 @@ namespace lossmap::cuda {
 
 class Event;
 
-/// An ordered queue of device work. Never the default stream: created non-blocking. Move-only. Belongs to the device that was
-/// current when it was made.
+/// An ordered queue of device work. Never the default stream: created non-blocking. Move-only. Belongs to the device
+/// that was current when it was made.
 class Stream {
 public:
     Stream();

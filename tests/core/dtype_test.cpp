@@ -30,10 +30,10 @@ TEST(DType, HalfValuesFollowTheFormula) {
 }
 
 TEST(DType, HalfRoundsToNearestEven) {
-    EXPECT_EQ(float_to_half(1.0f + std::ldexp(1.0f, -11)), 0x3c00);          // a tie goes to the even neighbour
+    EXPECT_EQ(float_to_half(1.0f + std::ldexp(1.0f, -11)), 0x3c00);  // a tie goes to the even neighbour
     EXPECT_EQ(float_to_half(1.0f + 3 * std::ldexp(1.0f, -11)), 0x3c02);
     EXPECT_EQ(float_to_half(65519.0f), 0x7bff);
-    EXPECT_EQ(float_to_half(65520.0f), 0x7c00);                              // the first that rounds to infinity
+    EXPECT_EQ(float_to_half(65520.0f), 0x7c00);  // the first that rounds to infinity
     EXPECT_EQ(float_to_half(std::ldexp(1.0f, -26)), 0x0000);
 }
 

@@ -22,8 +22,8 @@ int export_command(const ExportArguments& arguments, std::ostream& out) {
     const StoredRun run = read_run(arguments.input);
     const fs::path file = arguments.out.empty() ? default_file(run, arguments) : arguments.out;
     if (file.has_parent_path()) fs::create_directories(file.parent_path());
-    const std::string note = with_context(arguments.input.string(),
-                                          [&] { return export_surface(run.surface, arguments.options, file); });
+    const std::string note =
+        with_context(arguments.input.string(), [&] { return export_surface(run.surface, arguments.options, file); });
     if (!note.empty()) std::fprintf(stderr, "lossmap: %s: %s\n", file.string().c_str(), note.c_str());
     out << file.string() << '\n';
     return 0;

@@ -21,9 +21,11 @@ int main(int argc, char** argv) {
     lossmap::SampleChunk chunk;
     chunk.count = 3;
     chunk.inputs.emplace_back(lossmap::DType::f32, lossmap::Shape{3, 1, 28, 28});
-    for (float& value : chunk.inputs[0].as<float>()) value = 0.5f;
+    for (float& value : chunk.inputs[0].as<float>())
+        value = 0.5f;
     chunk.target = lossmap::Tensor(lossmap::DType::i64, {3});
-    for (std::int64_t& label : chunk.target.as<std::int64_t>()) label = 1;
+    for (std::int64_t& label : chunk.target.as<std::int64_t>())
+        label = 1;
     lossmap::LossSums sums;
     const lossmap::Point point;
     executable->evaluate({&point, 1}, chunk, {&sums, 1});
