@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "core/error.hpp"
+#include "io/atomic_file.hpp"
 #include "output/text.hpp"
 #include "output/whole_file.hpp"
 
@@ -162,7 +163,7 @@ fs::path find_gnuplot() {
 std::string run_gnuplot(const std::string& script, std::chrono::milliseconds timeout) {
     const fs::path program = find_gnuplot();
     const PrivateDirectory folder;
-    write_whole_file(folder / kScriptFile, script);
+    write_file_atomically(folder / kScriptFile, script);
     Child child(program, folder.path());
     const int status = child.wait(timeout);
     const auto message = [&] { return last_line(read_whole_file(folder / kMessageFile)); };

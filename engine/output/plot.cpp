@@ -1,9 +1,9 @@
 #include "output/plot.hpp"
 
 #include "core/error.hpp"
+#include "io/atomic_file.hpp"
 #include "output/gnuplot.hpp"
 #include "output/picture.hpp"
-#include "output/whole_file.hpp"
 
 namespace lossmap {
 
@@ -70,7 +70,7 @@ void draw_plot(const Surface& surface, const PlotOptions& options, const std::fi
     const std::string script = picture_script(surface, options);
     const std::string picture =
         with_context(fmt::format("cannot draw {}", file.string()), [&] { return run_gnuplot(script); });
-    write_whole_file(file, picture);
+    write_file_atomically(file, picture);
 }
 
 std::vector<PlotKind> default_kinds(const Surface& surface) {

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "core/error.hpp"
+#include "io/atomic_file.hpp"
 #include "output/content_hash.hpp"
 #include "output/report_assets.hpp"
 #include "output/report_data.hpp"
@@ -111,7 +112,7 @@ void write_report(const std::filesystem::path& file, const std::vector<ReportRun
     const std::size_t frame = fill_template(report_assets::kPage, values).size();
     if (frame >= kMaxPageBytes) throw Error("{} is too large for a page of {} bytes", kPlotlyFile, kMaxPageBytes);
     values["data"] = fitting_data(runs, kMaxPageBytes - frame);
-    write_whole_file(file, fill_template(report_assets::kPage, values));
+    write_file_atomically(file, fill_template(report_assets::kPage, values));
 }
 
 }  // namespace lossmap
