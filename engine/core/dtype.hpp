@@ -22,17 +22,50 @@ enum class DType : std::uint8_t { f32, f64, f16, bf16, i8, i16, i32, i64, u8, u1
 /// The DType of a C++ type; a compile error for types without one. `bool` is stored as one byte, 0 or 1.
 template <typename T>
 struct DTypeOf;
-template <> struct DTypeOf<float> { static constexpr DType value = DType::f32; };
-template <> struct DTypeOf<double> { static constexpr DType value = DType::f64; };
-template <> struct DTypeOf<std::int8_t> { static constexpr DType value = DType::i8; };
-template <> struct DTypeOf<std::int16_t> { static constexpr DType value = DType::i16; };
-template <> struct DTypeOf<std::int32_t> { static constexpr DType value = DType::i32; };
-template <> struct DTypeOf<std::int64_t> { static constexpr DType value = DType::i64; };
-template <> struct DTypeOf<std::uint8_t> { static constexpr DType value = DType::u8; };
-template <> struct DTypeOf<std::uint16_t> { static constexpr DType value = DType::u16; };
-template <> struct DTypeOf<std::uint32_t> { static constexpr DType value = DType::u32; };
-template <> struct DTypeOf<std::uint64_t> { static constexpr DType value = DType::u64; };
-template <> struct DTypeOf<bool> { static constexpr DType value = DType::boolean; };
+template <>
+struct DTypeOf<float> {
+    static constexpr DType value = DType::f32;
+};
+template <>
+struct DTypeOf<double> {
+    static constexpr DType value = DType::f64;
+};
+template <>
+struct DTypeOf<std::int8_t> {
+    static constexpr DType value = DType::i8;
+};
+template <>
+struct DTypeOf<std::int16_t> {
+    static constexpr DType value = DType::i16;
+};
+template <>
+struct DTypeOf<std::int32_t> {
+    static constexpr DType value = DType::i32;
+};
+template <>
+struct DTypeOf<std::int64_t> {
+    static constexpr DType value = DType::i64;
+};
+template <>
+struct DTypeOf<std::uint8_t> {
+    static constexpr DType value = DType::u8;
+};
+template <>
+struct DTypeOf<std::uint16_t> {
+    static constexpr DType value = DType::u16;
+};
+template <>
+struct DTypeOf<std::uint32_t> {
+    static constexpr DType value = DType::u32;
+};
+template <>
+struct DTypeOf<std::uint64_t> {
+    static constexpr DType value = DType::u64;
+};
+template <>
+struct DTypeOf<bool> {
+    static constexpr DType value = DType::boolean;
+};
 
 template <typename T>
 inline constexpr DType dtype_of = DTypeOf<T>::value;

@@ -22,7 +22,8 @@ struct TensorView {
     /// Elements as T. Throws InternalError when T is not the element type.
     template <typename T>
     [[nodiscard]] std::span<T> as() const {
-        if (dtype != dtype_of<T>) throw InternalError("tensor holds {}, read as {}", name_of(dtype), name_of(dtype_of<T>));
+        if (dtype != dtype_of<T>)
+            throw InternalError("tensor holds {}, read as {}", name_of(dtype), name_of(dtype_of<T>));
         return {static_cast<T*>(data), static_cast<std::size_t>(count())};
     }
 };
@@ -36,13 +37,15 @@ struct ConstTensorView {
     ConstTensorView() = default;
     ConstTensorView(DType dtype_in, Shape shape_in, const void* data_in)
         : dtype(dtype_in), shape(std::move(shape_in)), data(data_in) {}
-    ConstTensorView(const TensorView& view) : dtype(view.dtype), shape(view.shape), data(view.data) {}  // NOLINT: implicit
+    ConstTensorView(const TensorView& view)
+        : dtype(view.dtype), shape(view.shape), data(view.data) {}  // NOLINT: implicit
 
     [[nodiscard]] std::int64_t count() const { return element_count(shape); }
 
     template <typename T>
     [[nodiscard]] std::span<const T> as() const {
-        if (dtype != dtype_of<T>) throw InternalError("tensor holds {}, read as {}", name_of(dtype), name_of(dtype_of<T>));
+        if (dtype != dtype_of<T>)
+            throw InternalError("tensor holds {}, read as {}", name_of(dtype), name_of(dtype_of<T>));
         return {static_cast<const T*>(data), static_cast<std::size_t>(count())};
     }
 };

@@ -58,7 +58,8 @@ private:
 enum class ValueKind : std::uint8_t {
     input,      ///< fed by the data set
     constant,   ///< an initializer or folded value; `data` holds it
-    parameter,  ///< an element of the parameter space (a weight or a running statistic); `data` holds its pristine value
+    parameter,  ///< an element of the parameter space (a weight or a running statistic); `data` holds its pristine
+                ///< value
     computed,   ///< output of a node
 };
 
@@ -66,25 +67,27 @@ struct Value {
     std::string name;
     ValueKind kind = ValueKind::computed;
     DType dtype = DType::f32;
-    std::vector<Dimension> declared;    ///< as the file says; empty when it says nothing (see `has_declared`)
+    std::vector<Dimension> declared;  ///< as the file says; empty when it says nothing (see `has_declared`)
     bool has_declared = false;
-    std::optional<Shape> shape;         ///< concrete; set for constants and parameters, for all others by `specialize`
-    std::shared_ptr<const Tensor> data; ///< constants and parameters
-    bool is_initializer = false;        ///< stored in the file as an initializer (as against a Constant node's output)
+    std::optional<Shape> shape;          ///< concrete; set for constants and parameters, for all others by `specialize`
+    std::shared_ptr<const Tensor> data;  ///< constants and parameters
+    bool is_initializer = false;         ///< stored in the file as an initializer (as against a Constant node's output)
     std::map<std::string, std::string> metadata;  ///< of its value_info (exporters name source parameters here)
 };
 
 struct Node {
-    std::string name;     ///< of the file, or "<op_type>_<index>" where the file gives none
+    std::string name;  ///< of the file, or "<op_type>_<index>" where the file gives none
     std::string op_type;
-    std::string domain;   ///< "" is ai.onnx
+    std::string domain;  ///< "" is ai.onnx
     std::int64_t opset = 0;
-    std::vector<ValueId> inputs;   ///< kNoValue where an optional input is omitted
+    std::vector<ValueId> inputs;  ///< kNoValue where an optional input is omitted
     std::vector<ValueId> outputs;
     Attributes attributes;
 
     [[nodiscard]] bool has_input(std::size_t index) const { return index < inputs.size() && inputs[index] != kNoValue; }
-    [[nodiscard]] bool has_output(std::size_t index) const { return index < outputs.size() && outputs[index] != kNoValue; }
+    [[nodiscard]] bool has_output(std::size_t index) const {
+        return index < outputs.size() && outputs[index] != kNoValue;
+    }
     /// "Conv 'layer1.0.conv1' (opset 13)" for messages.
     [[nodiscard]] std::string describe() const;
 };
@@ -94,12 +97,12 @@ struct Graph {
     std::string name;
     std::vector<Value> values;
     std::vector<Node> nodes;
-    std::vector<ValueId> inputs;        ///< fed ones only (initializers that are also listed as inputs are left out)
+    std::vector<ValueId> inputs;  ///< fed ones only (initializers that are also listed as inputs are left out)
     std::vector<ValueId> outputs;
     std::vector<ValueId> initializers;  ///< in file order
     std::map<std::string, std::string> metadata;
     std::string producer;
-    std::int64_t opset = 0;             ///< of ai.onnx
+    std::int64_t opset = 0;  ///< of ai.onnx
     std::int64_t ir_version = 0;
 
     [[nodiscard]] Value& value(ValueId id) { return values.at(static_cast<std::size_t>(id)); }

@@ -12,13 +12,13 @@ namespace lossmap {
 
 /// What a parameter is to its network.
 enum class Role : std::uint8_t {
-    filter_weight,     ///< weight with an output axis: convolution, dense layer, recurrent gate, embedding table
+    filter_weight,  ///< weight with an output axis: convolution, dense layer, recurrent gate, embedding table
     bias,
-    norm_scale,        ///< gamma of a batch, layer, group, instance or RMS normalisation
-    norm_shift,        ///< beta
-    running_mean,      ///< state of a batch normalisation
+    norm_scale,    ///< gamma of a batch, layer, group, instance or RMS normalisation
+    norm_shift,    ///< beta
+    running_mean,  ///< state of a batch normalisation
     running_variance,
-    other,             ///< trainable, but none of the above (layer scale, class token, PReLU slope)
+    other,  ///< trainable, but none of the above (layer scale, class token, PReLU slope)
 };
 [[nodiscard]] const char* name_of(Role role);
 
@@ -33,17 +33,18 @@ struct FilterLayout {
 
 struct Parameter {
     std::string name;
-    ValueId value = kNoValue;      ///< in the graph it was found in
-    Shape shape;                   ///< as stored
+    ValueId value = kNoValue;  ///< in the graph it was found in
+    Shape shape;               ///< as stored
     Role role = Role::other;
-    int filter_axis = -1;          ///< axis of `shape` along which filters lie; -1: none (a tensor of one filter)
-    FilterLayout filters;          ///< meaningful for weights of two or more dimensions
-    bool one_dimensional = false;  ///< at most one dimension as PyTorch holds it: ignored or copied by random directions
-    bool batch_norm = false;       ///< belongs to a batch normalisation (scale, shift, statistics)
-    bool norm = false;             ///< belongs to any normalisation layer
-    std::int64_t offset = 0;       ///< first element in its segment of the state vector
+    int filter_axis = -1;  ///< axis of `shape` along which filters lie; -1: none (a tensor of one filter)
+    FilterLayout filters;  ///< meaningful for weights of two or more dimensions
+    bool one_dimensional =
+        false;                ///< at most one dimension as PyTorch holds it: ignored or copied by random directions
+    bool batch_norm = false;  ///< belongs to a batch normalisation (scale, shift, statistics)
+    bool norm = false;        ///< belongs to any normalisation layer
+    std::int64_t offset = 0;  ///< first element in its segment of the state vector
     std::int64_t size = 0;
-    std::string reason;            ///< one sentence for `inspect`
+    std::string reason;  ///< one sentence for `inspect`
 };
 
 /// A floating-point initializer that is no parameter, and why.
@@ -60,7 +61,7 @@ public:
     std::vector<Parameter> weights;
     std::vector<Parameter> states;
     std::vector<ConstantInfo> constants;
-    std::vector<std::string> warnings;   ///< "looks as if batch norms were folded", ..
+    std::vector<std::string> warnings;  ///< "looks as if batch norms were folded", ..
 
     [[nodiscard]] std::int64_t weights_size() const;
     [[nodiscard]] std::int64_t states_size() const;
@@ -75,15 +76,15 @@ struct StateVector {
 };
 
 struct ParameterRules {
-    std::vector<std::string> include;   ///< globs over initializer names: count as trainable
-    std::vector<std::string> exclude;   ///< globs: do not
+    std::vector<std::string> include;  ///< globs over initializer names: count as trainable
+    std::vector<std::string> exclude;  ///< globs: do not
 };
 
-/// Finds the parameters of an imported graph: by consumer and shape, by the metadata entry `lossmap.parameters` (order and
-/// membership) and by `rules`. Marks their values ValueKind::parameter in `graph`, rewrites Identity of an initializer
-/// into a parameter of its own (named by the Identity's output). Order: metadata; with Identity-shared initializers the
-/// order of first use; else the order of initializers. Throws InputError when a rule matches nothing or nothing trainable
-/// is found.
+/// Finds the parameters of an imported graph: by consumer and shape, by the metadata entry `lossmap.parameters` (order
+/// and membership) and by `rules`. Marks their values ValueKind::parameter in `graph`, rewrites Identity of an
+/// initializer into a parameter of its own (named by the Identity's output). Order: metadata; with Identity-shared
+/// initializers the order of first use; else the order of initializers. Throws InputError when a rule matches nothing
+/// or nothing trainable is found.
 [[nodiscard]] ParameterSpace identify_parameters(Graph& graph, const ParameterRules& rules = {});
 
 /// The values stored in the graph. Throws InputError when `graph` lacks one.

@@ -34,10 +34,10 @@ void write_file(const std::filesystem::path& file, const std::string& content);
 }  // namespace lossmap::test
 
 /// Skips the test, with the reason, where a file of the reference folder is absent.
-#define LOSSMAP_REQUIRE_REFERENCE(relative_path)                                                              \
-    do {                                                                                                      \
-        if (::lossmap::test::reference_dir().empty() ||                                                       \
-            !std::filesystem::exists(::lossmap::test::reference_dir() / (relative_path))) {                   \
-            GTEST_SKIP() << "reference file " << (relative_path) << " is absent; set LOSSMAP_REFERENCE_DIR";  \
-        }                                                                                                     \
+#define LOSSMAP_REQUIRE_REFERENCE(relative_path)                                                             \
+    do {                                                                                                     \
+        if (::lossmap::test::reference_dir().empty() ||                                                      \
+            !std::filesystem::exists(::lossmap::test::reference_dir() / (relative_path))) {                  \
+            GTEST_SKIP() << "reference file " << (relative_path) << " is absent; set LOSSMAP_REFERENCE_DIR"; \
+        }                                                                                                    \
     } while (false)
