@@ -4,19 +4,14 @@
 #include <cstdint>
 #include <string_view>
 
-// Functions that CUDA kernels share carry this mark; it is empty in plain C++.
-#if defined(__CUDACC__)
-#define LOSSMAP_HOST_DEVICE __host__ __device__
-#else
-#define LOSSMAP_HOST_DEVICE
-#endif
+#include "core/host_device.hpp"
 
 namespace lossmap {
 
 /// Counter-based generator Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", section
 /// 3): 128 bits of counter and 64 of key give 128 random bits; no state.
-LOSSMAP_HOST_DEVICE constexpr std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
-                                                                      std::array<std::uint32_t, 2> key) {
+LOSSMAP_HD constexpr std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
+                                                             std::array<std::uint32_t, 2> key) {
     constexpr std::uint64_t kMultiplier0 = 0xD2511F53u;
     constexpr std::uint64_t kMultiplier1 = 0xCD9E8D57u;
     for (int round = 0; round < 10; ++round) {
@@ -32,7 +27,7 @@ LOSSMAP_HOST_DEVICE constexpr std::array<std::uint32_t, 4> philox4x32(std::array
 }
 
 /// FNV-1a, 64 bits: turns a parameter's name into part of the generator's counter.
-LOSSMAP_HOST_DEVICE constexpr std::uint64_t name_hash(std::string_view name) {
+LOSSMAP_HD constexpr std::uint64_t name_hash(std::string_view name) {
     std::uint64_t hash = 0xcbf29ce484222325u;
     for (const char character : name) {
         hash ^= static_cast<unsigned char>(character);

@@ -19,8 +19,9 @@ ARROWS = {
     "onnx_import": {"core", "graph", "params"},
     "cpu": {"backend"},
     "cuda_runtime": {"core"},
-    "kernels": {"cuda_runtime"},
-    "cuda_backend": {"backend", "kernels", "cuda_runtime"},
+    "kernels": {"core"},
+    "kernels_cuda": {"kernels", "cuda_runtime"},
+    "cuda_backend": {"backend", "kernels", "kernels_cuda", "cuda_runtime"},
     "landscape": {"core", "io", "params", "data", "backend"},
     "dist": {"backend"},
     "output": {"landscape"},
@@ -34,7 +35,7 @@ VENDORS = {
     "lapacke": {"cpu", "landscape"}, "cblas": {"cpu"},
     "hdf5": {"io"}, "zlib": {"io"}, "xxhash": {"io"}, "sqlite3": {"landscape"},
     "onnx/": {"onnx_import"}, "google/protobuf": {"onnx_import"},
-    "cuda": {"cuda_runtime", "kernels", "cuda_backend"}, "cudnn": {"cuda_runtime", "cuda_backend"},
+    "cuda": {"cuda_runtime", "kernels_cuda", "cuda_backend"}, "cudnn": {"cuda_runtime", "cuda_backend"},
     "cublas": {"cuda_runtime", "cuda_backend"}, "cusolver": {"cuda_runtime", "cuda_backend"},
     "CLI/": {"cli"}, "openssl/": {"output"},
 }
@@ -42,8 +43,8 @@ VENDORS = {
 # Heavy or vendor headers that no public header may pull into its users.
 PRIVATE_TO_SOURCES = ("dnnl", "nlohmann/json.hpp", "hdf5", "sqlite3", "onnx/", "google/protobuf", "CLI/", "zlib", "lapacke")
 
-FOLDERS = {"onnx_import": "onnx_import", "kernels": "kernels", "cuda/runtime": "cuda_runtime",
-           "cuda/backend": "cuda_backend"}
+FOLDERS = {"onnx_import": "onnx_import", "kernels": "kernels", "kernels/cuda": "kernels_cuda",
+           "cuda/runtime": "cuda_runtime", "cuda/backend": "cuda_backend"}
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
 LAYER_CALL = re.compile(r"lossmap_layer\s*\(([^)]*)\)", re.DOTALL)
 KEYWORDS = {"NAME", "HEADERS", "SOURCES", "LAYERS", "PRIVATE_LIBS", "PUBLIC_LIBS"}

@@ -19,7 +19,7 @@ class IncludeArrows(unittest.TestCase):
     def test_every_layer_is_seen(self):
         layers = include_arrows.declared_layers(ROOT)
         for name in ("core", "graph", "io", "params", "data", "plan", "backend", "cpu", "landscape", "output",
-                     "onnx_import"):
+                     "onnx_import", "kernels", "kernels_cuda"):
             self.assertIn(name, layers)
 
     def test_broken_arrows_are_found(self):

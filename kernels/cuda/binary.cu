@@ -1,0 +1,5 @@
+#include "kernels/binary.hpp"
+
+#include "kernels/cuda/launch.cuh"
+
+LOSSMAP_CUDA_KERNEL(binary, BinaryArgs)

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+
+#include "cuda/runtime/check.hpp"
+#include "kernels/operand.hpp"
+
+namespace lossmap::kernels {
+
+inline constexpr int kItemThreads = 256;
+// The grid's second dimension is limited to 65535; bodies loop over what is beyond.
+inline constexpr std::int64_t kMaxGridPoints = 65535;
+inline constexpr std::int64_t kMaxGridBlocks = 0x7fffffff;
+
+template <typename Body>
+__global__ void __launch_bounds__(kItemThreads)
+    run_items(const __grid_constant__ Body body, std::int64_t points, std::int64_t count) {
+    const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * kItemThreads;
+    for (std::int64_t point = blockIdx.y; point < points; point += gridDim.y) {
+        for (std::int64_t index = static_cast<std::int64_t>(blockIdx.x) * kItemThreads + threadIdx.x; index < count;
+             index += step) {
+            body(point, index);
+        }
+    }
+}
+
+template <typename Body>
+__global__ void __launch_bounds__(Body::kThreads)
+    run_blocks(const __grid_constant__ Body body, std::int64_t points, std::int64_t count) {
+    __shared__ typename Body::Shared shared;
+    for (std::int64_t point = blockIdx.y; point < points; point += gridDim.y) {
+        for (std::int64_t block = blockIdx.x; block < count; block += gridDim.x) {
+            typename Body::Thread state{};
+            const int phases = body.phases();
+            for (int phase = 0; phase < phases; ++phase) {
+                body.phase(phase, point, block, static_cast<int>(threadIdx.x), shared, state);
+                __syncthreads();
+            }
+        }
+    }
+}
+
+/// Launches bodies on a stream; see HostLaunch for their meaning. Checks the launch, does not synchronise.
+class CudaLaunch {
+public:
+    explicit CudaLaunch(Queue queue) : stream_(static_cast<cudaStream_t>(queue.stream)) {}
+
+    template <typename Body>
+    void items(std::int64_t points, std::int64_t count, const Body& body) const {
+        if (points <= 0 || count <= 0) return;
+        const dim3 grid = grid_of(points, (count + kItemThreads - 1) / kItemThreads);
+        run_items<<<grid, kItemThreads, 0, stream_>>>(body, points, count);
+        LOSSMAP_CUDA_LAUNCHED("run_items");
+    }
+
+    template <typename Body>
+    void blocks(std::int64_t points, std::int64_t count, const Body& body) const {
+        if (points <= 0 || count <= 0) return;
+        run_blocks<<<grid_of(points, count), Body::kThreads, 0, stream_>>>(body, points, count);
+        LOSSMAP_CUDA_LAUNCHED("run_blocks");
+    }
+
+private:
+    static dim3 grid_of(std::int64_t points, std::int64_t blocks) {
+        return dim3(static_cast<unsigned>(blocks < kMaxGridBlocks ? blocks : kMaxGridBlocks),
+                    static_cast<unsigned>(points < kMaxGridPoints ? points : kMaxGridPoints));
+    }
+
+    cudaStream_t stream_;
+};
+
+}  // namespace lossmap::kernels
+
+/// Defines the CUDA table's entry for launch_<name>.
+#define LOSSMAP_CUDA_KERNEL(name, Args)                                                         \
+    namespace lossmap::kernels {                                                                \
+    void cuda_##name(const Args& args, Queue queue) { launch_##name(args, CudaLaunch(queue)); } \
+    }

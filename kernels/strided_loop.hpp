@@ -1,0 +1,120 @@
+#pragma once
+
+#include <cstdint>
+
+#include "core/host_device.hpp"
+#include "kernels/operand.hpp"
+
+namespace lossmap::kernels {
+
+/// Division of numbers below 2^31 by a constant through one multiplication (Granlund and Montgomery 1994, "Division by
+/// invariant integers using multiplication"): integer division takes some twenty instructions on a GPU.
+struct Divisor {
+    std::uint32_t value = 1;
+    std::uint32_t multiplier = 1;
+    std::uint32_t shift = 0;
+
+    Divisor() = default;
+    /// @param divisor  1 .. 2^31 - 1
+    explicit Divisor(std::uint32_t divisor) : value(divisor) {
+        while ((std::uint64_t{1} << shift) < divisor)
+            ++shift;
+        multiplier = static_cast<std::uint32_t>(
+            ((std::uint64_t{1} << 32) * ((std::uint64_t{1} << shift) - divisor)) / divisor + 1);
+    }
+    /// n / value for n < 2^31.
+    [[nodiscard]] LOSSMAP_HD std::uint32_t divide(std::uint32_t n) const {
+        const auto high = static_cast<std::uint32_t>((static_cast<std::uint64_t>(n) * multiplier) >> 32);
+        return (high + n) >> shift;
+    }
+};
+
+/// Extents of an array, row-major, the last dimension innermost; rank 0 is a scalar.
+struct Dims {
+    int rank = 0;
+    std::int64_t extents[kMaxRank] = {};
+
+    [[nodiscard]] LOSSMAP_HD std::int64_t count() const {
+        std::int64_t product = 1;
+        for (int axis = 0; axis < rank; ++axis)
+            product *= extents[axis];
+        return product;
+    }
+};
+
+/// Steps in elements, one a dimension; 0 repeats, negative runs backwards.
+struct Strides {
+    std::int64_t values[kMaxRank] = {};
+};
+
+/// Row-major strides of `dims`.
+inline Strides dense_strides(const Dims& dims) {
+    Strides strides;
+    std::int64_t step = 1;
+    for (int axis = dims.rank; axis-- > 0;) {
+        strides.values[axis] = step;
+        step *= dims.extents[axis];
+    }
+    return strides;
+}
+
+/// A row-major index space with N operands of given strides; adjacent dimensions are merged where all operands allow,
+/// dimensions of 1 dropped, so the number of divisions an element costs is the smallest possible.
+template <int N>
+struct StridedLoop {
+    int rank = 0;
+    bool narrow = true;  ///< all indices are below 2^31
+    std::int64_t extents[kMaxRank] = {};
+    Divisor divisors[kMaxRank];
+    std::int64_t strides[N][kMaxRank] = {};
+
+    StridedLoop() = default;
+    StridedLoop(const Dims& dims, const Strides (&given)[N]) {
+        for (int axis = 0; axis < dims.rank; ++axis) {
+            if (dims.extents[axis] == 1) continue;
+            bool joins = rank > 0;
+            for (int k = 0; joins && k < N; ++k)
+                joins = strides[k][rank - 1] == given[k].values[axis] * dims.extents[axis];
+            const int at = joins ? rank - 1 : rank++;
+            extents[at] = joins ? extents[at] * dims.extents[axis] : dims.extents[axis];
+            for (int k = 0; k < N; ++k)
+                strides[k][at] = given[k].values[axis];
+        }
+        narrow = dims.count() < (std::int64_t{1} << 31);
+        for (int axis = 0; narrow && axis < rank && dims.count() > 0; ++axis)
+            divisors[axis] = Divisor(static_cast<std::uint32_t>(extents[axis]));
+    }
+
+    /// Offset of element `index` in each operand.
+    LOSSMAP_HD void offsets(std::int64_t index, std::int64_t (&result)[N]) const {
+        for (int k = 0; k < N; ++k)
+            result[k] = 0;
+        for (int axis = rank - 1; axis > 0; --axis) {
+            std::int64_t rest;
+            if (narrow) {
+                const std::uint32_t quotient = divisors[axis].divide(static_cast<std::uint32_t>(index));
+                rest = index - static_cast<std::int64_t>(quotient) * extents[axis];
+                index = quotient;
+            } else {
+                const std::int64_t quotient = index / extents[axis];
+                rest = index - quotient * extents[axis];
+                index = quotient;
+            }
+            for (int k = 0; k < N; ++k)
+                result[k] += rest * strides[k][axis];
+        }
+        // The outermost dimension needs no division: `index` is its coordinate (0 for a scalar).
+        for (int k = 0; k < N && rank > 0; ++k)
+            result[k] += index * strides[k][0];
+    }
+
+    /// Whether every operand is read one element after the other.
+    [[nodiscard]] bool contiguous() const {
+        for (int k = 0; k < N; ++k) {
+            if (rank > 1 || (rank == 1 && strides[k][0] != 1)) return false;
+        }
+        return true;
+    }
+};
+
+}  // namespace lossmap::kernels
