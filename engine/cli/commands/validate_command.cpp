@@ -4,6 +4,7 @@
 
 #include "cli/commands/commands.hpp"
 #include "cli/commands/configured.hpp"
+#include "cli/run/experiments/experiment_steps.hpp"
 #include "cli/run/prepared_run.hpp"
 #include "cli/run/progress_display.hpp"
 #include "core/error.hpp"
@@ -58,13 +59,11 @@ double needed_bytes(const PreparedRun& run) {
 
 void print_summary(PreparedRun& run, std::ostream& out) {
     const Config& config = run.config;
-    const std::string grid = config.experiment == Experiment::evaluate ? fmt::format("{} models", config.models.size())
-                             : config.y ? fmt::format("{} x {} points", config.x->points, config.y->points)
-                                        : fmt::format("{} points", config.x->points);
     const double macs = static_cast<double>(run.executable->macs_per_sample());
     const auto evaluations = static_cast<double>(run.evaluations());
     out << fmt::format("{}: valid\n", config.file.string());
-    out << fmt::format("  experiment    {}, {}\n", name_of(config.experiment), grid);
+    out << fmt::format("  experiment    {}, {}\n", name_of(config.experiment),
+                       steps_of(config.experiment).size_of(config));
     for (std::size_t k = 0; k < run.data.size(); ++k)
         out << fmt::format("  {:<13} {}\n", config.splits[k], run.data[k]->describe());
     out << fmt::format("  chunk         {} samples\n", run.chunk_samples);

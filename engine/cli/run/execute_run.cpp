@@ -4,10 +4,9 @@
 #include <chrono>
 #include <cmath>
 
-#include "cli/run/outputs.hpp"
+#include "cli/run/experiments/experiment_steps.hpp"
 #include "core/error.hpp"
 #include "io/atomic_file.hpp"
-#include "landscape/surface_file.hpp"
 #include "output/report.hpp"
 
 namespace lossmap {
@@ -23,7 +22,12 @@ class Execution {
 public:
     Execution(PreparedRun& run, const RunDirectory& directory, ProgressDisplay& progress,
               const InterruptGuard& interrupt, RunLog& log)
-        : run_(run), directory_(directory), progress_(progress), interrupt_(interrupt), log_(log) {}
+        : run_(run),
+          steps_(steps_of(run.config.experiment)),
+          directory_(directory),
+          progress_(progress),
+          interrupt_(interrupt),
+          log_(log) {}
 
     std::vector<fs::path> execute(bool fresh) {
         const std::unique_ptr<Journal> journal = directory_.open(run_.identity, fresh);
@@ -40,8 +44,6 @@ public:
     }
 
 private:
-    [[nodiscard]] bool is_surface() const { return is_landscape(run_.config.experiment); }
-
     void start(Journal& journal) {
         log_.info(
             fmt::format("lossmap {}, run {} in {}", program_version(), run_.config.name, directory_.path().string()));
@@ -55,15 +57,13 @@ private:
         journal.set_note(kPlanNote, plan);
         write_file_atomically(directory_ / "config.resolved.json", run_.resolved + "\n");
         files_.push_back(directory_ / "config.resolved.json");
-        if (!is_surface()) return;
-        write_directions(directory_ / "direction.h5", run_.axes, run_.space, run_.direction_notes);
-        files_.push_back(directory_ / "direction.h5");
+        add_files(steps_.write_first(run_, directory_));
     }
 
     void compute(Journal& journal) {
         SchedulerOptions options;
         options.chunk_samples = run_.chunk_samples;
-        options.points_per_block = is_surface() ? run_.points_per_block : 1;
+        options.points_per_block = run_.points_per_block;
         options.stop = &interrupt_.flag();
         options.on_progress = [this](const RunProgress& progress) { take_progress(progress); };
         options.on_block = [this](const Surface&) { save_now_and_then(); };
@@ -100,21 +100,14 @@ private:
 
     void save() {
         run_.collect();
-        if (is_surface()) {
-            write_surface(directory_ / "surface.h5", run_.surface);
-        } else {
-            write_file_atomically(directory_ / "table.csv", table_csv(run_.config.models, run_.surface));
-            write_file_atomically(directory_ / "table.md", table_markdown(run_.config.models, run_.surface));
-            write_file_atomically(directory_ / "table.tex", table_latex(run_.config.models, run_.surface));
-        }
-        if (run_.path) write_trajectory(directory_ / "trajectory.h5", *run_.path);
+        number_files_ = steps_.write_numbers(run_, directory_);
     }
+
+    void add_files(const std::vector<fs::path>& files) { files_.insert(files_.end(), files.begin(), files.end()); }
 
     /// Pictures and page come from what is in memory, which is what the files hold.
     void finish() {
-        files_.push_back(directory_ / (is_surface() ? "surface.h5" : "table.csv"));
-        if (!is_surface()) files_.insert(files_.end(), {directory_ / "table.md", directory_ / "table.tex"});
-        if (run_.path) files_.push_back(directory_ / "trajectory.h5");
+        add_files(number_files_);
         for (const SplitSurface& split : run_.surface.splits) {
             const auto bad =
                 std::count_if(split.loss.begin(), split.loss.end(), [](double loss) { return !std::isfinite(loss); });
@@ -122,27 +115,18 @@ private:
                 log_.warning(
                     fmt::format("{}: the loss of {} of {} points is not finite", split.name, bad, split.loss.size()));
         }
-        if (!is_surface()) return;
-        std::string failure = attempt([this] { draw(); });
-        const std::string report_failure = attempt([this] {
-            write_report(directory_ / "report.html", {{run_.config.name, run_.surface, run_.resolved, run_.path}});
-            files_.push_back(directory_ / "report.html");
-        });
+        std::string failure =
+            attempt([this] { add_files(steps_.draw(run_, directory_, log_, [this] { interrupt_.check(); })); });
+        const std::string report_failure = attempt([this] { write_page(); });
         if (failure.empty()) failure = report_failure;
         if (!failure.empty()) throw Error("all points are computed and saved, but {}", failure);
     }
 
-    void draw() {
-        const fs::path folder = directory_ / "plots";
-        fs::create_directories(folder);
-        PlotOptions options;
-        options.title = run_.config.name;
-        options.path = run_.path;
-        std::vector<PlotKind> kinds = default_kinds(run_.surface);
-        if (run_.path) kinds.insert(kinds.begin(), PlotKind::trajectory);
-        const std::vector<fs::path> pictures =
-            draw_pictures(run_.surface, kinds, options, folder, "", log_, [this] { interrupt_.check(); });
-        files_.insert(files_.end(), pictures.begin(), pictures.end());
+    void write_page() {
+        const std::optional<ReportRun> page = steps_.report(run_);
+        if (!page) return;
+        write_report(directory_ / "report.html", {*page});
+        files_.push_back(directory_ / "report.html");
     }
 
     /// Message of a failure that leaves the numbers as they are. A stop signal may have reached gnuplot first.
@@ -160,6 +144,7 @@ private:
     }
 
     PreparedRun& run_;
+    const ExperimentSteps& steps_;
     const RunDirectory& directory_;
     ProgressDisplay& progress_;
     const InterruptGuard& interrupt_;
@@ -167,6 +152,7 @@ private:
     RunProgress latest_;
     bool started_ = false;
     Clock::time_point last_saved_;
+    std::vector<fs::path> number_files_;
     std::vector<fs::path> files_;
 };
 

@@ -36,7 +36,7 @@ struct PreparedRun {
     /// Where there are more points than the surface's: all of them as a line; collect() hands them on.
     std::optional<Surface> results;
     std::int64_t chunk_samples = 0;
-    std::int64_t points_per_block = 0;
+    std::int64_t points_per_block = 0;  ///< 0 until the experiment or, else, the amount of work has told
     Identity identity;
     std::string resolved;  ///< JSON text of config.resolved.json
 

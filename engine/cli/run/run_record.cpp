@@ -1,0 +1,54 @@
+#include "cli/run/run_record.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "cli/config/resolved_config.hpp"
+
+namespace lossmap {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// Where the numbers come from.
+Json provenance_json(const PreparedRun& run, int threads) {
+    Json hashes = Json::object();
+    for (const char* part : {"model", "parameters", "data", "directions"})
+        hashes[part] = run.identity.part(part);
+    Json data = Json::object();
+    for (std::size_t k = 0; k < run.data.size(); ++k) {
+        data[run.config.splits[k]] = {{"samples", run.data[k]->size()},
+                                      {"description", run.data[k]->describe()},
+                                      {"hash", run.data[k]->content_hash()}};
+    }
+    Json json{{"program", "lossmap " + program_version()},
+              {"identity", run.identity.whole()},
+              {"hashes", std::move(hashes)},
+              {"data", std::move(data)},
+              {"backend", run.backend->name()},
+              {"device", run.device},
+              {"libraries", run.backend->library_versions()},
+              {"threads", threads},
+              {"macs_per_sample", run.executable->macs_per_sample()},
+              {"plan", Json::parse(run.executable->plan_json())}};
+    if (is_landscape(run.config.experiment)) json["parameters"] = run.space.weights_size();
+    return json;
+}
+
+}  // namespace
+
+void record(PreparedRun& run, int threads) {
+    const auto text = [](const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace); };
+    Json config = resolved_json(run.config);
+    config["data"]["chunk"] = run.chunk_samples;
+    const Json provenance = provenance_json(run, threads);
+    Json attributes{{"name", run.config.name}, {"config", config}};
+    for (const auto& [key, value] : provenance.items())
+        attributes[key] = value;
+    run.surface.provenance = text(attributes);
+    run.direction_notes.provenance = run.surface.provenance;
+    if (run.path) run.path->provenance = run.surface.provenance;
+    config["provenance"] = provenance;
+    run.resolved = text(config);
+}
+
+}  // namespace lossmap
