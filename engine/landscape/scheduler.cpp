@@ -5,6 +5,7 @@
 #include <cmath>
 #include <future>
 #include <map>
+#include <numeric>
 #include <span>
 
 #include "core/error.hpp"
@@ -34,7 +35,8 @@ struct SplitState {
     std::vector<JournalEntry> recorded;  ///< ordered by point, chunk
     std::vector<std::size_t> cursor;  ///< a point: next entry of `recorded` (points + 1 entries: the last one ends it)
     std::vector<std::size_t> end;
-    std::vector<std::int64_t> missing;  ///< a chunk: points that it has to be evaluated for
+    std::vector<std::int64_t> missing;  ///< a chunk: points of the round that it has to be evaluated for
+    std::vector<std::uint8_t> given;    ///< a point: done before the run
 
     [[nodiscard]] std::int64_t chunk_count(std::int64_t chunk, std::int64_t chunk_samples) const {
         return std::min(chunk_samples, samples - chunk * chunk_samples);
@@ -90,21 +92,49 @@ public:
             add_split(split);
         take_over_journal();
         for (SplitState& split : splits_)
-            count_missing(split);
+            count_units(split);
     }
 
     void execute() {
         report();
         ChunkStore store(options_.chunk_samples, fits_cache());
-        if (fits_cache()) {
-            points_outside(store);
-        } else {
-            chunks_outside(store);
+        if (!options_.next_points) {
+            compute(all_points(), store);
+            return;
         }
+        for (auto round = options_.next_points(surface_); !round.empty(); round = options_.next_points(surface_))
+            compute(round, store);
+        show_unnamed();
     }
 
 private:
     using Block = std::span<const std::size_t>;
+
+    [[nodiscard]] std::vector<std::size_t> all_points() const {
+        std::vector<std::size_t> all(points_.size());
+        std::iota(all.begin(), all.end(), std::size_t{0});
+        return all;
+    }
+
+    void compute(const std::vector<std::size_t>& round, ChunkStore& store) {
+        for (SplitState& split : splits_)
+            count_missing(split, round);
+        if (fits_cache()) {
+            points_outside(store, round);
+        } else {
+            chunks_outside(store, round);
+        }
+    }
+
+    /// Points that no round named, but that an earlier run finished.
+    void show_unnamed() {
+        for (const std::size_t point : all_points()) {
+            if (is_recorded(point)) add_recorded(point);
+        }
+        progress_.total_units = progress_.finished_units;
+        progress_.total_evaluations = progress_.finished_evaluations;
+        report();
+    }
 
     void add_split(const SchedulerSplit& split) {
         SplitState state;
@@ -118,6 +148,7 @@ private:
         if (state.result == nullptr) throw InternalError("the surface has no split '{}'", split.name);
         state.chunks = (state.samples - 1) / options_.chunk_samples + 1;
         state.totals.resize(points_.size());
+        state.given = state.result->done;
         splits_.push_back(std::move(state));
     }
 
@@ -138,27 +169,36 @@ private:
         }
     }
 
-    /// Finds each point's entries, what every chunk lacks, and the totals of the work.
-    void count_missing(SplitState& split) {
-        const auto points = static_cast<std::int64_t>(points_.size());
+    /// Finds each point's entries and the totals of the work.
+    void count_units(SplitState& split) {
         split.cursor.resize(points_.size());
         split.end.resize(points_.size());
-        split.missing.assign(static_cast<std::size_t>(split.chunks), points);
         std::size_t entry = 0;
         for (std::size_t point = 0; point < points_.size(); ++point) {
             split.cursor[point] = entry;
+            std::int64_t samples = split.samples;
             for (; entry < split.recorded.size() && split.recorded[entry].point == static_cast<std::int64_t>(point);
                  ++entry) {
-                --split.missing[static_cast<std::size_t>(split.recorded[entry].chunk)];
+                samples -= split.chunk_count(split.recorded[entry].chunk, options_.chunk_samples);
             }
             split.end[point] = entry;
+            if (split.given[point] != 0) continue;
+            progress_.total_units += split.chunks;
+            progress_.resumed_units += static_cast<std::int64_t>(entry - split.cursor[point]);
+            progress_.total_evaluations += samples;
         }
-        progress_.total_units += points * split.chunks;
-        progress_.resumed_units += static_cast<std::int64_t>(split.recorded.size());
         progress_.finished_units = progress_.resumed_units;
-        for (std::int64_t chunk = 0; chunk < split.chunks; ++chunk) {
-            progress_.total_evaluations +=
-                split.missing[static_cast<std::size_t>(chunk)] * split.chunk_count(chunk, options_.chunk_samples);
+    }
+
+    /// Counts what every chunk lacks in a round.
+    void count_missing(SplitState& split, const std::vector<std::size_t>& round) const {
+        split.missing.assign(static_cast<std::size_t>(split.chunks), 0);
+        for (const std::size_t point : round) {
+            if (split.given[point] != 0) continue;
+            for (std::int64_t& missing : split.missing)
+                ++missing;
+            for (std::size_t entry = split.cursor[point]; entry < split.end[point]; ++entry)
+                --split.missing[static_cast<std::size_t>(split.recorded[entry].chunk)];
         }
     }
 
@@ -171,16 +211,16 @@ private:
     }
 
     /// A block of points is finished for all chunks of all splits before the next one: results appear early.
-    void points_outside(ChunkStore& store) {
+    void points_outside(ChunkStore& store, const std::vector<std::size_t>& round) {
         const auto block_size = static_cast<std::size_t>(options_.points_per_block);
         std::vector<std::size_t> block;
-        for (std::size_t point = 0; point < points_.size(); ++point) {
+        for (const std::size_t& point : round) {
             if (is_recorded(point)) {
                 add_recorded(point);
             } else {
                 block.push_back(point);
             }
-            if (block.size() < block_size && point + 1 < points_.size()) continue;
+            if (block.size() < block_size && &point != &round.back()) continue;
             for (SplitState& split : splits_) {
                 for (std::int64_t chunk = 0; chunk < split.chunks; ++chunk) {
                     const std::vector<std::size_t> missing = add_recorded(split, chunk, block);
@@ -193,13 +233,10 @@ private:
     }
 
     /// Each chunk is read once and meets all points before the next one: data larger than memory.
-    void chunks_outside(ChunkStore& store) {
-        std::vector<std::size_t> all(points_.size());
-        for (std::size_t point = 0; point < all.size(); ++point)
-            all[point] = point;
+    void chunks_outside(ChunkStore& store, const std::vector<std::size_t>& round) {
         for (SplitState& split : splits_) {
             for (std::int64_t chunk = 0; chunk < split.chunks; ++chunk) {
-                const std::vector<std::size_t> missing = add_recorded(split, chunk, all);
+                const std::vector<std::size_t> missing = add_recorded(split, chunk, round);
                 if (missing.empty()) continue;
                 const SampleChunk* samples = nullptr;
                 const auto load = [&] {
@@ -230,7 +267,8 @@ private:
 
     [[nodiscard]] bool is_recorded(std::size_t point) const {
         return std::all_of(splits_.begin(), splits_.end(), [&](const SplitState& split) {
-            return static_cast<std::int64_t>(split.end[point] - split.cursor[point]) == split.chunks;
+            return split.given[point] != 0 ||
+                   static_cast<std::int64_t>(split.end[point] - split.cursor[point]) == split.chunks;
         });
     }
 
@@ -246,6 +284,7 @@ private:
     std::vector<std::size_t> add_recorded(SplitState& split, std::int64_t chunk, Block block) {
         std::vector<std::size_t> missing;
         for (const std::size_t point : block) {
+            if (split.given[point] != 0) continue;
             std::size_t& cursor = split.cursor[point];
             if (cursor < split.end[point] && split.recorded[cursor].chunk == chunk) {
                 add(split, chunk, point, split.recorded[cursor].sums);

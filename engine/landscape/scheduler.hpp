@@ -15,8 +15,8 @@ namespace lossmap {
 
 /// Where a run stands, for progress displays.
 struct RunProgress {
-    std::int64_t finished_units = 0;  ///< (point, chunk) pairs, those of earlier runs included
-    std::int64_t total_units = 0;
+    std::int64_t finished_units = 0;        ///< (point, chunk) pairs, those of earlier runs included
+    std::int64_t total_units = 0;           ///< at most, while points are named as results come in
     std::int64_t resumed_units = 0;         ///< taken over from the journal
     std::int64_t finished_evaluations = 0;  ///< points x samples done by this process
     std::int64_t total_evaluations = 0;     ///< points x samples that this process has to do
@@ -33,6 +33,10 @@ struct SchedulerOptions {
     const std::atomic<bool>* stop = nullptr;  ///< set by a signal: finish the block in flight, flush, throw Interrupted
     std::function<void(const RunProgress&)> on_progress;
     std::function<void(const Surface&)> on_block;  ///< after each block, surface as known so far
+    /// Names the points to compute next: asked at first and whenever those that it named are done; none ends the run.
+    /// The surface is as known so far. Points of the journal that it does not name are shown, too, in the end. Without
+    /// it all points are computed.
+    std::function<std::vector<std::size_t>(const Surface&)> next_points;
 };
 
 /// A split to evaluate.
@@ -44,7 +48,7 @@ struct SchedulerSplit {
 /// Evaluates every point of the grid on every split and fills `surface`, in units of (block of points, chunk of
 /// samples). Units in the journal are taken over; sums of chunks are added in chunk order, so that a resumed run has
 /// the bits of an unbroken one. `points` are the coordinates handed to the executable, one a surface point, in surface
-/// order. `journal` may be nullptr.
+/// order. `journal` may be nullptr. What is marked as done in `surface` already stays as it is.
 void run_schedule(Executable& executable, const std::vector<Point>& points, const std::vector<SchedulerSplit>& splits,
                   Journal* journal, const SchedulerOptions& options, Surface& surface);
 
