@@ -97,6 +97,13 @@ std::string horizontal_label(const Canvas& canvas, const std::string& text) {
                        kInk);
 }
 
+std::string key_above(const Canvas& canvas) {
+    return fmt::format(
+        "set key at screen {},{} center bottom horizontal maxrows 1 Left reverse samplen 2.6 noenhanced textcolor "
+        "rgb '{}'\n",
+        canvas.centre() / canvas.width, (canvas.top + 8.0) / canvas.height, kInk);
+}
+
 std::string colour_bar(const Canvas& canvas, double low, double high, const std::vector<ColourTick>& ticks,
                        const std::string& label) {
     std::string script;

@@ -39,6 +39,9 @@ inline constexpr double kGapGreyLevel = 0xd4;
 /// Label of the horizontal axis. gnuplot's own xlabel stands at a different place in each format.
 [[nodiscard]] std::string horizontal_label(const Canvas& canvas, const std::string& text);
 
+/// Legend of curves in one row above the plot area, where no curve can hide it.
+[[nodiscard]] std::string key_above(const Canvas& canvas);
+
 /// Colour bar at the right of the plot area with ticks at given places. The palette has `bands` even bands, or is
 /// continuous for 0.
 struct ColourTick {

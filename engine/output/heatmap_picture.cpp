@@ -1,30 +1,14 @@
-#include <algorithm>
-#include <cmath>
-
 #include "core/error.hpp"
 #include "output/canvas.hpp"
-#include "output/gnuplot.hpp"
 #include "output/picture.hpp"
 #include "output/plane_axes.hpp"
 
 namespace lossmap {
 
-namespace {
-
-/// Pixels of the picture's image along an axis of `count` samples: whole blocks, so that a viewer that smooths images
-/// keeps the cells sharp.
-std::size_t image_size(const std::vector<double>& axis) {
-    constexpr std::size_t kAbout = 480;
-    const std::size_t count = axis.size();
-    return count >= kAbout ? count : count * ((kAbout + count - 1) / count);
-}
-
-}  // namespace
-
 std::string heatmap_script(const Surface& surface, const SplitSurface& split, const PlotOptions& options) {
     PlaneValues values = plane_values(surface, split, options.log);
-    const ClippedScale scale = clip(values, options);
-    const ScalarGrid image = resample_nearest(values.grid, image_size(surface.x), image_size(surface.y));
+    const ClippedScale scale = clip({&values, 1}, options);
+    const ScalarGrid image = heatmap_image(values.grid, kPlaneCanvas.plot_width());
 
     std::vector<std::string> caption = plane_caption(surface, split, values);
     if (!scale.note.empty()) caption.push_back(scale.note);

@@ -12,6 +12,12 @@ namespace lossmap {
 /// does not fit the surface, the split is absent or the levels make no sense.
 [[nodiscard]] std::string picture_script(const Surface& surface, const PlotOptions& options);
 
+/// Throws InputError when a picture of this kind cannot be drawn of the surface.
+void check_kind(const Surface& surface, PlotKind kind);
+
+/// The split of that name, "" is the first one. Throws InputError when there is none.
+[[nodiscard]] const SplitSurface& chosen_split(const Surface& surface, const std::string& name);
+
 /// @name One kind each; called by picture_script() after its checks.
 /// @{
 [[nodiscard]] std::string line_script(const Surface& surface, const PlotOptions& options);

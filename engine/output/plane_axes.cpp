@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/error.hpp"
 #include "output/colour_map.hpp"
@@ -30,16 +31,23 @@ std::string plane_axes(const AxisExtent& x, const AxisExtent& y, bool gaps, cons
     script += horizontal_label(kPlaneCanvas, labels.x);
     script += fmt::format("set ylabel {} noenhanced textcolor rgb '{}'\n", gnuplot_string(labels.y), kInk);
     script += "set tics out nomirror\nset format xy '%.4g'\nunset key\n";
-    if (gaps)
-        script += fmt::format(
-            "set object 1 rectangle from graph 0,0 to graph 1,1 behind fc rgb '{}' fs solid noborder\n", kGapGrey);
-    if (labels.origin && x.low <= 0.0 && x.high >= 0.0 && y.low <= 0.0 && y.high >= 0.0) {
-        // White under black: visible on every colour.
-        script +=
-            "set label 1020 '' at 0,0 point pt 1 ps 1.5 lw 4 lc rgb '#ffffff' front\n"
-            "set label 1021 '' at 0,0 point pt 1 ps 1.4 lw 1.8 lc rgb '#000000' front\n";
-    }
+    if (gaps) script += gap_ground();
+    if (labels.origin) script += origin_cross(x, y);
     return script;
+}
+
+std::string gap_ground() {
+    return fmt::format("set object 1 rectangle from graph 0,0 to graph 1,1 behind fc rgb '{}' fs solid noborder\n",
+                       kGapGrey);
+}
+
+std::string origin_cross(const AxisExtent& x, const AxisExtent& y, double size) {
+    if (x.low > 0.0 || x.high < 0.0 || y.low > 0.0 || y.high < 0.0) return {};
+    // White under black: visible on every colour.
+    return fmt::format(
+        "set label 1020 '' at 0,0 point pt 1 ps {:.2g} lw 4 lc rgb '#ffffff' front\n"
+        "set label 1021 '' at 0,0 point pt 1 ps {:.2g} lw 1.8 lc rgb '#000000' front\n",
+        size, size - 0.1);
 }
 
 std::string continuous_palette() {
@@ -81,12 +89,27 @@ std::string image_plot(const std::string& name, const ScalarGrid& image, bool pa
                        palette ? "image" : "rgbimage");
 }
 
-ClippedScale clip(PlaneValues& values, const PlotOptions& options) {
+ScalarGrid heatmap_image(const ScalarGrid& grid, double pixels) {
+    const auto about = static_cast<std::size_t>(0.83 * pixels);
+    // Whole blocks, so that a viewer that smooths images keeps the cells sharp.
+    const auto image_size = [&](std::size_t count) {
+        return count >= about ? count : count * ((about + count - 1) / count);
+    };
+    return resample_nearest(grid, image_size(grid.x.size()), image_size(grid.y.size()));
+}
+
+ClippedScale clip(std::span<PlaneValues> planes, const PlotOptions& options) {
     check_bounds(options);
     ClippedScale scale;
-    if (std::isnan(values.low)) return scale;  // nothing to draw
-    double low = options.vmin.value_or(values.low);
-    double high = options.vmax.value_or(values.high);
+    double low = std::numeric_limits<double>::quiet_NaN();
+    double high = low;
+    for (const PlaneValues& values : planes) {
+        low = std::fmin(low, values.low);
+        high = std::fmax(high, values.high);
+    }
+    if (std::isnan(low)) return scale;  // nothing to draw
+    low = options.vmin.value_or(low);
+    high = options.vmax.value_or(high);
     if (low >= high) {  // a constant, or all values beyond the only bound given
         const double centre = options.vmin ? low : high;
         const double pad = 0.1 * std::fmax(std::abs(centre), 1e-3);
@@ -99,14 +122,16 @@ ClippedScale clip(PlaneValues& values, const PlotOptions& options) {
     scale.ticks = scale_ticks(low, high, options.log);
     std::int64_t below = 0;
     std::int64_t above = 0;
-    for (double& z : values.grid.z) {
-        if (options.vmin && z < scale.low) {
-            ++below;
-            z = scale.low;
-        }
-        if (options.vmax && z > scale.high) {
-            ++above;
-            z = scale.high;
+    for (PlaneValues& values : planes) {
+        for (double& z : values.grid.z) {
+            if (options.vmin && z < scale.low) {
+                ++below;
+                z = scale.low;
+            }
+            if (options.vmax && z > scale.high) {
+                ++above;
+                z = scale.high;
+            }
         }
     }
     if (above > 0) scale.note = fmt::format("clipped: {} points above {}", above, short_number(high));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,10 @@ struct AxisLabels {
 [[nodiscard]] std::string plane_axes(const AxisExtent& x, const AxisExtent& y, bool gaps,
                                      const AxisLabels& labels = {});
 
+/// Part of it: a grey ground where gaps are to show, and the cross, of `size` point sizes, when the origin is inside.
+[[nodiscard]] std::string gap_ground();
+[[nodiscard]] std::string origin_cross(const AxisExtent& x, const AxisExtent& y, double size = 1.5);
+
 /// The colour map over the whole colour scale.
 [[nodiscard]] std::string continuous_palette();
 /// One colour for each unit of the colour scale [0, colours.size()].
@@ -32,6 +37,9 @@ struct AxisLabels {
 [[nodiscard]] std::string image_block(const std::string& name, const ScalarGrid& image);
 [[nodiscard]] std::string image_plot(const std::string& name, const ScalarGrid& image, bool palette = true);
 
+/// A pixel image with one colour a sample for a plot area of about `pixels` nominal pixels a side.
+[[nodiscard]] ScalarGrid heatmap_image(const ScalarGrid& grid, double pixels);
+
 /// Range of the colour or height scale in drawn units (logarithms where asked for).
 struct ClippedScale {
     double low = 0.0;
@@ -40,8 +48,8 @@ struct ClippedScale {
     std::string note;  ///< how many points lie outside vmin, vmax and are drawn at the border; "" when none does
 };
 
-/// Clips the values to options.vmin and vmax where given. Throws InputError for vmin >= vmax or bounds that do not fit
-/// a logarithmic scale.
-[[nodiscard]] ClippedScale clip(PlaneValues& values, const PlotOptions& options);
+/// One scale for all planes; clips their values to options.vmin and vmax where given. Throws InputError for vmin >=
+/// vmax or bounds that do not fit a logarithmic scale.
+[[nodiscard]] ClippedScale clip(std::span<PlaneValues> planes, const PlotOptions& options);
 
 }  // namespace lossmap

@@ -21,6 +21,14 @@ void check_axis(const std::vector<double>& axis, const char* name) {
 
 }  // namespace
 
+GapCounts& GapCounts::operator+=(const GapCounts& other) {
+    points += other.points;
+    not_computed += other.not_computed;
+    not_finite += other.not_finite;
+    not_positive += other.not_positive;
+    return *this;
+}
+
 std::string GapCounts::text() const {
     std::string result;
     const auto add = [&](std::int64_t count, const char* reason) {

@@ -17,6 +17,7 @@ struct GapCounts {
     std::int64_t not_positive = 0;  ///< only with a logarithmic scale
 
     [[nodiscard]] bool any() const { return not_computed + not_finite + not_positive > 0; }
+    GapCounts& operator+=(const GapCounts& other);
     /// "3 of 51 points not finite, 2 not computed"; "" when there is no gap.
     [[nodiscard]] std::string text() const;
 };

@@ -7,21 +7,6 @@
 
 namespace lossmap {
 
-namespace {
-
-const SplitSurface& chosen_split(const Surface& surface, const std::string& name) {
-    if (surface.splits.empty()) throw InputError("the surface holds no split to draw");
-    if (name.empty()) return surface.splits.front();
-    std::string known;
-    for (const SplitSurface& split : surface.splits) {
-        if (split.name == name) return split;
-        known += (known.empty() ? "" : ", ") + split.name;
-    }
-    throw InputError("the surface has no split '{}'; it has {}", name, known);
-}
-
-}  // namespace
-
 const char* name_of(PlotKind kind) {
     switch (kind) {
         case PlotKind::line: return "line";
@@ -43,22 +28,35 @@ const char* name_of(PlotFormat format) {
     throw InternalError("unknown plot format {}", static_cast<int>(format));
 }
 
-std::string picture_script(const Surface& surface, const PlotOptions& options) {
-    const char* kind = name_of(options.kind);
-    if (options.kind == PlotKind::line) {
-        if (!surface.is_line()) {
-            throw InputError("a line picture needs a line; this surface is a plane of {} x {} points", surface.x.size(),
-                             surface.y.size());
-        }
-        return line_script(surface, options);
+const SplitSurface& chosen_split(const Surface& surface, const std::string& name) {
+    if (surface.splits.empty()) throw InputError("the surface holds no split to draw");
+    if (name.empty()) return surface.splits.front();
+    std::string known;
+    for (const SplitSurface& split : surface.splits) {
+        if (split.name == name) return split;
+        known += (known.empty() ? "" : ", ") + split.name;
     }
-    if (surface.is_line()) throw InputError("a {} picture needs a plane; this surface is a line", kind);
+    throw InputError("the surface has no split '{}'; it has {}", name, known);
+}
+
+void check_kind(const Surface& surface, PlotKind kind) {
+    if (kind == PlotKind::line) {
+        if (surface.is_line()) return;
+        throw InputError("a line picture needs a line; this surface is a plane of {} x {} points", surface.x.size(),
+                         surface.y.size());
+    }
+    if (surface.is_line()) throw InputError("a {} picture needs a plane; this surface is a line", name_of(kind));
+    if (kind != PlotKind::heatmap && (surface.x.size() < 2 || surface.y.size() < 2)) {
+        throw InputError("a {} picture needs at least two points along each axis; this surface has {} x {}",
+                         name_of(kind), surface.x.size(), surface.y.size());
+    }
+}
+
+std::string picture_script(const Surface& surface, const PlotOptions& options) {
+    check_kind(surface, options.kind);
+    if (options.kind == PlotKind::line) return line_script(surface, options);
     const SplitSurface& split = chosen_split(surface, options.split);
     if (options.kind == PlotKind::heatmap) return heatmap_script(surface, split, options);
-    if (surface.x.size() < 2 || surface.y.size() < 2) {
-        throw InputError("a {} picture needs at least two points along each axis; this surface has {} x {}", kind,
-                         surface.x.size(), surface.y.size());
-    }
     if (options.kind == PlotKind::trajectory && !options.path) {
         throw InputError("a trajectory picture needs a path, which a run of experiment 'trajectory' has");
     }

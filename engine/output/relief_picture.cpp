@@ -57,7 +57,7 @@ std::string floor_block(const ScalarGrid& grid, const ClippedScale& scale, doubl
 
 std::string relief_script(const Surface& surface, const SplitSurface& split, const PlotOptions& options) {
     PlaneValues values = plane_values(surface, split, options.log);
-    const ClippedScale scale = clip(values, options);
+    const ClippedScale scale = clip({&values, 1}, options);
     std::vector<std::string> caption = plane_caption(surface, split, values);
     if (values.gaps.any()) caption.back() = values.gaps.text() + " (holes)";
     if (!scale.note.empty()) caption.push_back(scale.note);
