@@ -137,22 +137,36 @@ LOSSMAP_HD inline std::int64_t apply(BinaryOp op, std::int64_t a, std::int64_t b
 inline bool gives_bool(BinaryOp op) { return op >= BinaryOp::equal && op <= BinaryOp::logical_xor; }
 inline bool takes_floats(BinaryOp op) { return op <= BinaryOp::greater_or_equal; }
 
-/// 16 bytes a thread: floating-point arrays of one storage type, read element by element.
-template <typename T>
+/// Whether the packed kernel has the function.
+inline bool has_packed(BinaryOp op) { return op <= BinaryOp::div || op == BinaryOp::min || op == BinaryOp::max; }
+
+/// kPackWidth elements a thread: floating-point arrays read element by element.
 struct BinaryPacked {
     BinaryArgs args;
 
     LOSSMAP_HD void operator()(std::int64_t point, std::int64_t index) const {
-        constexpr int kWidth = kPackSize<T>;
-        const std::int64_t begin = index * kWidth;
-        float a[kWidth], b[kWidth];
-        load_packs<T, kWidth>(args.a.data, point * args.a.point_stride + begin, a);
-        load_packs<T, kWidth>(args.b.data, point * args.b.point_stride + begin, b);
-        for (int k = 0; k < kWidth; ++k) {
-            a[k] = apply(args.op, a[k], b[k], nullptr);
-            flag_overflow(args.overflow, args.out.type, point, begin + k, a[k]);
+        const std::int64_t begin = index * kPackWidth;
+        float a[kPackWidth], b[kPackWidth];
+        load_pack(args.a.data, args.a.type, point * args.a.point_stride + begin, a);
+        load_pack(args.b.data, args.b.type, point * args.b.point_stride + begin, b);
+        switch (args.op) {
+            case BinaryOp::sub: combine<BinaryOp::sub>(a, b); break;
+            case BinaryOp::mul: combine<BinaryOp::mul>(a, b); break;
+            case BinaryOp::div: combine<BinaryOp::div>(a, b); break;
+            case BinaryOp::min: combine<BinaryOp::min>(a, b); break;
+            case BinaryOp::max: combine<BinaryOp::max>(a, b); break;
+            default: combine<BinaryOp::add>(a, b); break;
         }
-        store_packs<T, kWidth>(args.out.data, point * args.out.point_stride + begin, a);
+        flag_pack(args.overflow, args.out.type, point, begin, a);
+        store_pack(args.out.data, args.out.type, point * args.out.point_stride + begin, a);
+    }
+
+private:
+    template <BinaryOp kOp, int N>
+    LOSSMAP_HD static void combine(float (&a)[N], const float (&b)[N]) {
+        LOSSMAP_UNROLL
+        for (int k = 0; k < N; ++k)
+            a[k] = apply(kOp, a[k], b[k], nullptr);
     }
 };
 
@@ -178,11 +192,6 @@ struct BinaryStrided {
     }
 };
 
-template <typename T, typename Launch>
-void launch_binary_packed(const BinaryArgs& args, const Launch& launch) {
-    launch.items(args.points, args.dims.count() / kPackSize<T>, BinaryPacked<T>{args});
-}
-
 template <typename Launch>
 void launch_binary(const BinaryArgs& args, const Launch& launch) {
     const bool floating = is_float_storage(args.a.type);
@@ -191,19 +200,13 @@ void launch_binary(const BinaryArgs& args, const Launch& launch) {
     if (gives_bool(args.op) ? args.out.type != DType::boolean : floating != is_float_storage(args.out.type))
         refuse("binary", "the function does not give this element type", static_cast<int>(args.out.type));
     const StridedLoop<2> loop(args.dims, {args.a_strides, args.b_strides});
-    const std::int64_t width = 16 / storage_bytes(args.a.type);
-    const auto fits = [&](const void* data, DType type, std::int64_t stride) {
-        return type == args.a.type && stride % width == 0 && is_aligned(data);
-    };
-    const bool packed = floating && loop.contiguous() && args.dims.count() % width == 0 &&
-                        fits(args.a.data, args.a.type, args.a.point_stride) &&
-                        fits(args.b.data, args.b.type, args.b.point_stride) &&
-                        fits(args.out.data, args.out.type, args.out.point_stride);
-    if (packed && args.a.type == DType::f32) return launch_binary_packed<float>(args, launch);
-    if (packed && args.a.type == DType::f16) return launch_binary_packed<Half>(args, launch);
-    if (packed) return launch_binary_packed<BFloat16>(args, launch);
-    if (floating) return launch.items(args.points, args.dims.count(), BinaryStrided<float>{args, loop});
-    launch.items(args.points, args.dims.count(), BinaryStrided<std::int64_t>{args, loop});
+    const std::int64_t count = args.dims.count();
+    if (has_packed(args.op) && loop.contiguous() && is_packable(args.a, count) && is_packable(args.b, count) &&
+        is_packable(args.out, count)) {
+        return launch.items(args.points, count / kPackWidth, BinaryPacked{args});
+    }
+    if (floating) return launch.items(args.points, count, BinaryStrided<float>{args, loop});
+    launch.items(args.points, count, BinaryStrided<std::int64_t>{args, loop});
 }
 
 }  // namespace lossmap::kernels

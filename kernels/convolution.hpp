@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 
 #include "kernels/operand.hpp"
@@ -11,7 +12,7 @@
 namespace lossmap::kernels {
 
 /// Direct convolution, or its transpose, in any layout, with any groups and dilation: for depthwise layers and where no
-/// library has an engine. fp32 accumulation by fused multiply-add over (channel, tap) in order.
+/// library has an engine. fp32 accumulation by fused multiply-add over (tap, channel) in order.
 ///
 /// Weight element (filter f, channel c within its group, tap k) is at f * weight_filter_stride + c *
 /// weight_channel_stride + sum_axis k[axis] * weight_tap_strides[axis]; for a transposed convolution the window is that
@@ -37,5 +38,92 @@ struct ConvolutionArgs {
     UnaryFunction activation;
     OverflowFlags overflow;  ///< elements_per_sample counts [filters, output positions]
 };
+
+/// One thread an output element.
+struct Convolution {
+    ConvolutionArgs args;
+    PlaneLoop loop;
+
+    LOSSMAP_HD void operator()(std::int64_t point, std::int64_t index) const {
+        const PlaneLoop::Place place = loop.at(index);
+        const std::int64_t group = static_cast<std::int64_t>(static_cast<std::uint32_t>(place.channel) /
+                                                             static_cast<std::uint32_t>(args.group_filters));
+        const std::int64_t filter = place.channel - group * args.group_filters;
+        const std::int64_t in =
+            point * args.in.point_stride + plane_offset(args.in_strides, place.sample, group * args.group_channels);
+        const std::int64_t weight =
+            point * args.weight.point_stride + group * args.weight_group_stride + filter * args.weight_filter_stride;
+        float sum = args.bias.data == nullptr
+                        ? 0.0F
+                        : load_float(args.bias.data, args.bias.type, point * args.bias.point_stride + place.channel);
+        const WindowGeometry& w = args.window;
+        for (std::int64_t d = 0; d < w.kernel[0]; ++d) {
+            const std::int64_t at_d = source_of(0, place.position[0], d);
+            if (at_d < 0) continue;
+            for (std::int64_t h = 0; h < w.kernel[1]; ++h) {
+                const std::int64_t at_h = source_of(1, place.position[1], h);
+                if (at_h < 0) continue;
+                for (std::int64_t x = 0; x < w.kernel[2]; ++x) {
+                    const std::int64_t at_x = source_of(2, place.position[2], x);
+                    if (at_x < 0) continue;
+                    sum = add_channels(sum, in + spatial_offset(args.in_strides, at_d, at_h, at_x),
+                                       weight + d * args.weight_tap_strides[0] + h * args.weight_tap_strides[1] +
+                                           x * args.weight_tap_strides[2]);
+                }
+            }
+        }
+        flag_overflow(args.overflow, args.out.type, point, flat_output(place), sum);
+        const std::int64_t out =
+            plane_offset(args.out_strides, place.sample, place.channel) +
+            spatial_offset(args.out_strides, place.position[0], place.position[1], place.position[2]);
+        store_float(args.out.data, args.out.type, point * args.out.point_stride + out,
+                    apply_activation(args.activation, sum));
+    }
+
+private:
+    /// Input position that tap `tap` of an output position reads, -1 for none.
+    LOSSMAP_HD std::int64_t source_of(int axis, std::int64_t position, std::int64_t tap) const {
+        const WindowGeometry& w = args.window;
+        std::int64_t at;
+        if (args.transposed) {
+            const std::int64_t scaled = position + w.pad_begin[axis] - tap * w.dilation[axis];
+            const auto stride = static_cast<std::int32_t>(w.stride[axis]);
+            if (scaled < 0 || static_cast<std::int32_t>(scaled) % stride != 0) return -1;
+            at = static_cast<std::int32_t>(scaled) / stride;
+        } else {
+            at = position * w.stride[axis] - w.pad_begin[axis] + tap * w.dilation[axis];
+        }
+        return at >= 0 && at < w.input[axis] ? at : -1;
+    }
+
+    LOSSMAP_HD float add_channels(float sum, std::int64_t in, std::int64_t weight) const {
+        for (std::int64_t c = 0; c < args.group_channels; ++c) {
+            sum = std::fma(load_float(args.weight.data, args.weight.type, weight + c * args.weight_channel_stride),
+                           load_float(args.in.data, args.in.type, in + c * args.in_strides.channel), sum);
+        }
+        return sum;
+    }
+
+    LOSSMAP_HD std::int64_t flat_output(const PlaneLoop::Place& place) const {
+        const WindowGeometry& w = args.window;
+        return (((place.sample * args.groups * args.group_filters + place.channel) * w.output[0] + place.position[0]) *
+                    w.output[1] +
+                place.position[1]) *
+                   w.output[2] +
+               place.position[2];
+    }
+};
+
+template <typename Launch>
+void launch_convolution(const ConvolutionArgs& args, const Launch& launch) {
+    if (is_trigonometric(args.activation.op)) refuse("convolution", "activation", static_cast<int>(args.activation.op));
+    if (!is_float_storage(args.in.type) || !is_float_storage(args.weight.type) || !is_float_storage(args.out.type))
+        refuse("convolution", "element type", static_cast<int>(args.in.type));
+    const std::int64_t filters = args.groups * args.group_filters;
+    const auto& positions = args.window.output;
+    const PlaneLoop loop(args.samples, filters, positions, args.out_strides.channel == 1);
+    launch.items(args.points, args.samples * filters * positions[0] * positions[1] * positions[2],
+                 Convolution{args, loop});
+}
 
 }  // namespace lossmap::kernels

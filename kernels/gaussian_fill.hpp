@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "core/gaussian_element.hpp"
 #include "kernels/operand.hpp"
 
 namespace lossmap::kernels {
@@ -15,5 +16,19 @@ struct GaussianFillArgs {
     std::uint64_t parameter_hash = 0;  ///< name_hash of the parameter's name
     std::uint64_t first = 0;
 };
+
+struct GaussianFill {
+    GaussianFillArgs args;
+
+    LOSSMAP_HD void operator()(std::int64_t, std::int64_t index) const {
+        args.out[index] =
+            gaussian_element(args.seed, args.axis, args.parameter_hash, args.first + static_cast<std::uint64_t>(index));
+    }
+};
+
+template <typename Launch>
+void launch_gaussian_fill(const GaussianFillArgs& args, const Launch& launch) {
+    launch.items(1, args.count, GaussianFill{args});
+}
 
 }  // namespace lossmap::kernels

@@ -3,6 +3,7 @@
 #include "kernels/binary.hpp"
 #include "kernels/cast.hpp"
 #include "kernels/channel_layout.hpp"
+#include "kernels/channel_scale.hpp"
 #include "kernels/convolution.hpp"
 #include "kernels/copy.hpp"
 #include "kernels/decode.hpp"
@@ -30,12 +31,47 @@
 #include "kernels/unary.hpp"
 
 /// The one list of operations: ENTRY(name, arguments).
-#define LOSSMAP_KERNELS(ENTRY)           \
-    ENTRY(fold_factors, FoldFactorsArgs) \
-    ENTRY(perturb, PerturbArgs)          \
-    ENTRY(perturb_bias, PerturbBiasArgs) \
-    ENTRY(unary, UnaryArgs)              \
-    ENTRY(binary, BinaryArgs)
+#define LOSSMAP_KERNELS(ENTRY)                         \
+    ENTRY(fold_factors, FoldFactorsArgs)               \
+    ENTRY(perturb, PerturbArgs)                        \
+    ENTRY(perturb_bias, PerturbBiasArgs)               \
+    ENTRY(gaussian_fill, GaussianFillArgs)             \
+    ENTRY(normalize_direction, NormalizeDirectionArgs) \
+    ENTRY(decode, DecodeArgs)                          \
+    ENTRY(channel_layout, ChannelLayoutArgs)           \
+    ENTRY(loss_terms, LossTermsArgs)                   \
+    ENTRY(loss_sums, LossSumsArgs)                     \
+    ENTRY(unary, UnaryArgs)                            \
+    ENTRY(cast, CastArgs)                              \
+    ENTRY(binary, BinaryArgs)                          \
+    ENTRY(select, SelectArgs)                          \
+    ENTRY(epilogue, EpilogueArgs)                      \
+    ENTRY(batch_norm, BatchNormArgs)                   \
+    ENTRY(normalize, NormalizeArgs)                    \
+    ENTRY(local_response, LocalResponseArgs)           \
+    ENTRY(lp_normalize, LpNormalizeArgs)               \
+    ENTRY(softmax, SoftmaxArgs)                        \
+    ENTRY(reduce, ReduceArgs)                          \
+    ENTRY(arg_reduce, ArgReduceArgs)                   \
+    ENTRY(pool, PoolArgs)                              \
+    ENTRY(convolution, ConvolutionArgs)                \
+    ENTRY(gemm, GemmArgs)                              \
+    ENTRY(copy, CopyArgs)                              \
+    ENTRY(gather, GatherArgs)                          \
+    ENTRY(gather_elements, GatherElementsArgs)         \
+    ENTRY(gather_nd, GatherNdArgs)                     \
+    ENTRY(scatter_elements, ScatterElementsArgs)       \
+    ENTRY(scatter_nd, ScatterNdArgs)                   \
+    ENTRY(resample, ResampleArgs)                      \
+    ENTRY(cumulative, CumulativeArgs)                  \
+    ENTRY(top_k, TopKArgs)                             \
+    ENTRY(range, RangeArgs)                            \
+    ENTRY(one_hot, OneHotArgs)                         \
+    ENTRY(trilu, TriluArgs)                            \
+    ENTRY(lstm_cell, LstmCellArgs)                     \
+    ENTRY(gru_reset, GruCellArgs)                      \
+    ENTRY(gru_output, GruCellArgs)                     \
+    ENTRY(rnn_cell, RnnCellArgs)
 
 namespace lossmap::kernels {
 

@@ -3,9 +3,10 @@
 #include <cmath>
 #include <cstdint>
 
+#include "kernels/block_rows.hpp"
 #include "kernels/operand.hpp"
 #include "kernels/storage.hpp"
-#include "kernels/unary_function.hpp"
+#include "kernels/strided_loop.hpp"
 
 namespace lossmap::kernels {
 
@@ -35,45 +36,112 @@ struct NormalizeArgs {
     OverflowFlags overflow;
 };
 
-/// A batch normalisation that could not be folded: x * scale + shift a channel, in fp64, with the factors of
-/// fold_factors; [samples, channels, inner].
-struct BatchNormArgs {
-    Input in;
-    Output out;
-    const double* scale = nullptr;
-    const double* shift = nullptr;
-    std::int64_t factor_point_stride = 0;
-    std::int64_t points = 1;
-    std::int64_t samples = 1;
-    std::int64_t channels = 1;
-    std::int64_t inner = 1;
-    UnaryFunction activation;
-    OverflowFlags overflow;
+/// kLanes threads a group of one sample.
+template <int kLanes>
+struct NormalizeBlock {
+    using Rows = RowBlock<kLanes>;
+    static constexpr int kThreads = kRowThreads;
+    struct Shared {
+        double sum[kRowThreads];
+        double mean[kRowThreads];
+    };
+    struct Thread {};
+
+    NormalizeArgs args;
+
+    LOSSMAP_HD int phases() const { return 2 * Rows::kTreeSteps + 4; }
+
+    LOSSMAP_HD void phase(int phase, std::int64_t point, std::int64_t block, int thread, Shared& shared,
+                          Thread&) const {
+        const std::int64_t row = Rows::row_of(block, thread);
+        if (row >= args.samples * args.groups) return;
+        constexpr int kSteps = Rows::kTreeSteps;
+        const double width = static_cast<double>(args.group_channels * args.inner);
+        const int result = Rows::result_of(thread);
+        if (phase == 0) {
+            shared.sum[thread] = args.rms ? 0.0 : partial_sum(point, row, thread, 0.0, false);
+        } else if (phase <= kSteps) {
+            Rows::tree_step(shared.sum, thread, phase - 1, Sum{});
+        } else if (phase == kSteps + 1) {
+            shared.mean[thread] = shared.sum[result] / width;
+        } else if (phase == kSteps + 2) {
+            shared.sum[thread] = partial_sum(point, row, thread, shared.mean[thread], true);
+        } else if (phase <= 2 * kSteps + 2) {
+            Rows::tree_step(shared.sum, thread, phase - kSteps - 3, Sum{});
+        } else {
+            const double inverse = 1.0 / std::sqrt(shared.sum[result] / width + args.epsilon);
+            write(point, row, thread, shared.mean[thread], inverse);
+        }
+    }
+
+private:
+    /// Where element `k` of a row lies, and which channel of the sample it belongs to.
+    struct Place {
+        std::int64_t offset, channel;
+    };
+    LOSSMAP_HD Place place_of(std::int64_t row, std::int64_t k) const {
+        const auto groups = static_cast<std::uint32_t>(args.groups);
+        const std::int64_t sample = static_cast<std::uint32_t>(row) / groups;
+        const std::int64_t group = static_cast<std::uint32_t>(row) % groups;
+        const auto flat = static_cast<std::uint32_t>(k);
+        const std::int64_t channels = args.groups * args.group_channels;
+        if (args.channels_last) {
+            const auto width = static_cast<std::uint32_t>(args.group_channels);
+            const std::int64_t channel = group * args.group_channels + flat % width;
+            return {(sample * args.inner + flat / width) * channels + channel, channel};
+        }
+        const std::int64_t channel = group * args.group_channels + flat / static_cast<std::uint32_t>(args.inner);
+        return {(sample * channels + group * args.group_channels) * args.inner + k, channel};
+    }
+
+    LOSSMAP_HD double value_at(std::int64_t point, std::int64_t offset) const {
+        return static_cast<double>(load_float(args.in.data, args.in.type, point * args.in.point_stride + offset));
+    }
+
+    LOSSMAP_HD double partial_sum(std::int64_t point, std::int64_t row, int thread, double mean, bool squares) const {
+        double sum = 0.0;
+        for (std::int64_t k = Rows::lane_of(thread); k < args.group_channels * args.inner; k += kLanes) {
+            const double distance = value_at(point, place_of(row, k).offset) - mean;
+            sum += squares ? distance * distance : distance;
+        }
+        return sum;
+    }
+
+    LOSSMAP_HD void write(std::int64_t point, std::int64_t row, int thread, double mean, double inverse) const {
+        for (std::int64_t k = Rows::lane_of(thread); k < args.group_channels * args.inner; k += kLanes) {
+            const Place place = place_of(row, k);
+            const auto entry =
+                static_cast<std::uint32_t>(place.channel) / static_cast<std::uint32_t>(args.channels_per_entry);
+            double y = (value_at(point, place.offset) - mean) * inverse;
+            if (args.scale.data != nullptr) y *= affine(args.scale, point, entry);
+            if (args.shift.data != nullptr) y += affine(args.shift, point, entry);
+            const auto rounded = static_cast<float>(y);
+            flag_overflow(args.overflow, args.out.type, point, place.offset, rounded);
+            store_float(args.out.data, args.out.type, point * args.out.point_stride + place.offset, rounded);
+        }
+        if (Rows::lane_of(thread) != 0) return;
+        if (args.mean.data != nullptr) put_statistic(args.mean, point, row, mean);
+        if (args.inverse.data != nullptr) put_statistic(args.inverse, point, row, inverse);
+    }
+
+    LOSSMAP_HD static double affine(const Input& factors, std::int64_t point, std::int64_t entry) {
+        return static_cast<double>(load_float(factors.data, factors.type, point * factors.point_stride + entry));
+    }
+    LOSSMAP_HD static void put_statistic(const Output& out, std::int64_t point, std::int64_t row, double value) {
+        store_float(out.data, out.type, point * out.point_stride + row, static_cast<float>(value));
+    }
 };
 
-/// LRN: x / (bias + alpha / size * sum of squares over neighbouring channels) ^ beta; [samples, channels, inner].
-struct LocalResponseArgs {
-    Input in;
-    Output out;
-    std::int64_t points = 1;
-    std::int64_t samples = 1;
-    std::int64_t channels = 1;
-    std::int64_t inner = 1;
-    std::int64_t size = 1;
-    double alpha = 1e-4;
-    double beta = 0.75;
-    double bias = 1.0;
-};
-
-/// LpNormalization along the middle of [outer, count, inner]: x / |x|, 0 where the norm is 0.
-struct LpNormalizeArgs {
-    Input in;
-    Output out;
-    std::int64_t points = 1;
-    std::int64_t outer = 1;
-    std::int64_t count = 1;
-    std::int64_t inner = 1;
-    bool first_order = false;  ///< p = 1, else p = 2
-};
+template <typename Launch>
+void launch_normalize(const NormalizeArgs& args, const Launch& launch) {
+    if (!is_float_storage(args.in.type) || !is_float_storage(args.out.type))
+        refuse("normalize", "element type", static_cast<int>(args.in.type));
+    const std::int64_t rows = args.samples * args.groups;
+    const std::int64_t width = args.group_channels * args.inner;
+    if (!is_narrow(rows) || !is_narrow(width)) refuse("normalize", "too many elements", rows);
+    if (width < kManyElements)
+        return launch.blocks(args.points, RowBlock<32>::blocks_of(rows), NormalizeBlock<32>{args});
+    launch.blocks(args.points, RowBlock<256>::blocks_of(rows), NormalizeBlock<256>{args});
+}
 
 }  // namespace lossmap::kernels

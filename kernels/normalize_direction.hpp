@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "kernels/block_rows.hpp"
 #include "kernels/operand.hpp"
 
 namespace lossmap::kernels {
@@ -28,5 +29,92 @@ struct NormalizeDirectionArgs {
     std::int64_t inner = 1;
     DirectionRule rule = DirectionRule::filter;
 };
+
+/// The reference implementation's guard against a filter of zeros.
+inline constexpr double kNormGuard = 1e-10;
+
+/// One block a filter, or one for the whole tensor (count 1).
+struct NormalizeDirection {
+    using Rows = RowBlock<256>;
+    static constexpr int kThreads = kRowThreads;
+    struct Shared {
+        double direction[kRowThreads];
+        double weights[kRowThreads];
+    };
+    struct Thread {};
+
+    NormalizeDirectionArgs args;
+
+    LOSSMAP_HD int phases() const { return Rows::kTreeSteps + 2; }
+
+    LOSSMAP_HD void phase(int phase, std::int64_t, std::int64_t filter, int thread, Shared& shared, Thread&) const {
+        if (phase == 0) {
+            double direction = 0.0;
+            double weights = 0.0;
+            for (std::int64_t k = thread; k < args.outer * args.inner; k += kThreads) {
+                const std::int64_t at = place_of(filter, k);
+                const double d = static_cast<double>(args.direction[at]);
+                const double w = static_cast<double>(args.weights[at]);
+                direction += d * d;
+                weights += w * w;
+            }
+            shared.direction[thread] = direction;
+            shared.weights[thread] = weights;
+        } else if (phase <= Rows::kTreeSteps) {
+            Rows::tree_step(shared.direction, thread, phase - 1, Sum{});
+            Rows::tree_step(shared.weights, thread, phase - 1, Sum{});
+        } else {
+            scale(filter, thread, std::sqrt(shared.direction[0]), std::sqrt(shared.weights[0]));
+        }
+    }
+
+private:
+    LOSSMAP_HD std::int64_t place_of(std::int64_t filter, std::int64_t k) const {
+        const std::int64_t o = k / args.inner;
+        return (o * args.count + filter) * args.inner + (k - o * args.inner);
+    }
+
+    LOSSMAP_HD void scale(std::int64_t filter, int thread, double direction, double weights) const {
+        const bool guarded = args.rule == DirectionRule::filter || args.rule == DirectionRule::dfilter;
+        const double length = guarded ? direction + kNormGuard : direction;
+        const bool matches = args.rule == DirectionRule::filter || args.rule == DirectionRule::layer;
+        const auto factor = static_cast<float>(matches ? weights / length : length);
+        for (std::int64_t k = thread; k < args.outer * args.inner; k += kThreads) {
+            float& value = args.direction[place_of(filter, k)];
+            value = matches ? value * factor : value / factor;
+        }
+    }
+};
+
+/// The rules that need no norm.
+struct ReplaceDirection {
+    NormalizeDirectionArgs args;
+
+    LOSSMAP_HD void operator()(std::int64_t, std::int64_t index) const {
+        float& value = args.direction[index];
+        value = args.rule == DirectionRule::zero     ? 0.0F
+                : args.rule == DirectionRule::weight ? value * args.weights[index]
+                                                     : args.weights[index];
+    }
+};
+
+template <typename Launch>
+void launch_normalize_direction(const NormalizeDirectionArgs& given, const Launch& launch) {
+    NormalizeDirectionArgs args = given;
+    const std::int64_t size = args.outer * args.count * args.inner;
+    if (size == 0) return;
+    switch (args.rule) {
+        case DirectionRule::zero:
+        case DirectionRule::copy:
+        case DirectionRule::weight: return launch.items(1, size, ReplaceDirection{args});
+        case DirectionRule::layer:
+        case DirectionRule::dlayer:
+            args.outer = args.count = 1;
+            args.inner = size;
+            break;
+        default: break;
+    }
+    launch.blocks(1, args.count, NormalizeDirection{args});
+}
 
 }  // namespace lossmap::kernels

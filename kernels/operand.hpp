@@ -80,4 +80,14 @@ LOSSMAP_HD inline void flag_overflow(const OverflowFlags& flags, DType type, std
     set_bits(flags.data + point * (flags.samples + 1) + sample, 1);
 }
 
+/// flag_overflow for N consecutive elements from `index` on; a pack may reach over two samples.
+template <int N>
+LOSSMAP_HD inline void flag_pack(const OverflowFlags& flags, DType type, std::int64_t point, std::int64_t index,
+                                 const float (&values)[N]) {
+    if (flags.data == nullptr || type != DType::f16) return;
+    LOSSMAP_UNROLL
+    for (int k = 0; k < N; ++k)
+        flag_overflow(flags, type, point, index + k, values[k]);
+}
+
 }  // namespace lossmap::kernels

@@ -17,7 +17,8 @@ inline constexpr int kPackRank = 6;
 ///
 /// The packed array is row-major with `extents`; element (i0, i1, ..) is source element sum_k i_k * source_strides[k]
 /// where every i_k < valid[k], else 0. OIHW -> OHWI padded to 8 channels: extents {O, H, W, 8}, valid {O, H, W, I},
-/// source_strides {I*H*W, W, 1, H*W}. The last extent is a multiple of 8 elements or the array is written one by one.
+/// source_strides {I*H*W, W, 1, H*W}. A weight has fewer than 2^31 elements; it is written by packs where its last
+/// extent is a multiple of 8 (the point stride has to be one, too, then).
 struct PerturbTarget {
     ThetaArray source;
     int rank = 1;
@@ -70,8 +71,9 @@ private:
     /// Where the elements of a pack come from.
     template <int N>
     struct Places {
-        std::int64_t source[N];  ///< -1: padding
-        std::int64_t filter[N];
+        std::int32_t source[N];    ///< -1: padding
+        std::int32_t filter;       ///< of element 0
+        std::int32_t filter_step;  ///< 1 where the innermost dimension counts filters
     };
 
     template <int N>
@@ -80,7 +82,6 @@ private:
         std::int64_t base = 0;
         std::int64_t filter = 0;
         bool inside = true;
-        // 32-bit division: a weight has fewer than 2^32 elements.
         auto rest = static_cast<std::uint32_t>(pack);
         std::uint32_t width = static_cast<std::uint32_t>(target.extents[last]) / N;
         const std::int64_t begin = static_cast<std::int64_t>(rest % width) * N;
@@ -94,16 +95,19 @@ private:
             if (axis == target.filter_axis) filter = at;
         }
         Places<N> places;
+        places.filter = static_cast<std::int32_t>(target.filter_axis == last ? begin : filter);
+        places.filter_step = target.filter_axis == last ? 1 : 0;
+        LOSSMAP_UNROLL
         for (int k = 0; k < N; ++k) {
             const bool real = inside && begin + k < target.valid[last];
-            places.source[k] = real ? base + (begin + k) * target.source_strides[last] : -1;
-            places.filter[k] = target.filter_axis == last ? begin + k : filter;
+            places.source[k] = real ? static_cast<std::int32_t>(base + (begin + k) * target.source_strides[last]) : -1;
         }
         return places;
     }
 
     template <int N>
     LOSSMAP_HD static void gather(const float* from, const Places<N>& places, float (&values)[N]) {
+        LOSSMAP_UNROLL
         for (int k = 0; k < N; ++k)
             values[k] = from != nullptr && places.source[k] >= 0 ? from[places.source[k]] : 0.0F;
     }
@@ -126,6 +130,7 @@ private:
             float values[N];
             if (resident) {
                 const float* c = args.coordinates.values + point * args.coordinates.axes;
+                LOSSMAP_UNROLL
                 for (int k = 0; k < N; ++k) {
                     // An axis that does not move the weight adds nothing, not even a +0.
                     if (axis0 != nullptr && axis1 != nullptr)
@@ -136,6 +141,7 @@ private:
                         values[k] = axis1 != nullptr ? base[k] + step1[k] * c[1] : base[k];
                 }
             } else {
+                LOSSMAP_UNROLL
                 for (int k = 0; k < N; ++k) {
                     values[k] = places.source[k] < 0
                                     ? 0.0F
@@ -146,17 +152,31 @@ private:
         }
     }
 
+    /// Factor of a filter, rounded to fp32; 0 for a filter that is padding.
+    LOSSMAP_HD static float factor_of(const PerturbTarget& target, std::int64_t point, std::int64_t filter,
+                                      bool is_real) {
+        if (!is_real) return 0.0F;
+        const double scale = target.scale == nullptr ? 1.0 : target.scale[point * target.scale_point_stride + filter];
+        return static_cast<float>(scale * target.weight_factor);
+    }
+
     template <int N>
     LOSSMAP_HD static void finish(const PerturbTarget& target, const Places<N>& places, std::int64_t point,
                                   std::int64_t pack, float (&values)[N]) {
         bool overflow = false;
-        for (int k = 0; k < N; ++k) {
-            if (places.source[k] < 0) continue;
-            if (target.scale != nullptr || target.weight_factor != 1.0) {
-                const double scale =
-                    target.scale == nullptr ? 1.0 : target.scale[point * target.scale_point_stride + places.filter[k]];
-                values[k] *= static_cast<float>(scale * target.weight_factor);
+        if (target.scale != nullptr || target.weight_factor != 1.0) {
+            float factor = 0.0F;
+            LOSSMAP_UNROLL
+            for (int k = 0; k < N; ++k) {
+                if (k == 0 || places.filter_step != 0)
+                    factor = factor_of(target, point, places.filter + k * places.filter_step, places.source[k] >= 0);
+                values[k] *= factor;
             }
+        }
+        LOSSMAP_UNROLL
+        for (int k = 0; k < N; ++k) {
+            // Padding stays 0, whatever its filter's factor is.
+            if (places.source[k] < 0) values[k] = 0.0F;
             overflow = overflow || !(values[k] >= -65504.0F && values[k] <= 65504.0F);
         }
         if (overflow && target.overflow != nullptr && target.type == DType::f16) set_bits(target.overflow + point, 1);

@@ -175,8 +175,10 @@ inline constexpr int kPackSize = 16 / static_cast<int>(sizeof(T));
 template <typename T, int N>
 LOSSMAP_HD inline void store_packs(void* data, std::int64_t index, const float (&values)[N]) {
     constexpr int kWidth = N < kPackSize<T> ? N : kPackSize<T>;
+    LOSSMAP_UNROLL
     for (int begin = 0; begin < N; begin += kWidth) {
         Pack<T, kWidth> pack;
+        LOSSMAP_UNROLL
         for (int k = 0; k < kWidth; ++k)
             pack.values[k] = from_float<T>(values[begin + k]);
         *reinterpret_cast<Pack<T, kWidth>*>(static_cast<T*>(data) + index + begin) = pack;
@@ -185,8 +187,10 @@ LOSSMAP_HD inline void store_packs(void* data, std::int64_t index, const float (
 template <typename T, int N>
 LOSSMAP_HD inline void load_packs(const void* data, std::int64_t index, float (&values)[N]) {
     constexpr int kWidth = N < kPackSize<T> ? N : kPackSize<T>;
+    LOSSMAP_UNROLL
     for (int begin = 0; begin < N; begin += kWidth) {
         const auto pack = *reinterpret_cast<const Pack<T, kWidth>*>(static_cast<const T*>(data) + index + begin);
+        LOSSMAP_UNROLL
         for (int k = 0; k < kWidth; ++k)
             values[begin + k] = to_float(pack.values[k]);
     }
@@ -211,7 +215,36 @@ LOSSMAP_HD inline void load_pack(const void* data, DType type, std::int64_t inde
     }
 }
 
-/// Whether an address is a multiple of 16 bytes.
-inline bool is_aligned(const void* data) { return reinterpret_cast<std::uintptr_t>(data) % 16 == 0; }
+/// Elements that a thread of a packed kernel handles: 16 bytes of a 16-bit type.
+inline constexpr int kPackWidth = 8;
+
+/// Whether an operand can be read or written by packs of kPackWidth elements.
+template <typename Operand>
+inline bool is_packable(const Operand& operand, std::int64_t count) {
+    return is_float_storage(operand.type) && count % kPackWidth == 0 && operand.point_stride % kPackWidth == 0 &&
+           reinterpret_cast<std::uintptr_t>(operand.data) % 16 == 0;
+}
+
+/// Copies one element of 1, 2, 4, 8 or 16 bytes; indices count elements of that size.
+LOSSMAP_HD inline void move_element(void* to, std::int64_t to_index, const void* from, std::int64_t from_index,
+                                    int size_bytes) {
+    switch (size_bytes) {
+        case 1: return put(to, to_index, element_at<std::uint8_t>(from, from_index));
+        case 2: return put(to, to_index, element_at<std::uint16_t>(from, from_index));
+        case 4: return put(to, to_index, element_at<std::uint32_t>(from, from_index));
+        case 8: return put(to, to_index, element_at<std::uint64_t>(from, from_index));
+        default: return put(to, to_index, element_at<Pack<std::uint32_t, 4>>(from, from_index));
+    }
+}
+
+/// Writes the low bytes of `bits` as one element of 1, 2, 4 or 8 bytes.
+LOSSMAP_HD inline void put_bits(void* to, std::int64_t index, std::uint64_t bits, int size_bytes) {
+    switch (size_bytes) {
+        case 1: return put(to, index, static_cast<std::uint8_t>(bits));
+        case 2: return put(to, index, static_cast<std::uint16_t>(bits));
+        case 4: return put(to, index, static_cast<std::uint32_t>(bits));
+        default: return put(to, index, bits);
+    }
+}
 
 }  // namespace lossmap::kernels

@@ -29,6 +29,29 @@ struct Divisor {
     }
 };
 
+/// One extent of an index space, for taking flat indices apart.
+struct FastExtent {
+    std::int64_t extent = 1;
+    Divisor divisor;
+    bool narrow = true;  ///< the flat indices are below 2^31
+
+    FastExtent() = default;
+    FastExtent(std::int64_t extent_in, bool narrow_in) : extent(extent_in), narrow(narrow_in) {
+        if (narrow && extent > 0) divisor = Divisor(static_cast<std::uint32_t>(extent));
+    }
+    /// Takes the innermost coordinate off `index`.
+    [[nodiscard]] LOSSMAP_HD std::int64_t take(std::int64_t& index) const {
+        const std::int64_t quotient =
+            narrow ? static_cast<std::int64_t>(divisor.divide(static_cast<std::uint32_t>(index))) : index / extent;
+        const std::int64_t rest = index - quotient * extent;
+        index = quotient;
+        return rest;
+    }
+};
+
+/// Whether all flat indices of a space of `count` elements are below 2^31.
+inline bool is_narrow(std::int64_t count) { return count < (std::int64_t{1} << 31); }
+
 /// Extents of an array, row-major, the last dimension innermost; rank 0 is a scalar.
 struct Dims {
     int rank = 0;
@@ -63,26 +86,29 @@ inline Strides dense_strides(const Dims& dims) {
 template <int N>
 struct StridedLoop {
     int rank = 0;
-    bool narrow = true;  ///< all indices are below 2^31
-    std::int64_t extents[kMaxRank] = {};
-    Divisor divisors[kMaxRank];
+    FastExtent extents[kMaxRank];
     std::int64_t strides[N][kMaxRank] = {};
 
     StridedLoop() = default;
     StridedLoop(const Dims& dims, const Strides (&given)[N]) {
+        const bool narrow = is_narrow(dims.count());
         for (int axis = 0; axis < dims.rank; ++axis) {
             if (dims.extents[axis] == 1) continue;
             bool joins = rank > 0;
             for (int k = 0; joins && k < N; ++k)
                 joins = strides[k][rank - 1] == given[k].values[axis] * dims.extents[axis];
             const int at = joins ? rank - 1 : rank++;
-            extents[at] = joins ? extents[at] * dims.extents[axis] : dims.extents[axis];
+            extents[at] = FastExtent(dims.extents[axis] * (joins ? extents[at].extent : 1), narrow);
             for (int k = 0; k < N; ++k)
                 strides[k][at] = given[k].values[axis];
         }
-        narrow = dims.count() < (std::int64_t{1} << 31);
-        for (int axis = 0; narrow && axis < rank && dims.count() > 0; ++axis)
-            divisors[axis] = Divisor(static_cast<std::uint32_t>(extents[axis]));
+    }
+
+    [[nodiscard]] LOSSMAP_HD std::int64_t count() const {
+        std::int64_t product = 1;
+        for (int axis = 0; axis < rank; ++axis)
+            product *= extents[axis].extent;
+        return product;
     }
 
     /// Offset of element `index` in each operand.
@@ -90,18 +116,9 @@ struct StridedLoop {
         for (int k = 0; k < N; ++k)
             result[k] = 0;
         for (int axis = rank - 1; axis > 0; --axis) {
-            std::int64_t rest;
-            if (narrow) {
-                const std::uint32_t quotient = divisors[axis].divide(static_cast<std::uint32_t>(index));
-                rest = index - static_cast<std::int64_t>(quotient) * extents[axis];
-                index = quotient;
-            } else {
-                const std::int64_t quotient = index / extents[axis];
-                rest = index - quotient * extents[axis];
-                index = quotient;
-            }
+            const std::int64_t at = extents[axis].take(index);
             for (int k = 0; k < N; ++k)
-                result[k] += rest * strides[k][axis];
+                result[k] += at * strides[k][axis];
         }
         // The outermost dimension needs no division: `index` is its coordinate (0 for a scalar).
         for (int k = 0; k < N && rank > 0; ++k)

@@ -20,24 +20,18 @@ struct UnaryArgs {
     OverflowFlags overflow;  ///< watches what `function` is applied to and its result
 };
 
-/// 16 bytes a thread of arrays of one storage type.
-template <typename T>
+/// kPackWidth elements a thread.
 struct UnaryPacked {
     UnaryArgs args;
 
     LOSSMAP_HD void operator()(std::int64_t point, std::int64_t index) const {
-        constexpr int kWidth = kPackSize<T>;
-        const std::int64_t begin = index * kWidth;
-        const std::int64_t in = point * args.in.point_stride + begin;
-        const std::int64_t out = point * args.out.point_stride + begin;
-        float values[kWidth];
-        load_packs<T, kWidth>(args.in.data, in, values);
-        for (int k = 0; k < kWidth; ++k) {
-            flag_overflow(args.overflow, args.out.type, point, begin + k, values[k]);
-            values[k] = apply(args.function, values[k]);
-            flag_overflow(args.overflow, args.out.type, point, begin + k, values[k]);
-        }
-        store_packs<T, kWidth>(args.out.data, out, values);
+        const std::int64_t begin = index * kPackWidth;
+        float values[kPackWidth];
+        load_pack(args.in.data, args.in.type, point * args.in.point_stride + begin, values);
+        flag_pack(args.overflow, args.out.type, point, begin, values);
+        apply_to_pack(args.function, values);
+        flag_pack(args.overflow, args.out.type, point, begin, values);
+        store_pack(args.out.data, args.out.type, point * args.out.point_stride + begin, values);
     }
 };
 
@@ -60,11 +54,6 @@ struct UnarySingle {
     }
 };
 
-template <typename T, typename Launch>
-void launch_unary_packed(const UnaryArgs& args, const Launch& launch) {
-    launch.items(args.points, args.count / kPackSize<T>, UnaryPacked<T>{args});
-}
-
 template <typename Launch>
 void launch_unary(const UnaryArgs& args, const Launch& launch) {
     const bool floating = is_float_storage(args.in.type);
@@ -75,13 +64,8 @@ void launch_unary(const UnaryArgs& args, const Launch& launch) {
     if (gives_bool ? args.out.type != DType::boolean
                    : floating != is_float_storage(args.out.type) || (!floating && args.in.type != args.out.type))
         refuse("unary", "the function does not give this element type", static_cast<int>(args.out.type));
-    const std::int64_t width = 16 / storage_bytes(args.in.type);
-    const bool packed = floating && args.in.type == args.out.type && args.count % width == 0 &&
-                        args.in.point_stride % width == 0 && args.out.point_stride % width == 0 &&
-                        is_aligned(args.in.data) && is_aligned(args.out.data);
-    if (packed && args.in.type == DType::f32) return launch_unary_packed<float>(args, launch);
-    if (packed && args.in.type == DType::f16) return launch_unary_packed<Half>(args, launch);
-    if (packed) return launch_unary_packed<BFloat16>(args, launch);
+    if (has_packed(op) && is_packable(args.in, args.count) && is_packable(args.out, args.count))
+        return launch.items(args.points, args.count / kPackWidth, UnaryPacked{args});
     if (floating) return launch.items(args.points, args.count, UnarySingle<float>{args});
     launch.items(args.points, args.count, UnarySingle<std::int64_t>{args});
 }

@@ -109,8 +109,9 @@ LOSSMAP_HD inline float apply_exponential(const UnaryFunction& function, float x
     }
 }
 
-/// f(x). Comparisons are written so that NaN falls through to an expression of x and stays NaN.
-LOSSMAP_HD inline float apply(const UnaryFunction& function, float x) {
+/// f(x) for everything but trigonometric and hyperbolic functions. Comparisons are written so that NaN falls through to
+/// an expression of x and stays NaN.
+LOSSMAP_HD inline float apply_activation(const UnaryFunction& function, float x) {
     const float alpha = function.alpha;
     const float beta = function.beta;
     switch (function.op) {
@@ -147,6 +148,12 @@ LOSSMAP_HD inline float apply(const UnaryFunction& function, float x) {
             constexpr float kLargest = 3.4028234663852886e+38F;
             return (x > kLargest && alpha != 0.0F) || (x < -kLargest && beta != 0.0F) ? 1.0F : 0.0F;
         }
+        default: return apply_exponential(function, x);
+    }
+}
+
+LOSSMAP_HD inline bool is_trigonometric(UnaryOp op) {
+    switch (op) {
         case UnaryOp::acos:
         case UnaryOp::acosh:
         case UnaryOp::asin:
@@ -157,9 +164,14 @@ LOSSMAP_HD inline float apply(const UnaryFunction& function, float x) {
         case UnaryOp::cosh:
         case UnaryOp::sin:
         case UnaryOp::sinh:
-        case UnaryOp::tan: return apply_trigonometric(function.op, x);
-        default: return apply_exponential(function, x);
+        case UnaryOp::tan: return true;
+        default: return false;
     }
+}
+
+/// f(x).
+LOSSMAP_HD inline float apply(const UnaryFunction& function, float x) {
+    return is_trigonometric(function.op) ? apply_trigonometric(function.op, x) : apply_activation(function, x);
 }
 
 /// f(x) for the functions that integers have; they wrap in two's complement.
@@ -180,6 +192,54 @@ LOSSMAP_HD inline std::int64_t apply(const UnaryFunction& function, std::int64_t
 inline bool takes_integers(UnaryOp op) {
     return op == UnaryOp::identity || op == UnaryOp::abs || op == UnaryOp::neg || op == UnaryOp::relu ||
            op == UnaryOp::sign || op == UnaryOp::logical_not || op == UnaryOp::bitwise_not;
+}
+
+template <UnaryOp kOp>
+struct UnaryTag {
+    static constexpr UnaryOp value = kOp;
+};
+
+/// Whether the packed kernel has the function: those that memory bounds and that networks are full of.
+inline bool has_packed(UnaryOp op) {
+    switch (op) {
+        case UnaryOp::identity:
+        case UnaryOp::relu:
+        case UnaryOp::clip:
+        case UnaryOp::leaky_relu:
+        case UnaryOp::hard_sigmoid:
+        case UnaryOp::hard_swish:
+        case UnaryOp::sigmoid:
+        case UnaryOp::swish:
+        case UnaryOp::gelu: return true;
+        default: return false;
+    }
+}
+
+/// Calls run(op) with the function known at compile time, so that the loop over a pack has no switch in it.
+template <typename Run>
+LOSSMAP_HD inline void with_packed_op(UnaryOp op, const Run& run) {
+    switch (op) {
+        case UnaryOp::relu: return run(UnaryTag<UnaryOp::relu>{});
+        case UnaryOp::clip: return run(UnaryTag<UnaryOp::clip>{});
+        case UnaryOp::leaky_relu: return run(UnaryTag<UnaryOp::leaky_relu>{});
+        case UnaryOp::hard_sigmoid: return run(UnaryTag<UnaryOp::hard_sigmoid>{});
+        case UnaryOp::hard_swish: return run(UnaryTag<UnaryOp::hard_swish>{});
+        case UnaryOp::sigmoid: return run(UnaryTag<UnaryOp::sigmoid>{});
+        case UnaryOp::swish: return run(UnaryTag<UnaryOp::swish>{});
+        case UnaryOp::gelu: return run(UnaryTag<UnaryOp::gelu>{});
+        default: return run(UnaryTag<UnaryOp::identity>{});
+    }
+}
+
+/// f of every element of a pack; the function is one of has_packed().
+template <int N>
+LOSSMAP_HD inline void apply_to_pack(const UnaryFunction& function, float (&values)[N]) {
+    with_packed_op(function.op, [&](auto tag) {
+        const UnaryFunction known{decltype(tag)::value, function.alpha, function.beta};
+        LOSSMAP_UNROLL
+        for (int k = 0; k < N; ++k)
+            values[k] = apply_activation(known, values[k]);
+    });
 }
 
 }  // namespace lossmap::kernels

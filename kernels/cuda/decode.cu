@@ -1,0 +1,5 @@
+#include "kernels/decode.hpp"
+
+#include "kernels/cuda/launch.cuh"
+
+LOSSMAP_CUDA_KERNEL(decode, DecodeArgs)

@@ -1,0 +1,5 @@
+#include "kernels/gaussian_fill.hpp"
+
+#include "kernels/cuda/launch.cuh"
+
+LOSSMAP_CUDA_KERNEL(gaussian_fill, GaussianFillArgs)

@@ -1,0 +1,5 @@
+#include "kernels/gemm.hpp"
+
+#include "kernels/cuda/launch.cuh"
+
+LOSSMAP_CUDA_KERNEL(gemm, GemmArgs)

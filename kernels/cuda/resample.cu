@@ -1,0 +1,5 @@
+#include "kernels/resample.hpp"
+
+#include "kernels/cuda/launch.cuh"
+
+LOSSMAP_CUDA_KERNEL(resample, ResampleArgs)

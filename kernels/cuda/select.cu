@@ -1,0 +1,5 @@
+#include "kernels/select.hpp"
+
+#include "kernels/cuda/launch.cuh"
+
+LOSSMAP_CUDA_KERNEL(select, SelectArgs)

@@ -1,0 +1,5 @@
+#include "kernels/softmax.hpp"
+
+#include "kernels/cuda/launch.cuh"
+
+LOSSMAP_CUDA_KERNEL(softmax, SoftmaxArgs)
