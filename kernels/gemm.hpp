@@ -5,6 +5,7 @@
 
 #include "kernels/operand.hpp"
 #include "kernels/storage.hpp"
+#include "kernels/strided_loop.hpp"
 #include "kernels/unary_function.hpp"
 
 namespace lossmap::kernels {
@@ -48,24 +49,25 @@ struct Gemm {
         // One column more than the tile, so that the threads of a warp hit different banks.
         float a[kDepth][kTile + 1];
         float b[kDepth][kTile + 1];
+        float out[kTile][kTile + 1];
     };
     struct Thread {
         float sums[kMicro][kMicro] = {};
     };
 
     GemmArgs args;
-    std::int64_t row_tiles = 0;
-    std::int64_t column_tiles = 0;
+    FastExtent row_tiles;
+    FastExtent column_tiles;
 
-    LOSSMAP_HD int phases() const { return 2 * static_cast<int>((args.k + kDepth - 1) / kDepth) + 1; }
+    LOSSMAP_HD int phases() const { return 2 * static_cast<int>((args.k + kDepth - 1) / kDepth) + 2; }
 
     LOSSMAP_HD void phase(int phase, std::int64_t point, std::int64_t block, int thread, Shared& shared,
                           Thread& state) const {
-        const std::int64_t batch = block / (row_tiles * column_tiles);
-        const std::int64_t tile = block % (row_tiles * column_tiles);
-        const std::int64_t row = tile / column_tiles * kTile;
-        const std::int64_t column = tile % column_tiles * kTile;
-        if (phase == phases() - 1) return write(point, batch, row, column, thread, state);
+        std::int64_t batch = block;
+        const std::int64_t column = column_tiles.take(batch) * kTile;
+        const std::int64_t row = row_tiles.take(batch) * kTile;
+        if (phase == phases() - 2) return collect(shared, thread, state);
+        if (phase == phases() - 1) return write(point, batch, row, column, thread, shared);
         const std::int64_t depth = phase / 2 * kDepth;
         if (phase % 2 == 0) {
             fill(shared.a, args.a, args.a_strides.row, args.a_strides.column, point, args.a_strides.batch * batch, row,
@@ -113,16 +115,22 @@ private:
         }
     }
 
-    LOSSMAP_HD void write(std::int64_t point, std::int64_t batch, std::int64_t row, std::int64_t column, int thread,
-                          const Thread& state) const {
+    /// Sums go through shared memory, so that neighbouring threads write neighbouring columns.
+    LOSSMAP_HD void collect(Shared& shared, int thread, const Thread& state) const {
         LOSSMAP_UNROLL
         for (int i = 0; i < kMicro; ++i) {
-            const std::int64_t r = row + thread / 16 * kMicro + i;
             LOSSMAP_UNROLL
-            for (int j = 0; j < kMicro; ++j) {
-                const std::int64_t c = column + thread % 16 + 16 * j;
-                if (r < args.m && c < args.n) write_one(point, batch, r, c, state.sums[i][j]);
-            }
+            for (int j = 0; j < kMicro; ++j)
+                shared.out[thread / 16 * kMicro + i][thread % 16 + 16 * j] = state.sums[i][j];
+        }
+    }
+
+    LOSSMAP_HD void write(std::int64_t point, std::int64_t batch, std::int64_t row, std::int64_t column, int thread,
+                          const Shared& shared) const {
+        for (int flat = thread; flat < kTile * kTile; flat += kThreads) {
+            const std::int64_t r = row + flat / kTile;
+            const std::int64_t c = column + flat % kTile;
+            if (r < args.m && c < args.n) write_one(point, batch, r, c, shared.out[flat / kTile][flat % kTile]);
         }
     }
 
@@ -146,10 +154,11 @@ void launch_gemm(const GemmArgs& args, const Launch& launch) {
     if (is_trigonometric(args.activation.op)) refuse("gemm", "activation", static_cast<int>(args.activation.op));
     if (!is_float_storage(args.a.type) || !is_float_storage(args.b.type) || !is_float_storage(args.out.type))
         refuse("gemm", "element type", static_cast<int>(args.a.type));
-    Gemm body{args};
-    body.row_tiles = (args.m + Gemm::kTile - 1) / Gemm::kTile;
-    body.column_tiles = (args.n + Gemm::kTile - 1) / Gemm::kTile;
-    launch.blocks(args.points, args.batches * body.row_tiles * body.column_tiles, body);
+    const std::int64_t rows = (args.m + Gemm::kTile - 1) / Gemm::kTile;
+    const std::int64_t columns = (args.n + Gemm::kTile - 1) / Gemm::kTile;
+    const std::int64_t blocks = args.batches * rows * columns;
+    launch.blocks(args.points, blocks,
+                  Gemm{args, FastExtent(rows, is_narrow(blocks)), FastExtent(columns, is_narrow(blocks))});
 }
 
 }  // namespace lossmap::kernels

@@ -6,6 +6,7 @@
 #include "kernels/block_rows.hpp"
 #include "kernels/operand.hpp"
 #include "kernels/storage.hpp"
+#include "kernels/strided_loop.hpp"
 
 namespace lossmap::kernels {
 
@@ -132,9 +133,10 @@ struct LossSample {
         const std::int64_t label = label_at(point, sample * places() + place);
         if (args.has_ignore_index && label == args.ignore_index) return;
         if (label < 0 || label >= args.classes) return fault();
-        const std::int64_t o = place / args.inner;
-        const LossRow row{&args.logits, logits_base(point, sample) + o * args.classes * args.inner + place % args.inner,
-                          args.inner};
+        const auto inner = static_cast<std::uint32_t>(args.inner);
+        const std::int64_t o = static_cast<std::uint32_t>(place) / inner;
+        const std::int64_t i = static_cast<std::uint32_t>(place) % inner;
+        const LossRow row{&args.logits, logits_base(point, sample) + o * args.classes * args.inner + i, args.inner};
         const double normalizer = log_sum_exp(row, args.classes);
         const auto weight = [&](std::int64_t c) { return args.class_weights == nullptr ? 1.0 : args.class_weights[c]; };
         double term = weight(label) * (normalizer - row.at(label));
@@ -278,6 +280,7 @@ void launch_loss_terms(const LossTermsArgs& args, const Launch& launch) {
     if (args.function != LossFunction::output && labels && is_float_storage(args.targets.type))
         refuse("loss_terms", "label type", static_cast<int>(args.targets.type));
     const LossSample sample{args};
+    if (!is_narrow(sample.size())) refuse("loss_terms", "too many elements a sample", sample.size());
     const std::int64_t work = by_place ? sample.places() : sample.size();
     if (args.function == LossFunction::output || work < kFewElements)
         return launch.items(args.points, args.samples, LossTermsThread{sample});

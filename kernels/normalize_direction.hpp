@@ -5,6 +5,7 @@
 
 #include "kernels/block_rows.hpp"
 #include "kernels/operand.hpp"
+#include "kernels/strided_loop.hpp"
 
 namespace lossmap::kernels {
 
@@ -44,6 +45,7 @@ struct NormalizeDirection {
     struct Thread {};
 
     NormalizeDirectionArgs args;
+    FastExtent inner;
 
     LOSSMAP_HD int phases() const { return Rows::kTreeSteps + 2; }
 
@@ -70,8 +72,8 @@ struct NormalizeDirection {
 
 private:
     LOSSMAP_HD std::int64_t place_of(std::int64_t filter, std::int64_t k) const {
-        const std::int64_t o = k / args.inner;
-        return (o * args.count + filter) * args.inner + (k - o * args.inner);
+        const std::int64_t i = inner.take(k);
+        return (k * args.count + filter) * args.inner + i;
     }
 
     LOSSMAP_HD void scale(std::int64_t filter, int thread, double direction, double weights) const {
@@ -114,7 +116,7 @@ void launch_normalize_direction(const NormalizeDirectionArgs& given, const Launc
             break;
         default: break;
     }
-    launch.blocks(1, args.count, NormalizeDirection{args});
+    launch.blocks(1, args.count, NormalizeDirection{args, FastExtent(args.inner, is_narrow(args.outer * args.inner))});
 }
 
 }  // namespace lossmap::kernels

@@ -29,20 +29,56 @@ struct Divisor {
     }
 };
 
+/// High 64 bits of the product of two 64-bit numbers.
+LOSSMAP_HD inline std::uint64_t multiply_high(std::uint64_t a, std::uint64_t b) {
+#if defined(__CUDA_ARCH__)
+    return __umul64hi(a, b);
+#else
+    __extension__ using Wide = unsigned __int128;
+    return static_cast<std::uint64_t>((static_cast<Wide>(a) * b) >> 64);
+#endif
+}
+
+/// The same for numbers below 2^63. A 64-bit division is a function call on a GPU, around which registers spill.
+struct WideDivisor {
+    std::uint64_t multiplier = 1;
+    std::uint32_t shift = 0;
+
+    WideDivisor() = default;
+    /// @param divisor  1 .. 2^63 - 1
+    explicit WideDivisor(std::uint64_t divisor) {
+        __extension__ using Wide = unsigned __int128;
+        while ((std::uint64_t{1} << shift) < divisor)
+            ++shift;
+        multiplier = static_cast<std::uint64_t>(
+            ((static_cast<Wide>(1) << 64) * ((std::uint64_t{1} << shift) - divisor)) / divisor + 1);
+    }
+    /// n / divisor for n < 2^63.
+    [[nodiscard]] LOSSMAP_HD std::uint64_t divide(std::uint64_t n) const {
+        return (multiply_high(n, multiplier) + n) >> shift;
+    }
+};
+
 /// One extent of an index space, for taking flat indices apart.
 struct FastExtent {
     std::int64_t extent = 1;
-    Divisor divisor;
     bool narrow = true;  ///< the flat indices are below 2^31
+    Divisor divisor;
+    WideDivisor wide_divisor;
 
     FastExtent() = default;
     FastExtent(std::int64_t extent_in, bool narrow_in) : extent(extent_in), narrow(narrow_in) {
-        if (narrow && extent > 0) divisor = Divisor(static_cast<std::uint32_t>(extent));
+        if (extent <= 0) return;
+        if (narrow)
+            divisor = Divisor(static_cast<std::uint32_t>(extent));
+        else
+            wide_divisor = WideDivisor(static_cast<std::uint64_t>(extent));
     }
     /// Takes the innermost coordinate off `index`.
     [[nodiscard]] LOSSMAP_HD std::int64_t take(std::int64_t& index) const {
         const std::int64_t quotient =
-            narrow ? static_cast<std::int64_t>(divisor.divide(static_cast<std::uint32_t>(index))) : index / extent;
+            narrow ? static_cast<std::int64_t>(divisor.divide(static_cast<std::uint32_t>(index)))
+                   : static_cast<std::int64_t>(wide_divisor.divide(static_cast<std::uint64_t>(index)));
         const std::int64_t rest = index - quotient * extent;
         index = quotient;
         return rest;
