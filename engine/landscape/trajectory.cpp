@@ -53,8 +53,12 @@ public:
         if (trajectory.checkpoints < 2) {
             throw InputError("a trajectory needs at least two checkpoints, not {}", trajectory.checkpoints);
         }
+        const std::int64_t origin = trajectory.origin.value_or(trajectory.checkpoints - 1);
+        if (origin < 0 || origin >= trajectory.checkpoints) {
+            throw InternalError("origin {} of {} checkpoints", origin, trajectory.checkpoints);
+        }
         origin_.resize(static_cast<std::size_t>(trajectory.space->weights_size()));
-        trajectory.read(trajectory.checkpoints - 1, origin_);
+        trajectory.read(origin, origin_);
     }
 
     [[nodiscard]] std::size_t rows() const { return static_cast<std::size_t>(trajectory_.checkpoints); }

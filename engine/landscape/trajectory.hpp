@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -10,9 +11,10 @@
 
 namespace lossmap {
 
-/// The checkpoints of one training run, streamed: none is kept, several are never needed at once.
+/// The checkpoints of one or several training runs, streamed: none is kept, several are never needed at once.
 struct Trajectory {
-    std::int64_t checkpoints = 0;  ///< the last one is the origin theta_n
+    std::int64_t checkpoints = 0;
+    std::optional<std::int64_t> origin = std::nullopt;  ///< which of them is theta_n; without it the last one
     const ParameterSpace* space = nullptr;
     /// Copies the weights of a checkpoint (0 ..) into the span (space->weights_size() elements). Called several times
     /// for each of them, from the calling thread.
@@ -50,7 +52,7 @@ struct TrajectoryPoint {
     double weight_norm = 0.0;         ///< |theta_e|
 };
 
-/// One point a checkpoint; the last one is at 0. One or two axes. Throws InputError when an axis is zero or has another
+/// One point a checkpoint; the origin is at 0. One or two axes. Throws InputError when an axis is zero or has another
 /// size than the weights.
 [[nodiscard]] std::vector<TrajectoryPoint> project_trajectory(const Trajectory& trajectory,
                                                               const std::vector<Direction>& axes);

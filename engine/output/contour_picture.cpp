@@ -13,12 +13,12 @@ std::string contour_script(const Surface& surface, const SplitSurface& split, co
     const ContourStyle style{contour_levels({options.vmin, options.vmax, options.vlevel, log}, values.low, values.high),
                              log, options.kind == PlotKind::filled};
     PathOverlay overlay;
-    if (options.kind == PlotKind::trajectory) overlay = path_overlay(*options.path, surface, split.name);
+    if (options.kind == PlotKind::trajectory) overlay = path_overlay(*options.plane, surface, split.name);
     ContourDrawing drawing(values, style, kPlaneCanvas.plot_width(), kPlaneCanvas.plot_height());
     const std::string labels = drawing.label(overlay.obstacles, {}, options.format == PlotFormat::svg ? 11 : 8.5);
 
     std::vector<std::string> caption = plane_caption(surface, split, values);
-    if (!overlay.note.empty()) caption.push_back(overlay.note);
+    caption.insert(caption.end(), overlay.notes.begin(), overlay.notes.end());
     if (!style.levels.note.empty()) caption.push_back(style.levels.note);
     std::string text = drawing.blocks() + overlay.blocks;
     text += script_head(kPlaneCanvas, options, options.title.empty() ? split.name + " loss" : options.title, caption);

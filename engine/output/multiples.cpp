@@ -231,7 +231,7 @@ protected:
         std::string text;
         std::vector<std::string> elements;
         PathOverlay overlay;
-        if (plot().kind == PlotKind::trajectory) overlay = path_overlay(*one.path, *one.surface, splits_[index]);
+        if (plot().kind == PlotKind::trajectory) overlay = path_overlay(*one.plane, *one.surface, splits_[index]);
         if (values.gaps.any()) text += gap_ground();
         if (options().labels.origin && overlay.elements.empty())
             text += origin_cross(extents(index).x, extents(index).y, small ? 0.8 : 1.1);
@@ -358,7 +358,7 @@ void check(const std::vector<MultiplesPanel>& panels, const PlotOptions& options
     for (const MultiplesPanel& one : panels) {
         with_context(fmt::format("panel '{}'", one.title), [&] {
             check_kind(*one.surface, options.kind);
-            if (options.kind == PlotKind::trajectory && one.path == nullptr) {
+            if (options.kind == PlotKind::trajectory && one.plane == nullptr) {
                 throw InputError("a trajectory picture needs a path");
             }
         });

@@ -11,16 +11,16 @@
 
 namespace lossmap {
 
-/// One picture of a grid of them. Borrows the surface and the path.
+/// One picture of a grid of them. Borrows the surface and the paths.
 struct MultiplesPanel {
     std::string title;  ///< may hold line breaks; wrapped to the panel's width
     const Surface* surface = nullptr;
-    std::string split;                     ///< "" is the first one (a line draws all)
-    const TrajectoryPath* path = nullptr;  ///< kind `trajectory` needs it
+    std::string split;                       ///< "" is the first one (a line draws all)
+    const TrajectoryPlane* plane = nullptr;  ///< kind `trajectory` needs it
 };
 
 struct MultiplesOptions {
-    PlotOptions plot;         ///< kind: all but surface3d; `split` and `path` are the panels'
+    PlotOptions plot;         ///< kind: all but surface3d; `split` and `plane` are the panels'
     std::size_t columns = 0;  ///< 0: chosen
     AxisLabels labels;        ///< x, y: of planes; a line's are alpha and loss
     std::string value_label;  ///< of the colour bar; "": "train loss", or "loss" when the panels' splits differ

@@ -10,18 +10,18 @@
 
 namespace lossmap {
 
-/// What a path adds to a picture of the plane under it; empty without one.
+/// What paths add to a picture of the plane under them; empty without one.
 struct PathOverlay {
     AxisLabels labels;
-    std::vector<PlanePoint> obstacles;  ///< points on the path, dense enough that no label is put over it
+    std::vector<PlanePoint> obstacles;  ///< points on the paths, dense enough that no label is put over it
     std::string blocks;                 ///< data of the script
     std::string settings;               ///< legend
     std::vector<std::string> elements;  ///< of the plot command, drawn last
-    std::string note;                   ///< how much the plane tells of the path, for the caption
+    std::vector<std::string> notes;     ///< how much the plane tells of the paths, for the caption
 };
 
-/// The line through the checkpoints with a point each; points where the learning rate dropped are red. Throws
-/// InputError when there is no checkpoint or the coordinates do not fit each other.
-[[nodiscard]] PathOverlay path_overlay(const TrajectoryPath& path, const Surface& surface, const std::string& split);
+/// A line through the checkpoints of each run with a point each; points where the learning rate dropped are red. Throws
+/// InputError when a run has no checkpoint or its coordinates do not fit each other.
+[[nodiscard]] PathOverlay path_overlay(const TrajectoryPlane& plane, const Surface& surface, const std::string& split);
 
 }  // namespace lossmap

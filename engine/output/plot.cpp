@@ -57,7 +57,7 @@ std::string picture_script(const Surface& surface, const PlotOptions& options) {
     if (options.kind == PlotKind::line) return line_script(surface, options);
     const SplitSurface& split = chosen_split(surface, options.split);
     if (options.kind == PlotKind::heatmap) return heatmap_script(surface, split, options);
-    if (options.kind == PlotKind::trajectory && !options.path) {
+    if (options.kind == PlotKind::trajectory && !options.plane) {
         throw InputError("a trajectory picture needs a path, which a run of experiment 'trajectory' has");
     }
     return options.kind == PlotKind::surface3d ? relief_script(surface, split, options)

@@ -24,8 +24,8 @@ struct PlotOptions {
     std::optional<double> vlevel;  ///< with `log`: distance of the levels' decimal logarithms (contour_levels.hpp)
     bool log = false;              ///< logarithmic loss scale
     std::string title;
-    std::string split;                   ///< "" is the first one (a line draws all)
-    std::optional<TrajectoryPath> path;  ///< kind `trajectory` draws it over logarithmic contours
+    std::string split;                     ///< "" is the first one (a line draws all)
+    std::optional<TrajectoryPlane> plane;  ///< kind `trajectory` draws its paths over logarithmic contours
 };
 
 /// Draws with gnuplot into `file` (its folder must exist). NaN, infinite and not computed points are gaps, with a note

@@ -83,18 +83,23 @@ Json split_json(const SplitSurface& split, const std::vector<std::size_t>& point
     return json;
 }
 
+Json numbers(const std::vector<double>& values) {
+    Json array = Json::array();
+    for (const double value : values)
+        array.push_back(number(value));
+    return array;
+}
+
 /// Checkpoints of a path: coordinates, names, where the learning rate dropped, losses of a split.
 Json path_json(const TrajectoryPath& path) {
-    const auto numbers = [](const std::vector<double>& values) {
-        Json array = Json::array();
-        for (const double value : values)
-            array.push_back(number(value));
-        return array;
-    };
-    Json json{{"x", numbers(path.x)}, {"y", numbers(path.y)}, {"distance", numbers(path.distance)}};
+    Json json{{"label", path.label}, {"x", numbers(path.x)}, {"y", numbers(path.y)}};
+    json["distance"] = numbers(path.distance);
+    json["norm"] = numbers(path.norm);
     json["names"] = path.checkpoints;
+    json["epochs"] = path.epochs;
+    json["iterations"] = path.iterations;
     json["drops"] = path.lr_drops;
-    json["labels"] = path.axis_labels;
+    if (!path.norm.empty()) json["captured"] = number(path.captured_share());
     json["losses"] = Json::array();
     for (const PathLosses& losses : path.losses) {
         json["losses"].push_back({{"split", losses.split},
@@ -104,22 +109,73 @@ Json path_json(const TrajectoryPath& path) {
     return json;
 }
 
-Json run_json(const ReportRun& run, std::size_t stride) {
-    const Surface& surface = run.surface;
-    if (surface.x.empty()) throw InputError("run '{}' has no points", run.title);
+Json plane_json(const TrajectoryPlane& plane) {
+    Json json{{"labels", plane.axis_labels}, {"notes", plane.notes}, {"runs", Json::array()}};
+    for (const TrajectoryPath& path : plane.runs) {
+        if (path.x.empty() || path.x.size() != path.y.size())
+            throw InputError("a path has {} x and {} y coordinates", path.x.size(), path.y.size());
+        json["runs"].push_back(path_json(path));
+    }
+    return json;
+}
+
+Json series_json(const ReportSeries& series) {
+    const std::size_t count = series.x.size();
+    const bool has_band = !series.low.empty() || !series.high.empty();
+    if (series.y.size() != count || (has_band && (series.low.size() != count || series.high.size() != count)))
+        throw InputError("series '{}' does not have one value for each of {} places", series.name, count);
+    Json json{{"name", series.name}, {"x", numbers(series.x)}, {"y", numbers(series.y)}};
+    if (has_band) {
+        json["low"] = numbers(series.low);
+        json["high"] = numbers(series.high);
+    }
+    if (series.second_axis) json["second_axis"] = true;
+    return json;
+}
+
+Json curves_json(const ReportCurves& curves) {
+    Json json{{"title", curves.title}, {"x_label", curves.x_label}, {"y_label", curves.y_label}};
+    json["y2_label"] = curves.y2_label;
+    json["log_y"] = curves.log_y;
+    json["series"] = Json::array();
+    for (const ReportSeries& series : curves.series)
+        json["series"].push_back(series_json(series));
+    return json;
+}
+
+Json table_json(const ReportTable& table) {
+    for (const std::vector<std::string>& row : table.rows) {
+        if (row.size() != table.heads.size())
+            throw InputError("a row of table '{}' has {} cells for {} heads", table.title, row.size(),
+                             table.heads.size());
+    }
+    return {{"title", table.title}, {"heads", table.heads}, {"rows", table.rows}};
+}
+
+void add_surface(Json& json, const Surface& surface, std::size_t stride) {
     const std::vector<std::size_t> points = kept_points(surface, stride);
-    Json json;
-    json["title"] = run.title;
     json["stride"] = stride;
     json["full"] = surface.is_line() ? Json{surface.x.size()} : Json{surface.x.size(), surface.y.size()};
     json["x"] = axis_of(surface.x, stride);
     json["y"] = axis_of(surface.y, stride);
-    json["splits"] = Json::array();
     for (const SplitSurface& split : surface.splits)
         json["splits"].push_back(split_json(split, points, surface.point_count()));
-    if (run.path) json["path"] = path_json(*run.path);
+}
+
+Json run_json(const ReportRun& run, std::size_t stride) {
+    if (run.surface.x.empty() && run.curves.empty() && run.tables.empty())
+        throw InputError("run '{}' has no points, curves or tables", run.title);
+    Json json{{"title", run.title}, {"x", Json::array()}, {"y", Json::array()}, {"splits", Json::array()}};
+    if (!run.surface.x.empty()) add_surface(json, run.surface, stride);
+    if (run.plane) json["plane"] = plane_json(*run.plane);
+    json["curves"] = Json::array();
+    for (const ReportCurves& curves : run.curves)
+        json["curves"].push_back(curves_json(curves));
+    json["tables"] = Json::array();
+    for (const ReportTable& table : run.tables)
+        json["tables"].push_back(table_json(table));
     json["config"] = pretty(run.resolved_config);
-    json["provenance"] = pretty(surface.provenance);
+    json["provenance"] = pretty(run.surface.provenance);
     return json;
 }
 

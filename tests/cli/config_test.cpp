@@ -200,7 +200,6 @@ TEST(Config, WhatThisVersionLacksIsRefusedByName) {
         {"/grow=true", "/grow: 'grow' is not available in this version"},
         {"/directions={\"kind\": \"difference\", \"models\": [\"a\", \"b\"], \"move\": \"reestimate\"}",
          "/directions/move: 'reestimate' of batch-norm statistics is not available in this version"},
-        {"/runs=[]", "/runs: the key belongs to several 'runs' on one plane, which is not available in this version"},
     };
     for (const auto& [override_text, expected] : cases)
         EXPECT_EQ(message_with(override_text), expected) << override_text;
@@ -215,7 +214,7 @@ Json path() {
 
 TEST(Config, TrajectoryHasItsDefaults) {
     const Config config = load(path());
-    ASSERT_EQ(config.path.checkpoints.size(), 3u);
+    ASSERT_EQ(config.paths.at(0).checkpoints.size(), 3u);
     EXPECT_EQ(config.models.front().path.filename(), "c.onnx");
     const auto& pca = std::get<PcaDirection>(config.directions.entries.front());
     EXPECT_EQ(pca.components, (std::vector<int>{1, 2}));
@@ -244,7 +243,7 @@ TEST(Config, TrajectoryAndInterpolationReadBackToTheSame) {
     EXPECT_EQ(line.x->min, -0.5);
     EXPECT_EQ(line.x->max, 1.5);
     EXPECT_EQ(resolved_json(line)["move"], "states");
-    EXPECT_EQ(load(configs[2]).path.checkpoints[1].checkpoint->filename(), "b.safetensors");
+    EXPECT_EQ(load(configs[2]).paths[0].checkpoints[1].checkpoint->filename(), "b.safetensors");
 }
 
 TEST(Config, WrongTrajectoriesAreErrorsWithTheirPlace) {
@@ -264,6 +263,42 @@ TEST(Config, WrongTrajectoriesAreErrorsWithTheirPlace) {
     };
     for (const auto& [override_text, expected] : cases)
         EXPECT_EQ(message_of(path().dump(), {override_text}), expected) << override_text;
+}
+
+/// Two paths in one plane.
+Json runs() {
+    return Json::parse(R"({"experiment": "trajectory", "data": {"format": "synthetic"}, "runs": [
+        {"label": "sgd", "checkpoints": ["a.onnx", "b.onnx", "c.onnx"], "epochs": [0, 1, 2], "lr_drops": [1]},
+        {"label": "adam", "checkpoints": ["d.onnx", "e.onnx"], "iterations": [0, 50]}]})");
+}
+
+TEST(Config, SeveralRunsShareAPlaneWhoseOriginIsTheEndOfTheFirst) {
+    const Config config = load(runs());
+    ASSERT_EQ(config.paths.size(), 2u);
+    EXPECT_EQ(config.paths[0].label, "sgd");
+    EXPECT_EQ(config.paths[0].lr_drops, (std::vector<std::int64_t>{1}));
+    EXPECT_EQ(config.paths[1].iterations, (std::vector<std::int64_t>{0, 50}));
+    EXPECT_EQ(config.models.front().path.filename(), "c.onnx");
+    ASSERT_EQ(config.path_checkpoints().size(), 5u);
+    EXPECT_EQ(config.path_checkpoints()[3].path.filename(), "d.onnx");
+    const std::string first = resolved_json(config).dump();
+    EXPECT_EQ(resolved_json(load(Json::parse(first))).dump(), first);
+}
+
+TEST(Config, WrongRunsAreErrorsWithTheirPlace) {
+    const std::pair<const char*, const char*> cases[] = {
+        {"/runs=[]", "/runs: expected a list of runs, got an empty array"},
+        {"/runs/1=3", "/runs/1: expected an object with 'label' and 'checkpoints', got number 3"},
+        {"/runs/1/label=sgd", "/runs/1/label: another run has this label"},
+        {"/runs/1/lable=x", "/runs/1/lable: unknown key, did you mean 'label'?"},
+        {"/runs/1/checkpoints=[\"a.onnx\"]", "/runs/1/checkpoints: a path needs at least two checkpoints"},
+        {"/runs/0/epochs=[1]", "/runs/0/epochs: has 1 numbers for 3 checkpoints"},
+        {"/epochs=[1, 2, 3]", "/epochs: stands in each of /runs where there are several runs"},
+        {"/checkpoints=[\"a.onnx\", \"b.onnx\"]", "/checkpoints: stands in each of /runs where there are several runs"},
+        {"/experiment=evaluate", "/runs: is not used by experiment 'evaluate'"},
+    };
+    for (const auto& [override_text, expected] : cases)
+        EXPECT_EQ(message_of(runs().dump(), {override_text}), expected) << override_text;
 }
 
 TEST(Config, BrokenFilesAreRefused) {

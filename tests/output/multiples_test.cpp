@@ -213,12 +213,13 @@ TEST(Multiples, AreDrawnInEveryFormat) {
     TrajectoryPath path;
     path.x = {0.9, 0.5, 0.0};
     path.y = {0.9, -0.5, 0.0};
+    const TrajectoryPlane plane{{path}, {}, {}, ""};
     const std::vector<Surface> lines{parabola(1), parabola(2), parabola(3)};
     const test::TemporaryDirectory folder;
     const auto drawn = [&](PlotKind kind, PlotFormat format) {
         std::vector<MultiplesPanel> panels = panels_of(kind == PlotKind::line ? lines : planes);
         for (MultiplesPanel& panel : panels)
-            panel.path = &path;
+            panel.plane = &plane;
         MultiplesOptions options = options_of(kind);
         options.plot.format = format;
         draw_multiples(panels, options, folder / "picture");

@@ -83,9 +83,9 @@ TEST(PictureScript, TrajectoryIsDrawnOverLogarithmicContours) {
     path.norm = {2.0, 1.0, 3.0, 0.0};
     path.distance = {1.0, 0.0, 0.0, 0.0};
     path.lr_drops = {1};
-    path.axis_labels = {"1st PC: 49.32 %", "2nd PC: 20.00 % 'q'"};
     path.losses = {{"train", {1.0, 0.5, 9.0, 0.1}, {4.0, 0.5, 9.0, 0.1}}};
-    options.path = path;
+    TrajectoryPlane plane{{path}, {"1st PC: 49.32 %", "2nd PC: 20.00 % 'q'"}, {}, ""};
+    options.plane = plane;
     const std::string script = picture_script(bowl(), options);
     EXPECT_EQ(block(script, "path").size(), 4u);
     EXPECT_THAT(block(script, "drops"), ElementsAre("0.5 -0.5"));
@@ -94,8 +94,8 @@ TEST(PictureScript, TrajectoryIsDrawnOverLogarithmicContours) {
     EXPECT_THAT(script, HasSubstr("92.9 % of the path''s squared length lies in the plane"));
     EXPECT_THAT(script, HasSubstr("its loss is 4 for 1 at checkpoint 0"));
     EXPECT_THAT(script, HasSubstr("outside"));
-    path.y.pop_back();
-    options.path = path;
+    plane.runs[0].y.pop_back();
+    options.plane = plane;
     EXPECT_THROW(static_cast<void>(picture_script(bowl(), options)), InputError);
 }
 

@@ -36,7 +36,7 @@ void draw_one(const StoredRun& run, const std::vector<PlotKind>& kinds, const Pl
     PlotOptions options = arguments.options;
     options.kind = kinds.front();
     options.title = run.title;
-    options.path = run.path;
+    options.plane = run.plane;
     if (arguments.out.has_parent_path()) fs::create_directories(arguments.out.parent_path());
     draw_plot(run.surface, options, arguments.out);
     out << arguments.out.string() << '\n';
@@ -64,7 +64,7 @@ int plot_command(const PlotArguments& arguments, std::ostream& out) {
         if (!target.folder.empty()) fs::create_directories(target.folder);
         PlotOptions options = arguments.options;
         options.title = run.title;
-        options.path = run.path;
+        options.plane = run.plane;
         const auto files = draw_pictures(run.surface, kinds, options, target.folder, target.prefix, log, [] {});
         for (const fs::path& file : files)
             out << file.string() << '\n';

@@ -13,7 +13,7 @@ int report_command(const ReportArguments& arguments, std::ostream& out) {
         StoredRun run = read_run(input);
         // The page of one run lies in its folder, that of several here.
         if (file.empty() && arguments.runs.size() == 1) file = run.folder / "report.html";
-        runs.push_back({run.title, std::move(run.surface), std::move(run.resolved_config), std::move(run.path)});
+        runs.push_back({run.title, std::move(run.surface), std::move(run.resolved_config), std::move(run.plane)});
     }
     if (file.empty()) file = "report.html";
     if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path());

@@ -49,7 +49,7 @@ StoredRun read_run(const fs::path& path) {
         throw InputError("{}: holds no surface.h5", path.string());
     }
     run.surface = read_surface(path / "surface.h5");
-    if (fs::exists(path / "trajectory.h5")) run.path = read_trajectory(path / "trajectory.h5");
+    if (fs::exists(path / "trajectory.h5")) run.plane = read_trajectory(path / "trajectory.h5");
     if (fs::exists(path / "config.resolved.json")) run.resolved_config = read_text(path / "config.resolved.json");
     const fs::path absolute = fs::absolute(path).lexically_normal();
     run.title = title_of(run.resolved_config, absolute.has_filename() ? absolute : absolute.parent_path());
@@ -58,7 +58,7 @@ StoredRun read_run(const fs::path& path) {
 
 std::vector<PlotKind> StoredRun::kinds() const {
     std::vector<PlotKind> kinds = default_kinds(surface);
-    if (path) kinds.insert(kinds.begin(), PlotKind::trajectory);
+    if (plane) kinds.insert(kinds.begin(), PlotKind::trajectory);
     return kinds;
 }
 

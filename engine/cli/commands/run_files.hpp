@@ -17,7 +17,7 @@ struct StoredRun {
     bool is_run = false;           ///< a run's folder, not a single file
     std::string title;
     Surface surface;
-    std::optional<TrajectoryPath> path;
+    std::optional<TrajectoryPlane> plane;
     std::string resolved_config;  ///< "" when there is none
 
     /// The pictures that fit.

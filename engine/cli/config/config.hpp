@@ -79,6 +79,7 @@ struct GridAxis {
 
 /// Checkpoints of one training run.
 struct PathConfig {
+    std::string label;  ///< "" when the configuration has no "runs"
     std::vector<ModelConfig> checkpoints;
     std::vector<std::int64_t> epochs;      ///< one a checkpoint, or none
     std::vector<std::int64_t> iterations;  ///< likewise
@@ -95,13 +96,15 @@ struct Config {
     DataConfig data;
     std::vector<std::string> splits;
     LossSpec loss;
-    DirectionsConfig directions;  ///< landscapes
-    std::optional<GridAxis> x;    ///< landscapes
-    std::optional<GridAxis> y;    ///< absent: a line
-    PathConfig path;              ///< trajectory
+    DirectionsConfig directions;    ///< landscapes
+    std::optional<GridAxis> x;      ///< landscapes
+    std::optional<GridAxis> y;      ///< absent: a line
+    std::vector<PathConfig> paths;  ///< trajectory; the last checkpoint of the first one is the origin
     std::string device = "auto";
     Precision precision = Precision::fp32;
 
+    /// Checkpoints of all paths, one path after the other.
+    [[nodiscard]] std::vector<ModelConfig> path_checkpoints() const;
     [[nodiscard]] std::int64_t axis_count() const { return (x ? 1 : 0) + (y ? 1 : 0); }
 };
 

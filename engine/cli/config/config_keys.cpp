@@ -31,7 +31,7 @@ constexpr ConfigKey kConfigKeys[] = {
     {"iterations"},
     {"epochs"},
     {"lr_drops"},
-    {"runs", "several 'runs' on one plane"},
+    {"runs"},
     {"count", "experiment 'repeat'"},
     {"sweep", "'sweep'"},
     {"refine", "'refine'"},
@@ -39,6 +39,7 @@ constexpr ConfigKey kConfigKeys[] = {
     {"from", "'grow'"},
 };
 constexpr ConfigKey kModelKeys[] = {{"path"}, {"parameters"}};
+constexpr ConfigKey kRunKeys[] = {{"label"}, {"checkpoints"}, {"epochs"}, {"iterations"}, {"lr_drops"}};
 constexpr ConfigKey kParametersKeys[] = {{"include"}, {"exclude"}};
 constexpr ConfigKey kDataKeys[] = {{"format"}, {"train"},  {"test"},   {"normalize"}, {"subset"},
                                    {"chunk"},  {"inputs"}, {"target"}, {"count"},     {"seed"}};
@@ -60,6 +61,7 @@ constexpr ConfigKey kAxisKeys[] = {{"min"}, {"max"}, {"points"}, {"margin"}};
 constexpr ConfigSection kSections[] = {
     {"config", kConfigKeys},
     {"model", kModelKeys},
+    {"run", kRunKeys},
     {"parameters", kParametersKeys},
     {"data", kDataKeys},
     {"idx_split", kIdxSplitKeys},

@@ -41,7 +41,8 @@ void require_fitting_keys(const JsonReader& root, Experiment experiment) {
                                                                     {"plane", {trajectory}},
                                                                     {"iterations", {trajectory}},
                                                                     {"epochs", {trajectory}},
-                                                                    {"lr_drops", {trajectory}}};
+                                                                    {"lr_drops", {trajectory}},
+                                                                    {"runs", {trajectory}}};
     for (const auto& [key, users] : uses) {
         const auto found = root.find(key);
         if (found && std::find(users.begin(), users.end(), experiment) == users.end()) {
@@ -102,6 +103,13 @@ const char* name_of(Experiment experiment) {
         case Experiment::evaluate: return "evaluate";
     }
     throw InternalError("unknown experiment {}", static_cast<int>(experiment));
+}
+
+std::vector<ModelConfig> Config::path_checkpoints() const {
+    std::vector<ModelConfig> all;
+    for (const PathConfig& path : paths)
+        all.insert(all.end(), path.checkpoints.begin(), path.checkpoints.end());
+    return all;
 }
 
 bool is_landscape(Experiment experiment) { return experiment != Experiment::evaluate; }

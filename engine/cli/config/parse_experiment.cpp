@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "cli/config/parsers.hpp"
 
 namespace lossmap {
@@ -8,7 +6,6 @@ namespace {
 constexpr std::int64_t kMostPointsOfAnAxis = 100'000;
 constexpr std::int64_t kMostPoints = 1'000'000'000;
 constexpr std::int64_t kAutoPoints = 51;
-constexpr std::int64_t kMostIterations = std::int64_t{1} << 53;
 constexpr std::string_view kAxisExpected = "an object with 'min', 'max' and 'points'";
 constexpr std::string_view kModelExpected = "the path of an ONNX file";
 
@@ -39,33 +36,6 @@ void require_countable(const JsonReader& root, const Config& config) {
     if (!config.y || config.x->points * config.y->points <= kMostPoints) return;
     root.fail(fmt::format("/x and /y make {} points, at most {} are possible", config.x->points * config.y->points,
                           kMostPoints));
-}
-
-/// One ascending number a checkpoint.
-std::vector<std::int64_t> parse_labels(const JsonReader& reader, std::size_t checkpoints) {
-    std::vector<std::int64_t> labels;
-    for (const JsonReader& item : reader.items("a list with a number a checkpoint")) {
-        labels.push_back(item.integer(0, kMostIterations));
-        if (labels.size() > 1 && labels[labels.size() - 2] >= labels.back()) item.mismatch("ascending numbers");
-    }
-    if (labels.size() != checkpoints) {
-        reader.fail(fmt::format("has {} numbers for {} checkpoints", labels.size(), checkpoints));
-    }
-    return labels;
-}
-
-/// Values that name checkpoints.
-std::vector<std::int64_t> parse_drops(const JsonReader& reader, const PathConfig& path) {
-    const std::vector<std::int64_t>& labels = !path.epochs.empty() ? path.epochs : path.iterations;
-    std::vector<std::int64_t> drops;
-    for (const JsonReader& item : reader.all_items("a list of epochs or iterations of checkpoints")) {
-        const std::int64_t value = item.integer(0, kMostIterations);
-        const bool known = labels.empty() ? value < static_cast<std::int64_t>(path.checkpoints.size())
-                                          : std::find(labels.begin(), labels.end(), value) != labels.end();
-        if (!known) item.fail(fmt::format("there is no checkpoint of {}", value));
-        drops.push_back(value);
-    }
-    return drops;
 }
 
 }  // namespace
@@ -135,14 +105,8 @@ void parse_interpolation(const JsonReader& root, Config& config) {
 void parse_trajectory(const JsonReader& root, Config& config) {
     std::optional<ModelConfig> model;
     if (const auto reader = root.find("model")) model = parse_model(*reader, &config.rules);
-    const JsonReader checkpoints = root.member("checkpoints", "a list of checkpoints or a glob");
-    config.path.checkpoints = parse_checkpoints(checkpoints, model);
-    const std::size_t count = config.path.checkpoints.size();
-    if (count < 2) checkpoints.fail("a path needs at least two checkpoints");
-    config.models.push_back(config.path.checkpoints.back());
-    if (const auto epochs = root.find("epochs")) config.path.epochs = parse_labels(*epochs, count);
-    if (const auto iterations = root.find("iterations")) config.path.iterations = parse_labels(*iterations, count);
-    if (const auto drops = root.find("lr_drops")) config.path.lr_drops = parse_drops(*drops, config.path);
+    config.paths = parse_paths(root, model);
+    config.models.push_back(config.paths.front().checkpoints.back());
     const auto x = root.find("x");
     const auto y = root.find("y");
     GridAxis whole;

@@ -19,6 +19,9 @@ namespace lossmap {
 /// The same for checkpoints of one run. .safetensors and .npz files are put into the graph of `model`, which they need.
 [[nodiscard]] std::vector<ModelConfig> parse_checkpoints(const JsonReader& reader,
                                                          const std::optional<ModelConfig>& model);
+/// The training runs of a configuration: those under "runs", or the one whose "checkpoints" ("epochs", ..) stand at
+/// the top.
+[[nodiscard]] std::vector<PathConfig> parse_paths(const JsonReader& root, const std::optional<ModelConfig>& model);
 [[nodiscard]] ParameterRules parse_rules(const JsonReader& reader);
 [[nodiscard]] DataConfig parse_data(const JsonReader& reader);
 /// `reader` is absent when the configuration names no splits: all that the data describe.

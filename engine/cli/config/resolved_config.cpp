@@ -119,6 +119,16 @@ Json axis_json(const GridAxis& axis) {
     return json;
 }
 
+Json path_json(const PathConfig& path) {
+    Json json = Json::object();
+    if (!path.label.empty()) json["label"] = path.label;
+    json["checkpoints"] = models_json(path.checkpoints);
+    if (!path.epochs.empty()) json["epochs"] = path.epochs;
+    if (!path.iterations.empty()) json["iterations"] = path.iterations;
+    if (!path.lr_drops.empty()) json["lr_drops"] = path.lr_drops;
+    return json;
+}
+
 /// The networks of an experiment, and what it does with them.
 Json networks_json(const Config& config) {
     switch (config.experiment) {
@@ -132,11 +142,11 @@ Json networks_json(const Config& config) {
         }
         case Experiment::trajectory: break;
     }
-    Json json{{"checkpoints", models_json(config.path.checkpoints)}};
-    if (!config.path.epochs.empty()) json["epochs"] = config.path.epochs;
-    if (!config.path.iterations.empty()) json["iterations"] = config.path.iterations;
-    if (!config.path.lr_drops.empty()) json["lr_drops"] = config.path.lr_drops;
-    return json;
+    if (config.paths.front().label.empty()) return path_json(config.paths.front());
+    Json runs = Json::array();
+    for (const PathConfig& path : config.paths)
+        runs.push_back(path_json(path));
+    return {{"runs", runs}};
 }
 
 }  // namespace

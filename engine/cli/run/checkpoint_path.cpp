@@ -18,4 +18,8 @@ Trajectory open_trajectory(const std::vector<ModelConfig>& checkpoints, const Pa
     return trajectory;
 }
 
+std::int64_t origin_of_paths(const Config& config) {
+    return static_cast<std::int64_t>(config.paths.front().checkpoints.size()) - 1;
+}
+
 }  // namespace lossmap

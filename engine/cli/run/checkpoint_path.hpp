@@ -12,4 +12,7 @@ namespace lossmap {
 [[nodiscard]] Trajectory open_trajectory(const std::vector<ModelConfig>& checkpoints, const ParameterRules& rules,
                                          const ParameterSpace& space);
 
+/// Index of the origin among the checkpoints of all paths (Config::path_checkpoints): the last one of the first path.
+[[nodiscard]] std::int64_t origin_of_paths(const Config& config);
+
 }  // namespace lossmap

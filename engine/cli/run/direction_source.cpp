@@ -68,12 +68,15 @@ private:
     }
 
     void add(const PcaDirection& directions) {
-        const auto& checkpoints = directions.checkpoints.empty() ? config_.path.checkpoints : directions.checkpoints;
+        const bool own = !directions.checkpoints.empty();
+        const std::vector<ModelConfig> checkpoints = own ? directions.checkpoints : config_.path_checkpoints();
         PcaOptions options;
         options.center = directions.center;
         options.components = directions.components;
         options.ignore = directions.ignore;
-        TrajectoryPca pca = trajectory_pca(open_trajectory(checkpoints, config_.rules, model_.space), options);
+        Trajectory trajectory = open_trajectory(checkpoints, config_.rules, model_.space);
+        if (!own) trajectory.origin = origin_of_paths(config_);
+        TrajectoryPca pca = trajectory_pca(trajectory, options);
         for (std::size_t k = 0; k < pca.components.size(); ++k) {
             const int component = directions.components[k];
             result_.axes.push_back(std::move(pca.components[k]));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "cli/run/checkpoint_path.hpp"
 #include "cli/run/path_executable.hpp"
@@ -25,6 +26,18 @@ std::vector<std::int64_t> drop_indices(const PathConfig& path) {
         if (drops) indices.push_back(static_cast<std::int64_t>(k));
     }
     return indices;
+}
+
+TrajectoryPath named_path(const PathConfig& configured) {
+    TrajectoryPath path;
+    path.label = configured.label;
+    for (const ModelConfig& checkpoint : configured.checkpoints)
+        path.checkpoints.push_back(
+            (checkpoint.checkpoint ? *checkpoint.checkpoint : checkpoint.path).filename().string());
+    path.epochs = configured.epochs;
+    path.iterations = configured.iterations;
+    path.lr_drops = drop_indices(configured);
+    return path;
 }
 
 /// The first `count` entries of every list of a split.
@@ -51,40 +64,53 @@ void make_unit(Direction& axis) {
     scale(axis.states);
 }
 
-TrajectoryPath project_path(const Config& config, const ParameterSpace& space, const std::vector<Direction>& axes) {
-    TrajectoryPath path;
-    const Trajectory trajectory = open_trajectory(config.path.checkpoints, config.rules, space);
-    for (const TrajectoryPoint& point : project_trajectory(trajectory, axes)) {
-        path.x.push_back(point.coordinates[0]);
-        path.y.push_back(point.coordinates[1]);
-        path.norm.push_back(point.norm);
-        path.distance.push_back(point.distance);
-        path.weight_norm.push_back(point.weight_norm);
+TrajectoryPlane project_paths(const Config& config, const ParameterSpace& space, const std::vector<Direction>& axes) {
+    TrajectoryPlane plane;
+    const std::vector<ModelConfig> checkpoints = config.path_checkpoints();
+    Trajectory trajectory = open_trajectory(checkpoints, config.rules, space);
+    trajectory.origin = origin_of_paths(config);
+    const std::vector<TrajectoryPoint> points = project_trajectory(trajectory, axes);
+    auto point = points.begin();
+    for (const PathConfig& configured : config.paths) {
+        TrajectoryPath path = named_path(configured);
+        for (std::size_t k = 0; k < configured.checkpoints.size(); ++k, ++point) {
+            path.x.push_back(point->coordinates[0]);
+            path.y.push_back(point->coordinates[1]);
+            path.norm.push_back(point->norm);
+            path.distance.push_back(point->distance);
+            path.weight_norm.push_back(point->weight_norm);
+        }
+        plane.runs.push_back(std::move(path));
     }
-    for (const ModelConfig& checkpoint : config.path.checkpoints)
-        path.checkpoints.push_back(
-            (checkpoint.checkpoint ? *checkpoint.checkpoint : checkpoint.path).filename().string());
-    path.epochs = config.path.epochs;
-    path.iterations = config.path.iterations;
-    path.lr_drops = drop_indices(config.path);
-    return path;
+    return plane;
 }
 
-void resolve_axis(GridAxis& axis, const std::vector<double>& path, const char* name) {
-    const auto [least, greatest] = std::minmax_element(path.begin(), path.end());
+void resolve_axis(GridAxis& axis, const std::vector<TrajectoryPath>& paths,
+                  std::vector<double> TrajectoryPath::*coordinates, const char* name) {
+    double least = std::numeric_limits<double>::infinity();
+    double greatest = -least;
+    for (const TrajectoryPath& path : paths) {
+        for (const double value : path.*coordinates) {
+            least = std::min(least, value);
+            greatest = std::max(greatest, value);
+        }
+    }
     // A path that does not move along the axis still needs room around it.
-    const double extent = *greatest > *least ? *greatest - *least : 1.0;
-    if (axis.auto_min) axis.min = *least - axis.margin * extent;
-    if (axis.auto_max) axis.max = *greatest + axis.margin * extent;
+    const double extent = greatest > least ? greatest - least : 1.0;
+    if (axis.auto_min) axis.min = least - axis.margin * extent;
+    if (axis.auto_max) axis.max = greatest + axis.margin * extent;
     axis.auto_min = axis.auto_max = false;
     if (axis.min < axis.max || axis.points == 1) return;
     throw InputError("/{}: the range of the path leaves {} to {}, expected min < max", name, axis.min, axis.max);
 }
 
 void add_path_points(PreparedRun& run, std::unique_ptr<ModelSequence> checkpoints) {
-    const std::size_t count = run.path->x.size();
-    for (std::size_t k = 0; k < count; ++k)
-        run.points.push_back({{run.path->x[k], run.path->y[k]}});
+    std::size_t count = 0;
+    for (const TrajectoryPath& path : run.plane->runs) {
+        for (std::size_t k = 0; k < path.x.size(); ++k)
+            run.points.push_back({{path.x[k], path.y[k]}});
+        count += path.x.size();
+    }
     for (std::size_t k = 0; k < count; ++k)
         run.points.push_back({{static_cast<double>(k)}});
     run.executable = std::make_unique<PathExecutable>(std::move(run.executable), std::move(checkpoints));
@@ -97,13 +123,18 @@ void add_path_points(PreparedRun& run, std::unique_ptr<ModelSequence> checkpoint
 
 void take_path_results(PreparedRun& run) {
     const std::size_t grid = run.surface.point_count();
-    const auto count = static_cast<std::ptrdiff_t>(run.path->x.size());
-    run.path->losses.clear();
+    const auto all_checkpoints = static_cast<std::ptrdiff_t>((run.points.size() - grid) / 2);
+    for (TrajectoryPath& path : run.plane->runs)
+        path.losses.clear();
     for (std::size_t s = 0; s < run.surface.splits.size(); ++s) {
         const SplitSurface& all = run.results->splits[s];
         copy_split(all, grid, run.surface.splits[s]);
-        const auto projected = all.loss.begin() + static_cast<std::ptrdiff_t>(grid);
-        run.path->losses.push_back({all.name, {projected + count, all.loss.end()}, {projected, projected + count}});
+        auto projected = all.loss.begin() + static_cast<std::ptrdiff_t>(grid);
+        for (TrajectoryPath& path : run.plane->runs) {
+            const auto end = projected + static_cast<std::ptrdiff_t>(path.x.size());
+            path.losses.push_back({all.name, {projected + all_checkpoints, end + all_checkpoints}, {projected, end}});
+            projected = end;
+        }
     }
 }
 

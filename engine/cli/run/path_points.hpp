@@ -13,19 +13,20 @@ namespace lossmap {
 /// InputError when it is zero.
 void make_unit(Direction& axis);
 
-/// The configured path projected onto two axes.
-[[nodiscard]] TrajectoryPath project_path(const Config& config, const ParameterSpace& space,
-                                          const std::vector<Direction>& axes);
+/// The configured paths projected onto two axes.
+[[nodiscard]] TrajectoryPlane project_paths(const Config& config, const ParameterSpace& space,
+                                            const std::vector<Direction>& axes);
 
-/// Puts numbers in the place of an axis' automatic ends: the path's, and axis.margin times its extent beyond. Throws
-/// InputError when the ends that result do not increase.
-void resolve_axis(GridAxis& axis, const std::vector<double>& path, const char* name);
+/// Puts numbers in the place of an axis' automatic ends: those of all paths, and axis.margin times their extent beyond.
+/// Throws InputError when the ends that result do not increase.
+void resolve_axis(GridAxis& axis, const std::vector<TrajectoryPath>& paths,
+                  std::vector<double> TrajectoryPath::*coordinates, const char* name);
 
 /// Adds the points that tell how far the plane can be trusted to those of the grid: the projection of each checkpoint,
 /// then each checkpoint itself; `run.results` then holds all of them. `checkpoints` evaluates the latter.
 void add_path_points(PreparedRun& run, std::unique_ptr<ModelSequence> checkpoints);
 
-/// Copies results over from `run.results` to the surface and the path.
+/// Copies results over from `run.results` to the surface and the paths.
 void take_path_results(PreparedRun& run);
 
 }  // namespace lossmap

@@ -55,7 +55,7 @@ std::int64_t PreparedRun::samples() const {
 }
 
 void PreparedRun::collect() {
-    if (results && path) take_path_results(*this);
+    if (results && plane) take_path_results(*this);
 }
 
 PreparedRun prepare_run(const Config& config, int threads, RunLog& log) {

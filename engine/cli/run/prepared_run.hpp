@@ -31,8 +31,8 @@ struct PreparedRun {
     DirectionFileNotes direction_notes;
     std::unique_ptr<Executable> executable;
     std::vector<Point> points;
-    Surface surface;                     ///< all points not computed; evaluate: a line with a point a model
-    std::optional<TrajectoryPath> path;  ///< trajectory
+    Surface surface;                       ///< all points not computed; evaluate: a line with a point a model
+    std::optional<TrajectoryPlane> plane;  ///< trajectory: its paths
     /// Where there are more points than the surface's: all of them as a line; collect() hands them on.
     std::optional<Surface> results;
     std::int64_t chunk_samples = 0;
@@ -41,7 +41,7 @@ struct PreparedRun {
     std::string resolved;  ///< JSON text of config.resolved.json
 
     [[nodiscard]] std::int64_t samples() const;
-    /// Takes what `results` has so far over into `surface` and `path`.
+    /// Takes what `results` has so far over into `surface` and `plane`.
     void collect();
     /// Points x samples over all splits.
     [[nodiscard]] std::int64_t evaluations() const { return static_cast<std::int64_t>(points.size()) * samples(); }

@@ -46,7 +46,7 @@ void record(PreparedRun& run, int threads) {
         attributes[key] = value;
     run.surface.provenance = text(attributes);
     run.direction_notes.provenance = run.surface.provenance;
-    if (run.path) run.path->provenance = run.surface.provenance;
+    if (run.plane) run.plane->provenance = run.surface.provenance;
     config["provenance"] = provenance;
     run.resolved = text(config);
 }

@@ -144,11 +144,11 @@ function contourFigure(run, split, view, theme) {
     data.push({type: "scatter", x: [0], y: [0], mode: "markers", hoverinfo: "skip", showlegend: false,
                marker: {symbol: "cross-thin", size: 11, line: {width: 2.2, color: "#ffffff"}}});
   }
-  if (run.path) data.push(...pathTraces(run.path, split));
+  for (const path of run.plane?.runs ?? []) data.push(...pathTraces(path, split));
   const axis = title => ({title: {text: plotlyText(title)}, color: theme.ink, showgrid: false, zeroline: false, constrain: "domain"});
-  const [xTitle, yTitle] = run.path?.labels.length === 2 ? run.path.labels : ["x", "y"];
+  const [xTitle, yTitle] = run.plane?.labels.length === 2 ? run.plane.labels : ["x", "y"];
   const layout = {...baseLayout(theme), margin: {l: 56, r: 12, t: 34, b: 46}, xaxis: axis(xTitle), yaxis: axis(yTitle)};
-  if (run.path) Object.assign(layout, {xaxis: {...layout.xaxis, range: [x0, x1]}, yaxis: {...layout.yaxis, range: [y0, y1]}});
+  if (run.plane) Object.assign(layout, {xaxis: {...layout.xaxis, range: [x0, x1]}, yaxis: {...layout.yaxis, range: [y0, y1]}});
   if (hasGaps) layout.plot_bgcolor = theme.gap;
   return {data, layout};
 }

@@ -117,14 +117,14 @@ ExperimentSteps::Files LandscapeSteps::draw(const PreparedRun& run, const RunDir
     fs::create_directories(folder);
     PlotOptions options;
     options.title = run.config.name;
-    options.path = run.path;
+    options.plane = run.plane;
     std::vector<PlotKind> kinds = default_kinds(run.surface);
-    if (run.path) kinds.insert(kinds.begin(), PlotKind::trajectory);
+    if (run.plane) kinds.insert(kinds.begin(), PlotKind::trajectory);
     return draw_pictures(run.surface, kinds, options, folder, "", log, check);
 }
 
 std::optional<ReportRun> LandscapeSteps::report(const PreparedRun& run) const {
-    return ReportRun{run.config.name, run.surface, run.resolved, run.path};
+    return ReportRun{run.config.name, run.surface, run.resolved, run.plane};
 }
 
 }  // namespace lossmap
