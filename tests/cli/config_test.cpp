@@ -193,7 +193,6 @@ TEST(Config, WrongValuesAreRefusedInOneSentence) {
 
 TEST(Config, WhatThisVersionLacksIsRefusedByName) {
     const std::pair<const char*, const char*> cases[] = {
-        {"/experiment=weight_norm", "/experiment: experiment 'weight_norm' is not available in this version"},
         {"/experiment=repeat", "/experiment: experiment 'repeat' is not available in this version"},
         {"/sweep=[]", "/sweep: 'sweep' is not available in this version"},
         {"/refine={}", "/refine: 'refine' is not available in this version"},
@@ -204,6 +203,60 @@ TEST(Config, WhatThisVersionLacksIsRefusedByName) {
     for (const auto& [override_text, expected] : cases)
         EXPECT_EQ(message_with(override_text), expected) << override_text;
     EXPECT_THROW(static_cast<void>(load(plane(), {"/experiment=repeat"})), UnsupportedError);
+}
+
+Json norms() { return Json::parse(R"({"experiment": "weight_norm", "checkpoints": ["a.onnx", "b.onnx"]})"); }
+
+Json evaluated_runs() {
+    return Json::parse(R"({"experiment": "evaluate", "data": {"format": "synthetic"}, "runs": [
+                           {"label": "small", "checkpoints": ["a.onnx", "b.onnx"], "epochs": [0, 9]},
+                           {"label": "large", "model": "net.onnx", "checkpoints": ["c.npz"], "epochs": [4],
+                            "labels": ["end"]}]})");
+}
+
+TEST(Config, RunsBecomeSeriesOfModels) {
+    const Config config = load(evaluated_runs());
+    ASSERT_EQ(config.series.size(), 2u);
+    EXPECT_EQ(config.series[1].first, 2u);
+    EXPECT_EQ(config.series[1].count, 1u);
+    EXPECT_EQ(config.series[1].label, "large");
+    EXPECT_EQ(config.series[0].epochs, (std::vector<std::int64_t>{0, 9}));
+    EXPECT_TRUE(config.series[0].in_order);
+    EXPECT_EQ(config.models.at(2).path.filename(), "net.onnx");
+    EXPECT_EQ(config.models.at(2).checkpoint->filename(), "c.npz");
+    EXPECT_EQ(config.models.at(2).label, "end");
+    EXPECT_FALSE(needs_data(load(norms()).experiment));
+    Json list = norms();
+    list["iterations"] = {10, 20};
+    for (const Json& json : {evaluated_runs(), norms(), list}) {
+        const std::string first = resolved_json(load(json)).dump();
+        EXPECT_EQ(resolved_json(load(Json::parse(first))).dump(), first);
+    }
+}
+
+TEST(Config, WrongSeriesAreErrorsWithTheirPlace) {
+    const std::pair<const char*, const char*> of_runs[] = {
+        {"/runs=[]", "/runs: expected a list of runs, got an empty array"},
+        {"/runs/0={\"label\": \"a\"}", "/runs/0/checkpoints: is missing, expected a list of checkpoints or a glob"},
+        {"/runs/1/label=small", "/runs/1/label: another run has this label"},
+        {"/runs/1/epochs=[1, 2]", "/runs/1/epochs: has 2 numbers for 1 checkpoints"},
+        {"/runs/1/labels=[\"a\", \"b\"]", "/runs/1/labels: has 2 names for 1 models"},
+        {"/runs/1/iterations=[4]", "/runs: either all runs have 'epochs' or none, and likewise 'iterations'"},
+        {"/runs/1/lr_drops=[4]", "/runs/1/lr_drops: is not used by experiment 'evaluate'"},
+        {"/runs/1/model=", "/runs/1/model: expected a path, got string \"\""},
+        {"/models=[\"a.onnx\"]", "/models: stands in each of /runs where there are several runs"},
+        {"/epochs=[1]", "/epochs: stands in each of /runs where there are several runs"},
+        {"/lr_drops=[1]", "/lr_drops: is not used by experiment 'evaluate'"},
+    };
+    for (const auto& [override_text, expected] : of_runs)
+        EXPECT_EQ(message_of(evaluated_runs().dump(), {override_text}), expected) << override_text;
+    const std::pair<const char*, const char*> of_norms[] = {
+        {"/data={\"format\": \"synthetic\"}", "/data: is not used by experiment 'weight_norm'"},
+        {"/precision=fp32", "/precision: is not used by experiment 'weight_norm'"},
+        {"/labels=[\"a\", \"b\"]", "/labels: is not used by experiment 'weight_norm'"},
+    };
+    for (const auto& [override_text, expected] : of_norms)
+        EXPECT_EQ(message_of(norms().dump(), {override_text}), expected) << override_text;
 }
 
 /// A path over automatic ranges.
@@ -295,7 +348,7 @@ TEST(Config, WrongRunsAreErrorsWithTheirPlace) {
         {"/runs/0/epochs=[1]", "/runs/0/epochs: has 1 numbers for 3 checkpoints"},
         {"/epochs=[1, 2, 3]", "/epochs: stands in each of /runs where there are several runs"},
         {"/checkpoints=[\"a.onnx\", \"b.onnx\"]", "/checkpoints: stands in each of /runs where there are several runs"},
-        {"/experiment=evaluate", "/runs: is not used by experiment 'evaluate'"},
+        {"/experiment=evaluate", "/runs/0/lr_drops: is not used by experiment 'evaluate'"},
     };
     for (const auto& [override_text, expected] : cases)
         EXPECT_EQ(message_of(runs().dump(), {override_text}), expected) << override_text;
@@ -303,7 +356,8 @@ TEST(Config, WrongRunsAreErrorsWithTheirPlace) {
 
 TEST(Config, BrokenFilesAreRefused) {
     EXPECT_EQ(message_of("[1]"), "expected an object, got an array");
-    EXPECT_EQ(message_of("{}"), "/experiment: is missing, expected surface, interpolation, trajectory or evaluate");
+    EXPECT_EQ(message_of("{}"),
+              "/experiment: is missing, expected surface, interpolation, trajectory, evaluate or weight_norm");
     EXPECT_EQ(message_of(R"({"a": [1, {"b": 1, "b": 2}]})"), "/a/1/b: the key stands there twice");
     EXPECT_TRUE(message_of("{\"a\": 1,}").starts_with("is not valid JSON: line 1, column 9: "));
     EXPECT_TRUE(message_of("{\"a\": 1e999}").starts_with("is not valid JSON: "));

@@ -4,6 +4,7 @@ Every comparison runs the program as a user does: a configuration, `lossmap run`
 takes every second point of either axis; LOSSMAP_FULL_REFERENCE=1 takes all 77.
 """
 
+import csv
 import os
 import sys
 import tempfile
@@ -122,6 +123,15 @@ class Paths(unittest.TestCase):
     def test_principal_components(self):
         self.check("bs128", "ignore_1d/centered", ["1d"], True)
         self.check("bs2048", "keep_1d/uncentered", [], False)
+
+    def test_weight_norms(self):
+        for batch in ("bs128", "bs2048"):
+            out = run_config({"experiment": "weight_norm", "checkpoints": str(
+                REFERENCE / "models" / "small" / f"sgd_{batch}" / "epoch_*.onnx")}, FOLDER, f"norms_{batch}")
+            with open(out / "table.csv", newline="") as table:
+                ours = [float(row["weight_norm"]) for row in csv.DictReader(table)]
+            with h5py.File(REFERENCE / "reference" / f"small_sgd_{batch}_pca.h5") as file:
+                np.testing.assert_allclose(ours, file["weight_norm"][()], rtol=1e-6)
 
 
 class Origin(unittest.TestCase):

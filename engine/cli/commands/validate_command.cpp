@@ -57,13 +57,11 @@ double needed_bytes(const PreparedRun& run) {
            kBytesOfAPoint * static_cast<double>(run.points.size() * run.data.size());
 }
 
-void print_summary(PreparedRun& run, std::ostream& out) {
+/// What the evaluations of networks on data will take. Throws InputError when the device has too little memory.
+void print_work(PreparedRun& run, std::ostream& out) {
     const Config& config = run.config;
     const double macs = static_cast<double>(run.executable->macs_per_sample());
     const auto evaluations = static_cast<double>(run.evaluations());
-    out << fmt::format("{}: valid\n", config.file.string());
-    out << fmt::format("  experiment    {}, {}\n", name_of(config.experiment),
-                       steps_of(config.experiment).size_of(config));
     for (std::size_t k = 0; k < run.data.size(); ++k)
         out << fmt::format("  {:<13} {}\n", config.splits[k], run.data[k]->describe());
     out << fmt::format("  chunk         {} samples\n", run.chunk_samples);
@@ -79,6 +77,14 @@ void print_summary(PreparedRun& run, std::ostream& out) {
     const double rate = measure_rate(run);
     out << fmt::format("  estimate      {} at {} evaluations/s, measured at the origin on {}\n",
                        format_duration(evaluations / rate), format_rate(rate), run.device);
+}
+
+void print_summary(PreparedRun& run, std::ostream& out) {
+    const Config& config = run.config;
+    out << fmt::format("{}: valid\n", config.file.string());
+    out << fmt::format("  experiment    {}, {}\n", name_of(config.experiment),
+                       steps_of(config.experiment).size_of(config));
+    if (run.executable) print_work(run, out);
     out << fmt::format("  identity      {}\n", run.identity.whole());
 }
 

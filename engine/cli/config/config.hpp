@@ -16,17 +16,19 @@
 
 namespace lossmap {
 
-enum class Experiment : std::uint8_t { surface, interpolation, trajectory, evaluate };
+enum class Experiment : std::uint8_t { surface, interpolation, trajectory, evaluate, weight_norm };
 [[nodiscard]] const char* name_of(Experiment experiment);
 /// Whether its result is a loss over directions from an origin (surface.h5, direction.h5).
 [[nodiscard]] bool is_landscape(Experiment experiment);
+/// Whether it evaluates networks on data; weight_norm reads their weights alone.
+[[nodiscard]] bool needs_data(Experiment experiment);
 [[nodiscard]] const char* name_of(DataFormat format);
 
 /// A network: its graph and, where they are not the graph's own, its values.
 struct ModelConfig {
     std::filesystem::path path;                       ///< absolute, or relative to the working directory
     std::optional<std::filesystem::path> checkpoint;  ///< .onnx, .safetensors or .npz put into the graph by name
-    std::string label;                                ///< the path as the configuration has it
+    std::string label;                                ///< its own, or the path as the configuration has it
 };
 
 struct DataConfig {
@@ -86,12 +88,23 @@ struct PathConfig {
     std::vector<std::int64_t> lr_drops;    ///< values of epochs (or iterations, or else indices) of checkpoints
 };
 
+/// Models that belong together: the checkpoints of one training run, or just a list.
+struct ModelSeries {
+    std::string label;      ///< "" where there is only one
+    std::size_t first = 0;  ///< in Config::models
+    std::size_t count = 0;
+    std::vector<std::int64_t> epochs;      ///< one a model, or none
+    std::vector<std::int64_t> iterations;  ///< likewise
+    bool in_order = false;                 ///< one training run, in order: there are curves to draw
+};
+
 /// What a configuration file says, every default filled in; nothing in it is looked at again as JSON.
 struct Config {
     std::filesystem::path file;
     std::string name;
     Experiment experiment = Experiment::surface;
-    std::vector<ModelConfig> models;  ///< evaluate: all; else one, the origin
+    std::vector<ModelConfig> models;  ///< evaluate, weight_norm: all; else one, the origin
+    std::vector<ModelSeries> series;  ///< evaluate, weight_norm: what the models are to each other, in their order
     ParameterRules rules;
     DataConfig data;
     std::vector<std::string> splits;

@@ -32,6 +32,7 @@ constexpr ConfigKey kConfigKeys[] = {
     {"epochs"},
     {"lr_drops"},
     {"runs"},
+    {"labels"},
     {"count", "experiment 'repeat'"},
     {"sweep", "'sweep'"},
     {"refine", "'refine'"},
@@ -39,7 +40,8 @@ constexpr ConfigKey kConfigKeys[] = {
     {"from", "'grow'"},
 };
 constexpr ConfigKey kModelKeys[] = {{"path"}, {"parameters"}};
-constexpr ConfigKey kRunKeys[] = {{"label"}, {"checkpoints"}, {"epochs"}, {"iterations"}, {"lr_drops"}};
+constexpr ConfigKey kRunKeys[] = {{"label"},    {"checkpoints"}, {"epochs"}, {"iterations"},
+                                  {"lr_drops"}, {"model"},       {"labels"}};
 constexpr ConfigKey kParametersKeys[] = {{"include"}, {"exclude"}};
 constexpr ConfigKey kDataKeys[] = {{"format"}, {"train"},  {"test"},   {"normalize"}, {"subset"},
                                    {"chunk"},  {"inputs"}, {"target"}, {"count"},     {"seed"}};

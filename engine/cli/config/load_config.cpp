@@ -17,12 +17,13 @@ Experiment parse_experiment(const JsonReader& root) {
     constexpr std::pair<std::string_view, Named> kNames[] = {
         {"surface", Named::surface},   {"interpolation", Named::interpolation}, {"trajectory", Named::trajectory},
         {"evaluate", Named::evaluate}, {"weight_norm", Named::weight_norm},     {"repeat", Named::repeat}};
-    const JsonReader reader = root.member("experiment", "surface, interpolation, trajectory or evaluate");
+    const JsonReader reader = root.member("experiment", "surface, interpolation, trajectory, evaluate or weight_norm");
     switch (reader.choice(kNames)) {
         case Named::surface: return Experiment::surface;
         case Named::interpolation: return Experiment::interpolation;
         case Named::trajectory: return Experiment::trajectory;
         case Named::evaluate: return Experiment::evaluate;
+        case Named::weight_norm: return Experiment::weight_norm;
         default: reader.unavailable(fmt::format("experiment '{}'", reader.text("a name")));
     }
 }
@@ -30,19 +31,26 @@ Experiment parse_experiment(const JsonReader& root) {
 /// Refuses keys of other experiments, so that none is left out silently.
 void require_fitting_keys(const JsonReader& root, Experiment experiment) {
     using enum Experiment;
-    const std::pair<const char*, std::vector<Experiment>> uses[] = {{"model", {surface, interpolation, trajectory}},
-                                                                    {"models", {evaluate}},
-                                                                    {"directions", {surface}},
-                                                                    {"x", {surface, interpolation, trajectory}},
-                                                                    {"y", {surface, trajectory}},
-                                                                    {"to", {interpolation}},
-                                                                    {"move", {interpolation}},
-                                                                    {"checkpoints", {trajectory}},
-                                                                    {"plane", {trajectory}},
-                                                                    {"iterations", {trajectory}},
-                                                                    {"epochs", {trajectory}},
-                                                                    {"lr_drops", {trajectory}},
-                                                                    {"runs", {trajectory}}};
+    const std::vector<Experiment> evaluations{surface, interpolation, trajectory, evaluate};
+    const std::pair<const char*, std::vector<Experiment>> uses[] = {
+        {"model", {surface, interpolation, trajectory, evaluate, weight_norm}},
+        {"models", {evaluate}},
+        {"labels", {evaluate}},
+        {"runs", {trajectory, evaluate, weight_norm}},
+        {"directions", {surface}},
+        {"x", {surface, interpolation, trajectory}},
+        {"y", {surface, trajectory}},
+        {"to", {interpolation}},
+        {"move", {interpolation}},
+        {"checkpoints", {trajectory, weight_norm}},
+        {"plane", {trajectory}},
+        {"iterations", {trajectory, evaluate, weight_norm}},
+        {"epochs", {trajectory, evaluate, weight_norm}},
+        {"lr_drops", {trajectory}},
+        {"data", evaluations},
+        {"splits", evaluations},
+        {"loss", evaluations},
+        {"precision", evaluations}};
     for (const auto& [key, users] : uses) {
         const auto found = root.find(key);
         if (found && std::find(users.begin(), users.end(), experiment) == users.end()) {
@@ -75,9 +83,8 @@ Config parse_config(const JsonReader& root, const std::filesystem::path& file) {
         case Experiment::surface: parse_surface(root, config); break;
         case Experiment::interpolation: parse_interpolation(root, config); break;
         case Experiment::trajectory: parse_trajectory(root, config); break;
-        case Experiment::evaluate:
-            config.models = parse_models(root.member("models", "a list of models or a glob"));
-            break;
+        case Experiment::evaluate: parse_evaluate(root, config); break;
+        case Experiment::weight_norm: parse_weight_norm(root, config); break;
     }
     if (const auto rules = root.find("parameters")) {
         if (!config.rules.include.empty() || !config.rules.exclude.empty()) {
@@ -85,10 +92,11 @@ Config parse_config(const JsonReader& root, const std::filesystem::path& file) {
         }
         config.rules = parse_rules(*rules);
     }
+    if (const auto device = root.find("device")) config.device = parse_device(*device);
+    if (!needs_data(config.experiment)) return config;
     config.data = parse_data(root.member("data", "an object with 'format' and files"));
     config.splits = parse_splits(root.find("splits"), config.data);
     if (const auto loss = root.find("loss")) config.loss = parse_loss(*loss);
-    if (const auto device = root.find("device")) config.device = parse_device(*device);
     if (const auto precision = root.find("precision")) config.precision = parse_precision(*precision);
     return config;
 }
@@ -101,6 +109,7 @@ const char* name_of(Experiment experiment) {
         case Experiment::interpolation: return "interpolation";
         case Experiment::trajectory: return "trajectory";
         case Experiment::evaluate: return "evaluate";
+        case Experiment::weight_norm: return "weight_norm";
     }
     throw InternalError("unknown experiment {}", static_cast<int>(experiment));
 }
@@ -112,7 +121,11 @@ std::vector<ModelConfig> Config::path_checkpoints() const {
     return all;
 }
 
-bool is_landscape(Experiment experiment) { return experiment != Experiment::evaluate; }
+bool is_landscape(Experiment experiment) {
+    return experiment != Experiment::evaluate && experiment != Experiment::weight_norm;
+}
+
+bool needs_data(Experiment experiment) { return experiment != Experiment::weight_norm; }
 
 const char* name_of(DataFormat format) {
     switch (format) {

@@ -8,19 +8,6 @@ namespace {
 constexpr std::int64_t kMostIterations = std::int64_t{1} << 53;
 constexpr std::size_t kLongestLabel = 200;
 
-/// One ascending number a checkpoint.
-std::vector<std::int64_t> parse_labels(const JsonReader& reader, std::size_t checkpoints) {
-    std::vector<std::int64_t> labels;
-    for (const JsonReader& item : reader.items("a list with a number a checkpoint")) {
-        labels.push_back(item.integer(0, kMostIterations));
-        if (labels.size() > 1 && labels[labels.size() - 2] >= labels.back()) item.mismatch("ascending numbers");
-    }
-    if (labels.size() != checkpoints) {
-        reader.fail(fmt::format("has {} numbers for {} checkpoints", labels.size(), checkpoints));
-    }
-    return labels;
-}
-
 /// Values that name checkpoints.
 std::vector<std::int64_t> parse_drops(const JsonReader& reader, const PathConfig& path) {
     const std::vector<std::int64_t>& labels = !path.epochs.empty() ? path.epochs : path.iterations;
@@ -42,22 +29,41 @@ PathConfig parse_path(const JsonReader& reader, const std::optional<ModelConfig>
     path.checkpoints = parse_checkpoints(checkpoints, model);
     const std::size_t count = path.checkpoints.size();
     if (count < 2) checkpoints.fail("a path needs at least two checkpoints");
-    if (const auto epochs = reader.find("epochs")) path.epochs = parse_labels(*epochs, count);
-    if (const auto iterations = reader.find("iterations")) path.iterations = parse_labels(*iterations, count);
+    if (const auto epochs = reader.find("epochs")) path.epochs = parse_checkpoint_numbers(*epochs, count);
+    if (const auto iterations = reader.find("iterations"))
+        path.iterations = parse_checkpoint_numbers(*iterations, count);
     if (const auto drops = reader.find("lr_drops")) path.lr_drops = parse_drops(*drops, path);
     return path;
 }
 
-std::string parse_label(const JsonReader& reader, const std::vector<PathConfig>& earlier) {
+}  // namespace
+
+void refuse_keys(const JsonReader& reader, const std::vector<const char*>& keys, Experiment experiment) {
+    for (const char* key : keys) {
+        if (const auto found = reader.find(key))
+            found->fail(fmt::format("is not used by experiment '{}'", name_of(experiment)));
+    }
+}
+
+std::vector<std::int64_t> parse_checkpoint_numbers(const JsonReader& reader, std::size_t checkpoints) {
+    std::vector<std::int64_t> labels;
+    for (const JsonReader& item : reader.items("a list with a number a checkpoint")) {
+        labels.push_back(item.integer(0, kMostIterations));
+        if (labels.size() > 1 && labels[labels.size() - 2] >= labels.back()) item.mismatch("ascending numbers");
+    }
+    if (labels.size() != checkpoints) {
+        reader.fail(fmt::format("has {} numbers for {} checkpoints", labels.size(), checkpoints));
+    }
+    return labels;
+}
+
+std::string parse_run_label(const JsonReader& reader, const std::vector<std::string>& earlier) {
     constexpr std::string_view kExpected = "a name of at most 200 characters";
     std::string label = reader.text(kExpected);
     if (label.size() > kLongestLabel) reader.mismatch(kExpected);
-    if (std::any_of(earlier.begin(), earlier.end(), [&](const PathConfig& path) { return path.label == label; }))
-        reader.fail("another run has this label");
+    if (std::find(earlier.begin(), earlier.end(), label) != earlier.end()) reader.fail("another run has this label");
     return label;
 }
-
-}  // namespace
 
 std::vector<PathConfig> parse_paths(const JsonReader& root, const std::optional<ModelConfig>& model) {
     const auto runs = root.find("runs");
@@ -66,11 +72,13 @@ std::vector<PathConfig> parse_paths(const JsonReader& root, const std::optional<
         if (const auto found = root.find(key)) found->fail("stands in each of /runs where there are several runs");
     }
     std::vector<PathConfig> paths;
+    std::vector<std::string> labels;
     for (const JsonReader& item : runs->items("a list of runs")) {
         item.require_section("run", "an object with 'label' and 'checkpoints'");
-        const std::string label = parse_label(item.member("label", "a name"), paths);
+        refuse_keys(item, {"model", "labels"}, Experiment::trajectory);
+        labels.push_back(parse_run_label(item.member("label", "a name"), labels));
         paths.push_back(parse_path(item, model));
-        paths.back().label = label;
+        paths.back().label = labels.back();
     }
     return paths;
 }

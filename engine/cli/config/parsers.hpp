@@ -43,6 +43,14 @@ struct DirectionScope {
 void parse_surface(const JsonReader& root, Config& config);
 void parse_interpolation(const JsonReader& root, Config& config);
 void parse_trajectory(const JsonReader& root, Config& config);
+void parse_evaluate(const JsonReader& root, Config& config);
+void parse_weight_norm(const JsonReader& root, Config& config);
+/// Name of a run, other than those of the runs before it.
+[[nodiscard]] std::string parse_run_label(const JsonReader& reader, const std::vector<std::string>& earlier);
+/// Refuses keys that another experiment uses in the same section, so that none is left out silently.
+void refuse_keys(const JsonReader& reader, const std::vector<const char*>& keys, Experiment experiment);
+/// Epochs or iterations: one ascending number a checkpoint.
+[[nodiscard]] std::vector<std::int64_t> parse_checkpoint_numbers(const JsonReader& reader, std::size_t checkpoints);
 [[nodiscard]] std::string parse_device(const JsonReader& reader);
 [[nodiscard]] Precision parse_precision(const JsonReader& reader);
 

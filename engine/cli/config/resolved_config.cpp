@@ -129,11 +129,38 @@ Json path_json(const PathConfig& path) {
     return json;
 }
 
+/// One list of models, or several training runs.
+Json series_json(const Config& config) {
+    const auto one = [&](const ModelSeries& series, const char* key) {
+        Json models = Json::array();
+        Json labels = Json::array();
+        for (std::size_t k = 0; k < series.count; ++k) {
+            models.push_back(model_json(config.models[series.first + k]));
+            labels.push_back(config.models[series.first + k].label);
+        }
+        Json json{{key, std::move(models)}};
+        if (!series.epochs.empty()) json["epochs"] = series.epochs;
+        if (!series.iterations.empty()) json["iterations"] = series.iterations;
+        if (config.experiment == Experiment::evaluate) json["labels"] = std::move(labels);
+        return json;
+    };
+    if (config.series.size() == 1 && config.series.front().label.empty())
+        return one(config.series.front(), config.experiment == Experiment::evaluate ? "models" : "checkpoints");
+    Json runs = Json::array();
+    for (const ModelSeries& series : config.series) {
+        Json run{{"label", series.label}};
+        run.update(one(series, "checkpoints"));
+        runs.push_back(std::move(run));
+    }
+    return {{"runs", std::move(runs)}};
+}
+
 /// The networks of an experiment, and what it does with them.
 Json networks_json(const Config& config) {
     switch (config.experiment) {
         case Experiment::surface: return {{"model", model_json(config.models.front())}};
-        case Experiment::evaluate: return {{"models", models_json(config.models)}};
+        case Experiment::evaluate:
+        case Experiment::weight_norm: return series_json(config);
         case Experiment::interpolation: {
             const auto& difference = std::get<DifferenceDirection>(config.directions.entries.front());
             return {{"model", model_json(config.models.front())},
@@ -189,15 +216,17 @@ Json resolved_json(const Config& config) {
     if (!config.rules.include.empty()) rules["include"] = config.rules.include;
     if (!config.rules.exclude.empty()) rules["exclude"] = config.rules.exclude;
     if (!rules.empty()) json["parameters"] = rules;
-    json["data"] = data_json(config.data);
-    json["splits"] = config.splits;
-    json["loss"] = resolved_loss(config.loss);
+    if (needs_data(config.experiment)) {
+        json["data"] = data_json(config.data);
+        json["splits"] = config.splits;
+        json["loss"] = resolved_loss(config.loss);
+    }
     if (config.experiment == Experiment::surface) json["directions"] = resolved_directions(config.directions);
     if (config.experiment == Experiment::trajectory) json["plane"] = resolved_directions(config.directions);
     if (config.x) json["x"] = axis_json(*config.x);
     if (config.y) json["y"] = axis_json(*config.y);
     json["device"] = config.device;
-    json["precision"] = name_of(config.precision);
+    if (needs_data(config.experiment)) json["precision"] = name_of(config.precision);
     return json;
 }
 

@@ -47,6 +47,13 @@ private:
     void start(Journal& journal) {
         log_.info(
             fmt::format("lossmap {}, run {} in {}", program_version(), run_.config.name, directory_.path().string()));
+        if (run_.executable) note_plan(journal);
+        write_file_atomically(directory_ / "config.resolved.json", run_.resolved + "\n");
+        files_.push_back(directory_ / "config.resolved.json");
+        add_files(steps_.write_first(run_, directory_));
+    }
+
+    void note_plan(Journal& journal) {
         const std::string plan = run_.executable->plan_json();
         const std::string earlier = journal.note(kPlanNote);
         if (!earlier.empty() && earlier != plan) {
@@ -55,12 +62,13 @@ private:
                 "version): points may differ in the last digits");
         }
         journal.set_note(kPlanNote, plan);
-        write_file_atomically(directory_ / "config.resolved.json", run_.resolved + "\n");
-        files_.push_back(directory_ / "config.resolved.json");
-        add_files(steps_.write_first(run_, directory_));
     }
 
     void compute(Journal& journal) {
+        if (!run_.executable) {
+            save();
+            return;
+        }
         SchedulerOptions options;
         options.chunk_samples = run_.chunk_samples;
         options.points_per_block = run_.points_per_block;

@@ -71,7 +71,7 @@ PreparedRun prepare_run(const Config& config, int threads, RunLog& log) {
         log.info(fmt::format("{}: {}", config.splits[k], run.data[k]->describe()));
     }
     run.chunk_samples = choose_chunk(config, run.data);
-    if (run.points_per_block == 0)
+    if (run.executable && run.points_per_block == 0)
         run.points_per_block = choose_block(run.executable->macs_per_sample(), run.chunk_samples);
     Hasher data;
     for (std::size_t k = 0; k < run.data.size(); ++k)

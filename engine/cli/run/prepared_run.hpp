@@ -15,6 +15,7 @@
 #include "landscape/surface.hpp"
 #include "landscape/surface_file.hpp"
 #include "landscape/trajectory_file.hpp"
+#include "landscape/weight_norms.hpp"
 #include "params/parameter_space.hpp"
 
 namespace lossmap {
@@ -29,10 +30,12 @@ struct PreparedRun {
     ParameterSpace space;
     std::vector<Direction> axes;  ///< landscapes
     DirectionFileNotes direction_notes;
-    std::unique_ptr<Executable> executable;
+    std::unique_ptr<Executable> executable;  ///< nullptr where nothing is evaluated (weight_norm)
     std::vector<Point> points;
     Surface surface;                       ///< all points not computed; evaluate: a line with a point a model
     std::optional<TrajectoryPlane> plane;  ///< trajectory: its paths
+    std::optional<TrajectoryPath> path;    ///< trajectory
+    std::vector<WeightNorms> norms;        ///< weight_norm: one a model
     /// Where there are more points than the surface's: all of them as a line; collect() hands them on.
     std::optional<Surface> results;
     std::int64_t chunk_samples = 0;

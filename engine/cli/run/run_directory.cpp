@@ -65,7 +65,8 @@ void RunDirectory::remove_results() const {
 
 void RunDirectory::remove_pictures() const {
     static const std::regex pattern(
-        "(line|(train|test)_(contour|filled|heatmap|surface3d|trajectory))\\.(svg|png|pdf)");
+        "(line|(training|training_loss|training_error|weight_norm)_(epoch|iteration|checkpoint)|(train|test)_(contour|"
+        "filled|heatmap|surface3d|trajectory))\\.(svg|png|pdf)");
     const fs::path plots = path_ / "plots";
     if (!fs::is_directory(plots)) return;
     for (const fs::directory_entry& entry : fs::directory_iterator(plots)) {

@@ -27,9 +27,11 @@ Json provenance_json(const PreparedRun& run, int threads) {
               {"backend", run.backend->name()},
               {"device", run.device},
               {"libraries", run.backend->library_versions()},
-              {"threads", threads},
-              {"macs_per_sample", run.executable->macs_per_sample()},
-              {"plan", Json::parse(run.executable->plan_json())}};
+              {"threads", threads}};
+    if (run.executable) {
+        json["macs_per_sample"] = run.executable->macs_per_sample();
+        json["plan"] = Json::parse(run.executable->plan_json());
+    }
     if (is_landscape(run.config.experiment)) json["parameters"] = run.space.weights_size();
     return json;
 }
@@ -39,7 +41,7 @@ Json provenance_json(const PreparedRun& run, int threads) {
 void record(PreparedRun& run, int threads) {
     const auto text = [](const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace); };
     Json config = resolved_json(run.config);
-    config["data"]["chunk"] = run.chunk_samples;
+    if (run.executable) config["data"]["chunk"] = run.chunk_samples;
     const Json provenance = provenance_json(run, threads);
     Json attributes{{"name", run.config.name}, {"config", config}};
     for (const auto& [key, value] : provenance.items())

@@ -1,8 +1,9 @@
 #include "cli/run/experiments/evaluate_steps.hpp"
 
+#include "cli/run/model_figures.hpp"
+#include "cli/run/model_tables.hpp"
 #include "cli/run/network_request.hpp"
 #include "cli/run/outputs.hpp"
-#include "io/atomic_file.hpp"
 
 namespace lossmap {
 
@@ -26,10 +27,12 @@ std::string EvaluateSteps::size_of(const Config& config) const {
 }
 
 ExperimentSteps::Files EvaluateSteps::write_numbers(const PreparedRun& run, const RunDirectory& directory) const {
-    write_file_atomically(directory / "table.csv", table_csv(run.config.models, run.surface));
-    write_file_atomically(directory / "table.md", table_markdown(run.config.models, run.surface));
-    write_file_atomically(directory / "table.tex", table_latex(run.config.models, run.surface));
-    return {directory / "table.csv", directory / "table.md", directory / "table.tex"};
+    return write_tables(directory, exact_table(run.config, run.surface), short_table(run.config, run.surface));
+}
+
+ExperimentSteps::Files EvaluateSteps::draw(const PreparedRun& run, const RunDirectory& directory, RunLog&,
+                                           const std::function<void()>& check) const {
+    return draw_figures(directory, training_figures(run.config, run.surface), check);
 }
 
 }  // namespace lossmap

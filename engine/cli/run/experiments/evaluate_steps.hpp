@@ -10,6 +10,8 @@ public:
     void prepare(PreparedRun& run, int threads, RunLog& log) const override;
     [[nodiscard]] std::string size_of(const Config& config) const override;
     Files write_numbers(const PreparedRun& run, const RunDirectory& directory) const override;
+    Files draw(const PreparedRun& run, const RunDirectory& directory, RunLog& log,
+               const std::function<void()>& check) const override;
 };
 
 }  // namespace lossmap

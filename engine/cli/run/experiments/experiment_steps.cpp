@@ -3,6 +3,7 @@
 #include "cli/run/experiments/evaluate_steps.hpp"
 #include "cli/run/experiments/landscape_steps.hpp"
 #include "cli/run/experiments/trajectory_steps.hpp"
+#include "cli/run/experiments/weight_norm_steps.hpp"
 #include "core/error.hpp"
 
 namespace lossmap {
@@ -20,11 +21,13 @@ const ExperimentSteps& steps_of(Experiment experiment) {
     static const LandscapeSteps landscape;
     static const TrajectorySteps trajectory;
     static const EvaluateSteps evaluate;
+    static const WeightNormSteps weight_norm;
     switch (experiment) {
         case Experiment::surface:
         case Experiment::interpolation: return landscape;
         case Experiment::trajectory: return trajectory;
         case Experiment::evaluate: return evaluate;
+        case Experiment::weight_norm: return weight_norm;
     }
     throw InternalError("unknown experiment {}", static_cast<int>(experiment));
 }

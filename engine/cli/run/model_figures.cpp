@@ -1,0 +1,137 @@
+#include "cli/run/model_figures.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace lossmap {
+namespace {
+
+/// A horizontal axis that all runs have.
+struct RunAxis {
+    std::string suffix;  ///< of the picture's name
+    std::string label;
+    std::vector<std::vector<double>> places;  ///< a run each, one a model
+};
+
+std::vector<double> as_numbers(const std::vector<std::int64_t>& values) { return {values.begin(), values.end()}; }
+
+std::vector<RunAxis> run_axes(const Config& config) {
+    std::vector<RunAxis> axes;
+    const auto add = [&](const char* suffix, const char* label, const auto& places_of) {
+        RunAxis axis{suffix, label, {}};
+        for (const ModelSeries& series : config.series)
+            axis.places.push_back(places_of(series));
+        axes.push_back(std::move(axis));
+    };
+    const ModelSeries& first = config.series.front();
+    if (!first.epochs.empty())
+        add("_epoch", "epoch", [](const ModelSeries& series) { return as_numbers(series.epochs); });
+    if (!first.iterations.empty())
+        add("_iteration", "iteration", [](const ModelSeries& series) { return as_numbers(series.iterations); });
+    if (!axes.empty()) return axes;
+    add("_checkpoint", "checkpoint (in order, from 0)", [](const ModelSeries& series) {
+        std::vector<double> numbers(series.count);
+        for (std::size_t k = 0; k < numbers.size(); ++k)
+            numbers[k] = static_cast<double>(k);
+        return numbers;
+    });
+    return axes;
+}
+
+/// Values of one split along one run.
+template <typename Value>
+std::vector<double> along(const ModelSeries& series, const SplitSurface& split, const Value& value) {
+    std::vector<double> values;
+    for (std::size_t k = series.first; k < series.first + series.count; ++k)
+        values.push_back(split.done[k] != 0 ? value(k) : std::numeric_limits<double>::quiet_NaN());
+    return values;
+}
+
+std::vector<double> losses_along(const ModelSeries& series, const SplitSurface& split) {
+    return along(series, split, [&](std::size_t k) { return split.loss[k]; });
+}
+
+std::vector<double> errors_along(const ModelSeries& series, const SplitSurface& split) {
+    return along(series, split, [&](std::size_t k) { return 100.0 - split.accuracy[k]; });
+}
+
+constexpr const char* kErrorLabel = "error (%)";
+
+/// Loss and error of one run on two axes.
+CurvesFigure one_run(const Config& config, const Surface& surface, const RunAxis& axis) {
+    CurvesFigure figure{"training" + axis.suffix, config.name, axis.label, "loss", kErrorLabel, {}, {}, {}};
+    const ModelSeries& series = config.series.front();
+    for (std::size_t s = 0; s < surface.splits.size(); ++s) {
+        const SplitSurface& split = surface.splits[s];
+        const std::size_t dash = dash_of_split(split.name, s);
+        figure.curves.push_back(
+            {split.name + " loss", axis.places.front(), losses_along(series, split), 0, dash, false, false});
+        if (!split.has_accuracy) continue;
+        figure.curves.push_back(
+            {split.name + " error", axis.places.front(), errors_along(series, split), 1, dash, true, false});
+    }
+    return figure;
+}
+
+/// One quantity of several runs, a colour each.
+template <typename Values>
+CurvesFigure several_runs(const Config& config, const Surface& surface, const RunAxis& axis, const char* quantity,
+                          const char* label, const Values& values_along) {
+    CurvesFigure figure{
+        fmt::format("training_{}{}", quantity, axis.suffix), config.name, axis.label, label, "", {}, {}, {}};
+    for (std::size_t r = 0; r < config.series.size(); ++r) {
+        const ModelSeries& series = config.series[r];
+        for (std::size_t s = 0; s < surface.splits.size(); ++s) {
+            const SplitSurface& split = surface.splits[s];
+            const std::string name = surface.splits.size() > 1 ? series.label + ", " + split.name : series.label;
+            figure.curves.push_back(
+                {name, axis.places[r], values_along(series, split), r, dash_of_split(split.name, s), false, false});
+        }
+    }
+    return figure;
+}
+
+}  // namespace
+
+std::vector<CurvesFigure> training_figures(const Config& config, const Surface& surface) {
+    std::vector<CurvesFigure> figures;
+    if (!config.series.front().in_order) return figures;
+    const bool has_error = std::any_of(surface.splits.begin(), surface.splits.end(),
+                                       [](const SplitSurface& split) { return split.has_accuracy; });
+    for (const RunAxis& axis : run_axes(config)) {
+        if (config.series.size() == 1) {
+            figures.push_back(one_run(config, surface, axis));
+            continue;
+        }
+        figures.push_back(several_runs(config, surface, axis, "loss", "loss", losses_along));
+        if (has_error) figures.push_back(several_runs(config, surface, axis, "error", kErrorLabel, errors_along));
+    }
+    return figures;
+}
+
+std::vector<CurvesFigure> norm_figures(const Config& config, const std::vector<WeightNorms>& norms) {
+    std::vector<CurvesFigure> figures;
+    const bool several = config.series.size() > 1;
+    for (const RunAxis& axis : run_axes(config)) {
+        CurvesFigure figure{
+            "weight_norm" + axis.suffix, config.name, axis.label, "L2 norm of the weights", "", {}, {}, {}};
+        for (std::size_t r = 0; r < config.series.size(); ++r) {
+            const ModelSeries& series = config.series[r];
+            std::vector<double> all;
+            std::vector<double> filters;
+            for (std::size_t k = series.first; k < series.first + series.count; ++k) {
+                all.push_back(norms.at(k).all);
+                filters.push_back(norms.at(k).filters);
+            }
+            figure.curves.push_back(
+                {several ? series.label : "all weights", axis.places[r], std::move(all), r, 0, false, false});
+            if (several) continue;
+            figure.curves.push_back(
+                {"without biases and normalisation (1-D)", axis.places[r], std::move(filters), 1, 1, false, false});
+        }
+        figures.push_back(std::move(figure));
+    }
+    return figures;
+}
+
+}  // namespace lossmap

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <vector>
+
+#include "cli/config/config.hpp"
+#include "landscape/surface.hpp"
+#include "landscape/weight_norms.hpp"
+#include "output/curves.hpp"
+
+namespace lossmap {
+
+/// Loss (left) and error (right) along one training run, or a figure of each for several, against epoch and against
+/// iteration where these are known, else against the checkpoint's number; train solid, test dashed. None when the
+/// models are no training run (ModelSeries::in_order).
+[[nodiscard]] std::vector<CurvesFigure> training_figures(const Config& config, const Surface& surface);
+
+/// Norms along each training run over the same axes; those of the filters for one run only.
+[[nodiscard]] std::vector<CurvesFigure> norm_figures(const Config& config, const std::vector<WeightNorms>& norms);
+
+}  // namespace lossmap

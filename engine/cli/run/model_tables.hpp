@@ -1,0 +1,22 @@
+#pragma once
+
+#include "cli/config/config.hpp"
+#include "cli/run/table.hpp"
+#include "landscape/surface.hpp"
+#include "landscape/weight_norms.hpp"
+
+namespace lossmap {
+
+/// Loss and error of each model, a row a model: "model,train_loss,train_error,train_standard_error,train_samples,
+/// train_non_finite,..", with every digit; after "model" the columns "run", "epoch" and "iteration" where the
+/// configuration has them. No `_error` where targets are no classes; empty cells where not computed.
+[[nodiscard]] Table exact_table(const Config& config, const Surface& surface);
+
+/// The same for papers: loss (four digits) and error (percent).
+[[nodiscard]] Table short_table(const Config& config, const Surface& surface);
+
+/// Norms of each checkpoint, a row a checkpoint: "model,weight_norm,filter_norm", with the same columns between.
+/// `digits`: significant ones, 17 for every digit.
+[[nodiscard]] Table norm_table(const Config& config, const std::vector<WeightNorms>& norms, int digits);
+
+}  // namespace lossmap
