@@ -1,0 +1,295 @@
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "graph/ops/window.hpp"
+#include "kernel_case.hpp"
+
+namespace lossmap::kernels::test {
+namespace {
+
+constexpr std::int64_t kPoints = 2;
+
+/// Window of a node as the operators compute it.
+WindowGeometry window_of(const ops::Window& w) {
+    WindowGeometry g;
+    for (std::size_t axis = 0; axis < 3; ++axis) {
+        g.input[axis] = w.input[axis];
+        g.output[axis] = w.output[axis];
+        g.kernel[axis] = w.kernel[axis];
+        g.stride[axis] = w.stride[axis];
+        g.dilation[axis] = w.dilation[axis];
+        g.pad_begin[axis] = w.pad_begin[axis];
+        g.pad_end[axis] = w.pad_end[axis];
+    }
+    return g;
+}
+
+Node node_of(const std::string& op_type, const AttributeMap& attributes) {
+    Node node;
+    node.op_type = op_type;
+    node.opset = 22;
+    for (const auto& [name, value] : attributes)
+        node.attributes.set(name, value);
+    return node;
+}
+
+/// [.., C, spatial..] to [.., spatial.., C]; the first dimensions are taken together.
+Tensor channels_inside(const Tensor& values, std::int64_t channels, std::int64_t plane) {
+    Tensor result(values.dtype(), values.shape());
+    const std::int64_t outer = values.count() / (channels * plane);
+    const std::int64_t size = static_cast<std::int64_t>(size_of(values.dtype()));
+    for (std::int64_t n = 0; n < outer; ++n) {
+        for (std::int64_t c = 0; c < channels; ++c) {
+            for (std::int64_t p = 0; p < plane; ++p)
+                std::memcpy(static_cast<std::byte*>(result.data()) + ((n * plane + p) * channels + c) * size,
+                            static_cast<const std::byte*>(values.data()) + ((n * channels + c) * plane + p) * size,
+                            static_cast<std::size_t>(size));
+        }
+    }
+    return result;
+}
+
+PlaneStrides strides_of(bool last, std::int64_t channels, const std::int64_t (&extents)[3]) {
+    return last ? channels_last(channels, extents) : channels_first(channels, extents);
+}
+
+std::int64_t plane_of(const std::int64_t (&extents)[3]) { return extents[0] * extents[1] * extents[2]; }
+
+KernelCase pool_case(const std::string& name, const std::string& op_type, const Shape& spatial, AttributeMap attributes,
+                     bool last, DType type = DType::f32, bool indices = false) {
+    constexpr std::int64_t kSamples = 2, kChannels = 3;
+    Shape shape{kPoints, kSamples, kChannels};
+    shape.insert(shape.end(), spatial.begin(), spatial.end());
+    Tensor values = random_floats(shape, 171, 2.0);
+    values.as<float>()[3] = NAN;
+    values.as<float>()[static_cast<std::size_t>(values.count() - 1)] = -INFINITY;
+    const auto in = std::make_shared<Tensor>(as_storage(values, type));
+    const Shape one(shape.begin() + 1, shape.end());
+    const Node node = node_of(op_type, attributes);
+    const WindowGeometry w = window_of(ops::forward_window(node, one, node.attributes.get_ints("kernel_shape", {})));
+    const std::int64_t count = kSamples * kChannels * plane_of(w.output);
+    return {
+        "pool", fmt::format("{}_{}_{}_{}", op_type, name, last ? "last" : "first", name_of(type)),
+        [=](Device& device) {
+            PoolArgs args;
+            args.kind = op_type == "MaxPool" ? PoolKind::max : op_type == "LpPool" ? PoolKind::lp : PoolKind::average;
+            args.in = device.input(last ? channels_inside(*in, kChannels, plane_of(w.input)) : in->clone(), kPoints);
+            args.out = device.output(type, kPoints, count);
+            if (indices) args.indices = device.output(DType::i64, kPoints, count);
+            args.points = kPoints;
+            args.samples = kSamples;
+            args.channels = kChannels;
+            args.window = w;
+            args.in_strides = strides_of(last, kChannels, w.input);
+            args.out_strides = strides_of(last, kChannels, w.output);
+            args.count_include_pad = node.attributes.get_int("count_include_pad", 0) != 0;
+            args.column_major_indices = node.attributes.get_int("storage_order", 0) != 0;
+            args.order = static_cast<double>(node.attributes.get_int("p", 2));
+            device.table().pool(args, device.queue());
+            std::vector<Tensor> results = list_of(device.fetch(args.out, kPoints, count));
+            if (indices) results.push_back(device.fetch(args.indices, kPoints, count));
+            return results;
+        },
+        [=] {
+            auto results = operator_at_points(op_type, kPoints, {per_point(*in)}, attributes, 22, indices ? 2 : 1);
+            if (last) {
+                for (Tensor& result : results)
+                    result = channels_inside(result, kChannels, plane_of(w.output));
+            }
+            return results;
+        },
+        3e-7};
+}
+
+using Ints = std::vector<std::int64_t>;
+
+void add_pool_cases(std::vector<KernelCase>& cases) {
+    for (const bool last : {false, true}) {
+        cases.push_back(
+            pool_case("2x2", "MaxPool", {8, 6}, {{"kernel_shape", Ints{2, 2}}, {"strides", Ints{2, 2}}}, last));
+        cases.push_back(pool_case("padded_dilated_ceil", "MaxPool", {9, 7},
+                                  {{"kernel_shape", Ints{3, 2}},
+                                   {"strides", Ints{2, 2}},
+                                   {"pads", Ints{1, 1, 1, 0}},
+                                   {"dilations", Ints{2, 1}},
+                                   {"ceil_mode", std::int64_t{1}}},
+                                  last));
+        cases.push_back(pool_case("padded_ceil", "AveragePool", {9, 7},
+                                  {{"kernel_shape", Ints{3, 3}},
+                                   {"strides", Ints{2, 2}},
+                                   {"pads", Ints{1, 0, 1, 1}},
+                                   {"ceil_mode", std::int64_t{1}}},
+                                  last));
+        cases.push_back(pool_case("include_pad", "AveragePool", {9, 7},
+                                  {{"kernel_shape", Ints{3, 3}},
+                                   {"strides", Ints{2, 2}},
+                                   {"pads", Ints{1, 0, 1, 1}},
+                                   {"ceil_mode", std::int64_t{1}},
+                                   {"count_include_pad", std::int64_t{1}}},
+                                  last));
+        cases.push_back(
+            pool_case("p3", "LpPool", {8, 6}, {{"kernel_shape", Ints{2, 3}}, {"p", std::int64_t{3}}}, last));
+        cases.push_back(pool_case("1d", "MaxPool", {13}, {{"kernel_shape", Ints{4}}, {"strides", Ints{3}}}, last));
+        cases.push_back(pool_case("3d", "AveragePool", {4, 5, 6}, {{"kernel_shape", Ints{2, 3, 2}}}, last));
+        cases.push_back(pool_case("whole_plane", "AveragePool", {8, 6}, {{"kernel_shape", Ints{8, 6}}}, last));
+    }
+    for (const DType type : {DType::f16, DType::bf16}) {
+        cases.push_back(pool_case("2x2", "MaxPool", {8, 6}, {{"kernel_shape", Ints{2, 2}}}, true, type));
+        cases.push_back(pool_case("2x2", "AveragePool", {8, 6}, {{"kernel_shape", Ints{2, 2}}}, true, type));
+    }
+    for (const std::int64_t order : {0, 1}) {
+        cases.push_back(pool_case(fmt::format("indices_{}", order), "MaxPool", {5, 7},
+                                  {{"kernel_shape", Ints{2, 2}}, {"strides", Ints{2, 2}}, {"storage_order", order}},
+                                  false, DType::f32, true));
+    }
+}
+
+struct ConvolutionCase {
+    std::string name;
+    Shape spatial;
+    std::int64_t channels, filters, groups;
+    Shape kernel;
+    AttributeMap attributes;
+    bool bias = true;
+    DType type = DType::f32;
+    bool transposed = false;
+};
+
+KernelCase convolution_case(const ConvolutionCase& c, bool last) {
+    constexpr std::int64_t kSamples = 2;
+    AttributeMap attributes = c.attributes;
+    attributes["group"] = c.groups;
+    Shape in_shape{kPoints, kSamples, c.channels};
+    in_shape.insert(in_shape.end(), c.spatial.begin(), c.spatial.end());
+    Shape weight_shape = c.transposed ? Shape{kPoints, c.channels, c.filters / c.groups}
+                                      : Shape{kPoints, c.filters, c.channels / c.groups};
+    weight_shape.insert(weight_shape.end(), c.kernel.begin(), c.kernel.end());
+    const auto in = std::make_shared<Tensor>(as_storage(random_floats(in_shape, 181), c.type));
+    const auto weight = std::make_shared<Tensor>(as_storage(random_floats(weight_shape, 182, 0.5), c.type));
+    const auto bias = std::make_shared<Tensor>(random_floats({kPoints, c.filters}, 183));
+    const std::string op_type = c.transposed ? "ConvTranspose" : "Conv";
+    const Node node = node_of(op_type, attributes);
+    const Shape one(in_shape.begin() + 1, in_shape.end());
+    const WindowGeometry w = window_of(c.transposed ? ops::transposed_window(node, one, c.kernel)
+                                                    : ops::forward_window(node, one, c.kernel));
+    const std::int64_t count = kSamples * c.filters * plane_of(w.output);
+    const std::int64_t taps = plane_of(w.kernel);
+    return {"convolution", fmt::format("{}_{}_{}", c.name, last ? "last" : "first", name_of(c.type)),
+            [=](Device& device) {
+                ConvolutionArgs args;
+                args.transposed = c.transposed;
+                args.in =
+                    device.input(last ? channels_inside(*in, c.channels, plane_of(w.input)) : in->clone(), kPoints);
+                args.weight = device.input(*weight, kPoints);
+                if (c.bias) args.bias = device.input(*bias, kPoints);
+                args.out = device.output(c.type, kPoints, count);
+                args.points = kPoints;
+                args.samples = kSamples;
+                args.groups = c.groups;
+                args.group_channels = c.channels / c.groups;
+                args.group_filters = c.filters / c.groups;
+                args.window = w;
+                args.in_strides = strides_of(last, c.channels, w.input);
+                args.out_strides = strides_of(last, c.filters, w.output);
+                const std::int64_t row = c.transposed ? args.group_filters * taps : args.group_channels * taps;
+                args.weight_group_stride = (c.transposed ? args.group_channels : args.group_filters) * row;
+                args.weight_filter_stride = c.transposed ? taps : row;
+                args.weight_channel_stride = c.transposed ? row : taps;
+                args.weight_tap_strides[0] = w.kernel[1] * w.kernel[2];
+                args.weight_tap_strides[1] = w.kernel[2];
+                args.weight_tap_strides[2] = 1;
+                device.table().convolution(args, device.queue());
+                return list_of(device.fetch(args.out, kPoints, count));
+            },
+            [=] {
+                std::vector<PointTensor> inputs;
+                inputs.push_back(per_point(*in));
+                inputs.push_back(per_point(*weight));
+                if (c.bias) inputs.push_back(per_point(*bias));
+                auto results = operator_at_points(op_type, kPoints, inputs, attributes, 22);
+                if (last) results[0] = channels_inside(results[0], c.filters, plane_of(w.output));
+                return results;
+            },
+            2e-6};
+}
+
+void add_convolution_cases(std::vector<KernelCase>& cases) {
+    const AttributeMap same{{"pads", Ints{1, 1, 1, 1}}};
+    const AttributeMap strided{{"pads", Ints{1, 0, 2, 1}}, {"strides", Ints{2, 3}}, {"dilations", Ints{2, 1}}};
+    const AttributeMap up{
+        {"strides", Ints{2, 2}}, {"pads", Ints{1, 0, 0, 1}}, {"output_padding", Ints{1, 0}}, {"dilations", Ints{1, 2}}};
+    const std::vector<ConvolutionCase> all = {
+        {"3x3", {6, 5}, 4, 6, 1, {3, 3}, same},
+        {"3x3_f16", {6, 5}, 4, 6, 1, {3, 3}, same, true, DType::f16},
+        {"3x3_bf16", {6, 5}, 4, 6, 1, {3, 3}, same, true, DType::bf16},
+        {"strided_dilated", {9, 8}, 3, 4, 1, {3, 2}, strided, false},
+        {"grouped", {6, 5}, 4, 6, 2, {3, 3}, same},
+        {"depthwise", {6, 5}, 4, 8, 4, {3, 3}, same},
+        {"pointwise", {6, 5}, 5, 3, 1, {1, 1}, {}},
+        {"1d", {11}, 3, 4, 1, {4}, {{"pads", Ints{2, 1}}, {"strides", Ints{2}}}},
+        {"3d", {4, 3, 5}, 2, 3, 1, {2, 2, 3}, {{"pads", Ints{1, 0, 1, 0, 1, 1}}}},
+        {"transposed", {5, 4}, 3, 4, 1, {3, 3}, up, true, DType::f32, true},
+        {"transposed_grouped", {5, 4}, 4, 6, 2, {2, 3}, up, false, DType::f32, true},
+    };
+    for (const ConvolutionCase& one : all) {
+        cases.push_back(convolution_case(one, false));
+        cases.push_back(convolution_case(one, true));
+    }
+}
+
+/// Linear interpolation with half-pixel centres, as ONNX's Resize does it by default; the taps are worked out here.
+KernelCase resample_case(std::int64_t from, std::int64_t to) {
+    const auto in = std::make_shared<Tensor>(random_floats({kPoints, 3, 2, from}, 191));
+    return {"resample", fmt::format("linear_{}_to_{}", from, to),
+            [=](Device& device) {
+                std::vector<std::int32_t> sources;
+                std::vector<double> weights;
+                for (std::int64_t x = 0; x < to; ++x) {
+                    const double at =
+                        (static_cast<double>(x) + 0.5) * static_cast<double>(from) / static_cast<double>(to) - 0.5;
+                    const double base = std::floor(at);
+                    for (int tap = 0; tap < 2; ++tap) {
+                        sources.push_back(
+                            std::clamp(static_cast<std::int32_t>(base) + tap, 0, static_cast<std::int32_t>(from) - 1));
+                        weights.push_back(tap == 0 ? 1.0 - (at - base) : at - base);
+                    }
+                }
+                const std::int64_t count = 6 * to;
+                ResampleArgs args{device.input(*in, kPoints),
+                                  device.output(DType::f32, kPoints, count),
+                                  kPoints,
+                                  6,
+                                  from,
+                                  to,
+                                  1,
+                                  2,
+                                  device.put(sources),
+                                  device.put(weights)};
+                device.table().resample(args, device.queue());
+                return list_of(device.fetch(args.out, kPoints, count));
+            },
+            [=] {
+                const Tensor sizes = Tensor::from<std::int64_t>(Ints{3, 2, to}, {3});
+                const Tensor none(DType::f32, {0});
+                return operator_at_points("Resize", kPoints,
+                                          {per_point(*in), shared(none), shared(none), shared(sizes)},
+                                          {{"mode", std::string("linear")}}, 19);
+            },
+            2e-7};
+}
+
+}  // namespace
+
+std::vector<KernelCase> window_cases() {
+    std::vector<KernelCase> cases;
+    add_pool_cases(cases);
+    add_convolution_cases(cases);
+    cases.push_back(resample_case(5, 13));
+    cases.push_back(resample_case(12, 5));
+    return cases;
+}
+
+}  // namespace lossmap::kernels::test
