@@ -36,6 +36,8 @@ Tensor point_of(const PointTensor& operand, std::int64_t point) {
 
 }  // namespace
 
+void PrintTo(const KernelCase& one, std::ostream* out) { *out << one.kernel << ' ' << one.name; }
+
 std::vector<double> numbers_of(const Tensor& tensor) {
     const auto count = static_cast<std::size_t>(tensor.count());
     std::vector<double> numbers(count);
@@ -166,7 +168,7 @@ std::string difference_of(const std::vector<Tensor>& actual, const std::vector<T
 std::vector<KernelCase> all_cases() {
     std::vector<KernelCase> cases;
     for (auto* family : {theta_cases, sample_cases, loss_cases, elementwise_cases, normalization_cases, reduction_cases,
-                         window_cases, matrix_cases, recurrent_cases, movement_cases, indexing_cases}) {
+                         window_cases, matrix_cases, recurrent_cases, movement_cases, indexing_cases, overflow_cases}) {
         for (KernelCase& one : family())
             cases.push_back(std::move(one));
     }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,9 @@ struct KernelCase {
     double tolerance = 1e-6;
 };
 
+/// For GoogleTest's messages.
+void PrintTo(const KernelCase& one, std::ostream* out);
+
 [[nodiscard]] std::vector<KernelCase> theta_cases();
 [[nodiscard]] std::vector<KernelCase> sample_cases();
 [[nodiscard]] std::vector<KernelCase> loss_cases();
@@ -36,6 +40,7 @@ struct KernelCase {
 [[nodiscard]] std::vector<KernelCase> recurrent_cases();
 [[nodiscard]] std::vector<KernelCase> movement_cases();
 [[nodiscard]] std::vector<KernelCase> indexing_cases();
+[[nodiscard]] std::vector<KernelCase> overflow_cases();
 [[nodiscard]] std::vector<KernelCase> all_cases();
 
 /// Elements of any type as fp64.
