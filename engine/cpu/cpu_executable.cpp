@@ -30,6 +30,20 @@ std::size_t thread_count(int asked) {
     return static_cast<std::size_t>(asked == 0 ? usable_threads() : asked);
 }
 
+/// A batch runs as one tile on each thread: refused before memory is taken.
+void require_room(const BoundRequest& batch, const ExecutableRequest& request) {
+    const auto threads = static_cast<double>(thread_count(request.threads));
+    const double bytes = static_cast<double>(activation_bytes_per_sample(batch, request.fuse)) *
+                         static_cast<double>(batch.tile_samples) * threads;
+    const auto available = static_cast<double>(memory_bytes());
+    if (bytes <= available) return;
+    constexpr double kMebibyte = 1024.0 * 1024.0;
+    throw InputError(
+        "statistics from batches of {} samples need about {:.0f} MiB for activations on {} threads, the machine has "
+        "{:.0f} MiB",
+        batch.tile_samples, bytes / kMebibyte, threads, available / kMebibyte);
+}
+
 }  // namespace
 
 BoundRequest bind_for_cpu(const ExecutableRequest& request) {
@@ -39,7 +53,7 @@ BoundRequest bind_for_cpu(const ExecutableRequest& request) {
     static_cast<void>(thread_count(request.threads));
     if (request.graph == nullptr) throw InternalError("a request needs a graph");
     for (const std::int64_t samples : request.statistics_batches)
-        static_cast<void>(bind_batch(request, samples));
+        require_room(bind_batch(request, samples), request);
     const std::int64_t required = required_tile_samples(request);
     if (required > 0) return bind_request(request, required);
     BoundRequest small = bind_request(request, 2);

@@ -54,7 +54,7 @@ int run_command(const RunArguments& arguments, std::ostream& out) {
     RunLog log(arguments.log_level);
     const Config config = load_configured(arguments.config, arguments);
     const RunDirectory directory(arguments.out.empty() ? fs::path("runs") / config.name : arguments.out);
-    PreparedRun run = prepare_run(config, arguments.threads, log);
+    PreparedRun run = prepare_run(config, arguments.threads, log, &interrupt.flag());
     directory.require_usable(run.identity, arguments.fresh);
     interrupt.check();
     const ProgressMode mode = progress_mode(arguments.progress);
