@@ -98,7 +98,9 @@ private:
             ->check(CLI::IsMember({"auto", "plain", "json", "none"}))
             ->capture_default_str();
         run_->footer(
-            "A run that was stopped goes on when the same command is given again; every finished point is kept.\n\n"
+            "A run that was stopped goes on when the same command is given again; every finished point is kept.\n"
+            "A configuration with a sweep runs every combination into DIR/NNN-labels, and over all of them a table,\n"
+            "small multiples and a page.\n\n"
             "Examples:\n  lossmap run plane.json\n  lossmap run plane.json --out runs/fine --set /x/points=101\n"
             "  lossmap run plane.json --fresh --threads 4");
     }

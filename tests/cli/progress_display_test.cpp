@@ -115,5 +115,22 @@ TEST(ProgressDisplay, NoneIsSilent) {
     EXPECT_EQ(out.str(), "");
 }
 
+TEST(ProgressDisplay, SaysWhichRunOfASweepItIs) {
+    const auto shown = [](ProgressMode mode) {
+        std::ostringstream out;
+        ProgressDisplay display(mode, out, [] { return 0.0; });
+        display.set_run(2, 7);
+        display.update(half());
+        display.finish();
+        return out.str();
+    };
+    EXPECT_TRUE(shown(ProgressMode::plain).starts_with("lossmap: run 2 of 7: 1,300 of 2,601 units"));
+    EXPECT_NE(shown(ProgressMode::bar).find("run 2 of 7: "), std::string::npos);
+    const nlohmann::json json = nlohmann::json::parse(shown(ProgressMode::json));
+    EXPECT_EQ(json["run"], 2);
+    EXPECT_EQ(json["runs"], 7);
+    EXPECT_EQ(json["finished_units"], 1300);
+}
+
 }  // namespace
 }  // namespace lossmap

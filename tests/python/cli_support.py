@@ -90,12 +90,15 @@ def write_config(folder, config, name="config.json"):
     return file
 
 
-def stop_in_the_middle(file, out, signal_number):
-    """Starts a run and sends it a signal once some but not all units are done; returns the exit status and stderr."""
+def stop_in_the_middle(file, out, signal_number, run=None):
+    """Starts a run and sends it a signal once some but not all units (of run number `run` of a sweep) are done; returns
+    the exit status and stderr."""
     process = subprocess.Popen([BINARY, "run", str(file), "--out", str(out), "--progress", "json", "--threads", "1"],
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for line in process.stdout:
         event = json.loads(line)
+        if event.get("run") != run:
+            continue
         if event["event"] == "progress" and 0 < event["finished_units"] < event["total_units"]:
             process.send_signal(signal_number)
             break

@@ -3,8 +3,9 @@
 #include <nlohmann/json.hpp>
 
 namespace lossmap {
+namespace {
 
-Config load_configured(const std::filesystem::path& file, const RunArguments& arguments) {
+std::vector<std::string> overrides_of(const RunArguments& arguments) {
     std::vector<std::string> overrides = arguments.overrides;
     const auto put = [&](const std::string& pointer, const std::string& value) {
         // As JSON text, so that a value is a string whatever it looks like.
@@ -12,7 +13,17 @@ Config load_configured(const std::filesystem::path& file, const RunArguments& ar
     };
     put("/device", arguments.device);
     put("/precision", arguments.precision);
-    return load_config(file, overrides);
+    return overrides;
+}
+
+}  // namespace
+
+Config load_configured(const std::filesystem::path& file, const RunArguments& arguments) {
+    return load_config(file, overrides_of(arguments));
+}
+
+std::optional<Sweep> load_configured_sweep(const std::filesystem::path& file, const RunArguments& arguments) {
+    return load_sweep(file, overrides_of(arguments));
 }
 
 }  // namespace lossmap

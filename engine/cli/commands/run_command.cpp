@@ -10,6 +10,7 @@
 #include "cli/commands/commands.hpp"
 #include "cli/commands/configured.hpp"
 #include "cli/run/execute_run.hpp"
+#include "cli/run/sweep/execute_sweep.hpp"
 
 namespace lossmap {
 namespace {
@@ -51,14 +52,22 @@ void print_files(const std::vector<fs::path>& files, bool json, std::ostream& ou
 int run_command(const RunArguments& arguments, std::ostream& out) {
     if (arguments.dry_run) return validate_command({{arguments.config}, arguments}, out);
     const InterruptGuard interrupt;
-    RunLog log(arguments.log_level);
-    const Config config = load_configured(arguments.config, arguments);
-    const RunDirectory directory(arguments.out.empty() ? fs::path("runs") / config.name : arguments.out);
-    PreparedRun run = prepare_run(config, arguments.threads, log, &interrupt.flag());
-    directory.require_usable(run.identity, arguments.fresh);
-    interrupt.check();
     const ProgressMode mode = progress_mode(arguments.progress);
     ProgressDisplay progress(mode, mode == ProgressMode::json ? out : std::cerr, seconds_now, terminal_columns());
+    const auto folder = [&](const std::string& name) {
+        return arguments.out.empty() ? fs::path("runs") / name : arguments.out;
+    };
+    if (const std::optional<Sweep> sweep = load_configured_sweep(arguments.config, arguments)) {
+        const SweepOptions options{folder(sweep->name), arguments.threads, arguments.fresh, arguments.log_level};
+        print_files(execute_sweep(*sweep, options, progress, interrupt), mode == ProgressMode::json, out);
+        return 0;
+    }
+    RunLog log(arguments.log_level);
+    const Config config = load_configured(arguments.config, arguments);
+    const RunDirectory directory(folder(config.name));
+    PreparedRun run = prepare_run(config, arguments.threads, log);
+    directory.require_usable(run.identity, arguments.fresh);
+    interrupt.check();
     print_files(execute_run(run, directory, arguments.fresh, progress, interrupt, log), mode == ProgressMode::json,
                 out);
     return 0;

@@ -26,7 +26,6 @@ constexpr ConfigKey kConfigKeys[] = {
     {"provenance"},
     {"to"},
     {"move"},
-    {"statistics"},
     {"checkpoints"},
     {"plane"},
     {"iterations"},
@@ -35,7 +34,7 @@ constexpr ConfigKey kConfigKeys[] = {
     {"runs"},
     {"labels"},
     {"count", "experiment 'repeat'"},
-    {"sweep", "'sweep'"},
+    {"sweep"},
     {"refine", "'refine'"},
     {"grow", "'grow'"},
     {"from", "'grow'"},
@@ -53,11 +52,13 @@ constexpr ConfigKey kSubsetSplitKeys[] = {{"start"}, {"count"}, {"seed"}, {"stra
 constexpr ConfigKey kLossKeys[] = {{"kind"},          {"class_axis"}, {"ignore_index"}, {"label_smoothing"},
                                    {"class_weights"}, {"targets"},    {"activation"},   {"delta"},
                                    {"name"}};
-constexpr ConfigKey kDirectionsKeys[] = {{"kind"},       {"seed"},        {"normalization"}, {"ignore"},
-                                         {"path"},       {"prefix"},      {"models"},        {"move"},
-                                         {"statistics"}, {"checkpoints"}, {"components"},    {"center"}};
-constexpr ConfigKey kStatisticsKeys[] = {{"split"}, {"count"}, {"batch"}};
+constexpr ConfigKey kDirectionsKeys[] = {
+    {"kind"},        {"seed"},       {"normalization"},
+    {"ignore"},      {"path"},       {"prefix"},
+    {"models"},      {"move"},       {"statistics", "'reestimate' of batch-norm statistics"},
+    {"checkpoints"}, {"components"}, {"center"}};
 constexpr ConfigKey kDirectionsByAxisKeys[] = {{"x"}, {"y"}};
+constexpr ConfigKey kSweepAxisKeys[] = {{"pointer"}, {"values"}, {"labels"}};
 constexpr ConfigKey kAxisKeys[] = {{"min"}, {"max"}, {"points"}, {"margin"}};
 
 constexpr ConfigSection kSections[] = {
@@ -73,8 +74,8 @@ constexpr ConfigSection kSections[] = {
     {"loss", kLossKeys},
     {"directions", kDirectionsKeys},
     {"directions_by_axis", kDirectionsByAxisKeys},
-    {"statistics", kStatisticsKeys},
     {"axis", kAxisKeys},
+    {"sweep_axis", kSweepAxisKeys},
 };
 
 /// Insertions, deletions, replacements and swaps of neighbours that make one word of the other (optimal string

@@ -105,7 +105,7 @@ std::optional<std::size_t> array_index(const std::string& token, std::size_t siz
     return index;
 }
 
-std::vector<std::string> pointer_tokens(const std::string& pointer, const std::string& text) {
+std::vector<std::string> pointer_tokens(const std::string& pointer) {
     std::vector<std::string> tokens;
     std::size_t position = 0;
     while (position < pointer.size()) {
@@ -118,7 +118,7 @@ std::vector<std::string> pointer_tokens(const std::string& pointer, const std::s
             }
             const char escaped = k + 1 < end ? pointer[k + 1] : '\0';
             if (escaped != '0' && escaped != '1') {
-                throw InputError("--set {}: '~' stands before 0 or 1 in a JSON pointer", text);
+                throw InputError("'~' stands before 0 or 1 in a JSON pointer");
             }
             token += escaped == '0' ? '~' : '/';
             ++k;
@@ -146,26 +146,30 @@ Json read_json(const fs::path& file) {
     }
 }
 
-void apply_override(Json& document, const std::string& text) {
-    const std::size_t equals = text.find('=');
-    if (text.empty() || text.front() != '/' || equals == std::string::npos) {
-        throw InputError("--set {}: expected /json/pointer=VALUE", text);
-    }
+void put_value(Json& document, const std::string& pointer, Json value) {
     Json* place = &document;
-    for (const std::string& token : pointer_tokens(text.substr(0, equals), text)) {
+    for (const std::string& token : pointer_tokens(pointer)) {
         if (place->is_array()) {
             const std::optional<std::size_t> index = array_index(token, place->size());
-            if (!index) throw InputError("--set {}: '{}' is no index into an array of {}", text, token, place->size());
+            if (!index) throw InputError("'{}' is no index into an array of {}", token, place->size());
             if (*index == place->size()) place->push_back(nullptr);
             place = &(*place)[*index];
         } else if (place->is_object() || place->is_null()) {
             place = &(*place)[token];
         } else {
-            throw InputError("--set {}: '{}' lies inside {}, expected an object or an array", text, token,
-                             describe(*place));
+            throw InputError("'{}' lies inside {}, expected an object or an array", token, describe(*place));
         }
     }
-    *place = override_value(text.substr(equals + 1));
+    *place = std::move(value);
+}
+
+void apply_override(Json& document, const std::string& text) {
+    const std::size_t equals = text.find('=');
+    if (text.empty() || text.front() != '/' || equals == std::string::npos) {
+        throw InputError("--set {}: expected /json/pointer=VALUE", text);
+    }
+    with_context("--set " + text,
+                 [&] { put_value(document, text.substr(0, equals), override_value(text.substr(equals + 1))); });
 }
 
 std::string describe(const Json& value) {

@@ -12,8 +12,12 @@ namespace lossmap {
 /// than 64 MiB are refused. Throws InputError, "<file>: .." in one sentence.
 [[nodiscard]] nlohmann::ordered_json read_json(const std::filesystem::path& file);
 
-/// Puts "/json/pointer=VALUE" into the document: VALUE is JSON, or else a string. Objects on the way are made; an array
-/// takes an index that it has, or "-" (or its length) to append. Throws InputError naming the option.
+/// Puts a value at a JSON pointer (RFC 6901). Objects on the way are made; an array takes an index that it has, or "-"
+/// (or its length) to append. Throws InputError, "'7' is no index into an array of 1".
+void put_value(nlohmann::ordered_json& document, const std::string& pointer, nlohmann::ordered_json value);
+
+/// Puts "/json/pointer=VALUE" into the document with put_value(): VALUE is JSON, or else a string. Throws InputError
+/// naming the option.
 void apply_override(nlohmann::ordered_json& document, const std::string& text);
 
 /// The document or part of it for a message: "number 3", "string \"abc\"", "an object".

@@ -42,7 +42,6 @@ void require_fitting_keys(const JsonReader& root, Experiment experiment) {
         {"y", {surface, trajectory}},
         {"to", {interpolation}},
         {"move", {interpolation}},
-        {"statistics", {interpolation}},
         {"checkpoints", {trajectory, weight_norm}},
         {"plane", {trajectory}},
         {"iterations", {trajectory, evaluate, weight_norm}},
@@ -58,53 +57,6 @@ void require_fitting_keys(const JsonReader& root, Experiment experiment) {
             found->fail(fmt::format("is not used by experiment '{}'", name_of(experiment)));
         }
     }
-}
-
-/// The name stands in paths ("runs/NAME").
-std::string parse_name(const std::optional<JsonReader>& reader, const std::filesystem::path& file) {
-    constexpr std::string_view kExpected = "a name without '/', control characters or a leading '.'";
-    if (!reader) return file.stem().string();
-    const std::string name = reader->text(kExpected);
-    const bool sound =
-        name.front() != '.' && name.size() <= 200 &&
-        std::none_of(name.begin(), name.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f || c == '/'; });
-    if (!sound) reader->mismatch(kExpected);
-    return name;
-}
-
-Config parse_config(const JsonReader& root, const std::filesystem::path& file) {
-    Config config;
-    config.file = file;
-    if (!root.is_object()) root.mismatch("an object");
-    config.experiment = parse_experiment(root);
-    root.require_section("config", "an object");
-    require_fitting_keys(root, config.experiment);
-    config.name = parse_name(root.find("name"), file);
-    switch (config.experiment) {
-        case Experiment::surface: parse_surface(root, config); break;
-        case Experiment::interpolation: parse_interpolation(root, config); break;
-        case Experiment::trajectory: parse_trajectory(root, config); break;
-        case Experiment::evaluate: parse_evaluate(root, config); break;
-        case Experiment::weight_norm: parse_weight_norm(root, config); break;
-    }
-    if (const auto rules = root.find("parameters")) {
-        if (!config.rules.include.empty() || !config.rules.exclude.empty()) {
-            rules->fail("stands in /model/parameters already");
-        }
-        config.rules = parse_rules(*rules);
-    }
-    if (const auto device = root.find("device")) config.device = parse_device(*device);
-    if (!needs_data(config.experiment)) return config;
-    config.data = parse_data(root.member("data", "an object with 'format' and files"));
-    config.splits = parse_splits(root.find("splits"), config.data);
-    const StatisticsConfig* statistics = config.statistics();
-    if (statistics != nullptr && !config.data.splits.contains(statistics->split)) {
-        root.member("data", "an object")
-            .fail(fmt::format("has no split '{}', from which statistics are to be estimated", statistics->split));
-    }
-    if (const auto loss = root.find("loss")) config.loss = parse_loss(*loss);
-    if (const auto precision = root.find("precision")) config.precision = parse_precision(*precision);
-    return config;
 }
 
 }  // namespace
@@ -133,23 +85,6 @@ bool is_landscape(Experiment experiment) {
 
 bool needs_data(Experiment experiment) { return experiment != Experiment::weight_norm; }
 
-const char* name_of(Move move) {
-    switch (move) {
-        case Move::weights: return "weights";
-        case Move::states: return "states";
-        case Move::reestimate: return "reestimate";
-    }
-    throw InternalError("unknown move {}", static_cast<int>(move));
-}
-
-const StatisticsConfig* Config::statistics() const {
-    for (const DirectionConfig& entry : directions.entries) {
-        const auto* difference = std::get_if<DifferenceDirection>(&entry);
-        if (difference != nullptr && difference->statistics) return &*difference->statistics;
-    }
-    return nullptr;
-}
-
 const char* name_of(DataFormat format) {
     switch (format) {
         case DataFormat::cifar10: return "cifar10";
@@ -172,6 +107,48 @@ Precision parse_precision(const JsonReader& reader) {
     constexpr std::pair<std::string_view, Precision> kNames[] = {
         {"fp32", Precision::fp32}, {"tf32", Precision::tf32}, {"fp16", Precision::fp16}, {"bf16", Precision::bf16}};
     return reader.choice(kNames);
+}
+
+std::string parse_name(const std::optional<JsonReader>& reader, const std::filesystem::path& file) {
+    constexpr std::string_view kExpected = "a name without '/', control characters or a leading '.'";
+    if (!reader) return file.stem().string();
+    const std::string name = reader->text(kExpected);
+    const bool sound =
+        name.front() != '.' && name.size() <= 200 &&
+        std::none_of(name.begin(), name.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f || c == '/'; });
+    if (!sound) reader->mismatch(kExpected);
+    return name;
+}
+
+Config parse_config(const JsonReader& root, const std::filesystem::path& file) {
+    Config config;
+    config.file = file;
+    if (!root.is_object()) root.mismatch("an object");
+    config.experiment = parse_experiment(root);
+    root.require_section("config", "an object");
+    if (const auto sweep = root.find("sweep")) sweep->fail("describes several runs where one is expected");
+    require_fitting_keys(root, config.experiment);
+    config.name = parse_name(root.find("name"), file);
+    switch (config.experiment) {
+        case Experiment::surface: parse_surface(root, config); break;
+        case Experiment::interpolation: parse_interpolation(root, config); break;
+        case Experiment::trajectory: parse_trajectory(root, config); break;
+        case Experiment::evaluate: parse_evaluate(root, config); break;
+        case Experiment::weight_norm: parse_weight_norm(root, config); break;
+    }
+    if (const auto rules = root.find("parameters")) {
+        if (!config.rules.include.empty() || !config.rules.exclude.empty()) {
+            rules->fail("stands in /model/parameters already");
+        }
+        config.rules = parse_rules(*rules);
+    }
+    if (const auto device = root.find("device")) config.device = parse_device(*device);
+    if (!needs_data(config.experiment)) return config;
+    config.data = parse_data(root.member("data", "an object with 'format' and files"));
+    config.splits = parse_splits(root.find("splits"), config.data);
+    if (const auto loss = root.find("loss")) config.loss = parse_loss(*loss);
+    if (const auto precision = root.find("precision")) config.precision = parse_precision(*precision);
+    return config;
 }
 
 Config load_config(const std::filesystem::path& file, const std::vector<std::string>& overrides) {

@@ -12,6 +12,10 @@ namespace lossmap {
 
 // One function a part of the configuration; all throw what JsonReader throws.
 
+/// The whole file, which describes one run.
+[[nodiscard]] Config parse_config(const JsonReader& root, const std::filesystem::path& file);
+/// The run's name, which stands in paths ("runs/NAME"); the file's stem when `reader` is absent.
+[[nodiscard]] std::string parse_name(const std::optional<JsonReader>& reader, const std::filesystem::path& file);
 /// A path, or {"path", "parameters"}. With `rules` an object with include / exclude may stand under "parameters".
 [[nodiscard]] ModelConfig parse_model(const JsonReader& reader, ParameterRules* rules = nullptr);
 /// A list of models and globs, or one glob; globs are expanded in natural order.
@@ -34,8 +38,8 @@ struct DirectionScope {
     bool has_path = false;             ///< a trajectory's checkpoints are the default
 };
 [[nodiscard]] DirectionsConfig parse_directions(const JsonReader& reader, const DirectionScope& scope);
-/// `move` and `statistics` of the object that has them.
-void parse_move(const JsonReader& reader, DifferenceDirection& difference);
+/// "weights" (false) or "states" (true).
+[[nodiscard]] bool parse_move(const JsonReader& reader);
 [[nodiscard]] GridAxis parse_axis(const JsonReader& reader);
 /// The same, where "auto" may stand for the axis or for its ends.
 [[nodiscard]] GridAxis parse_auto_axis(const JsonReader& reader);

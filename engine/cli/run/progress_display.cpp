@@ -79,8 +79,8 @@ std::string progress_line(const RunProgress& progress) {
     return line;
 }
 
-std::string progress_bar(const RunProgress& progress, int width) {
-    const std::string line = progress_line(progress);
+std::string progress_bar(const RunProgress& progress, int width, const std::string& head) {
+    const std::string line = head + progress_line(progress);
     const int room = width - static_cast<int>(line.size()) - 3;
     if (room < 5) return line.substr(0, static_cast<std::size_t>(std::max(0, width)));
     const auto cells = static_cast<std::size_t>(std::min(room, kWidestBar));
@@ -107,6 +107,13 @@ std::string progress_json(const RunProgress& progress) {
 ProgressDisplay::ProgressDisplay(ProgressMode mode, std::ostream& out, std::function<double()> now, int columns)
     : mode_(mode), out_(out), now_(std::move(now)), columns_(columns), last_shown_(now_()) {}
 
+void ProgressDisplay::set_run(std::size_t number, std::size_t count) {
+    run_ = number;
+    runs_ = count;
+}
+
+std::string ProgressDisplay::head() const { return runs_ == 0 ? "" : fmt::format("run {} of {}: ", run_, runs_); }
+
 void ProgressDisplay::update(const RunProgress& progress) {
     latest_ = progress;
     has_latest_ = true;
@@ -130,14 +137,19 @@ void ProgressDisplay::show() {
     shown_latest_ = true;
     switch (mode_) {
         case ProgressMode::bar: {
-            const std::string bar = progress_bar(latest_, columns_ - 1);
+            const std::string bar = progress_bar(latest_, columns_ - 1, head());
             const std::size_t rest = drawn_ > bar.size() ? drawn_ - bar.size() : 0;
             out_ << '\r' << bar << std::string(rest, ' ');
             drawn_ = bar.size();
             break;
         }
-        case ProgressMode::plain: out_ << "lossmap: " << progress_line(latest_) << '\n'; break;
-        case ProgressMode::json: out_ << progress_json(latest_) << '\n'; break;
+        case ProgressMode::plain: out_ << "lossmap: " << head() << progress_line(latest_) << '\n'; break;
+        case ProgressMode::json: {
+            nlohmann::ordered_json json = nlohmann::ordered_json::parse(progress_json(latest_));
+            if (runs_ > 0) json.update({{"run", run_}, {"runs", runs_}});
+            out_ << json.dump() << '\n';
+            break;
+        }
         case ProgressMode::none: break;
     }
     out_ << std::flush;

@@ -22,8 +22,8 @@ enum class ProgressMode : std::uint8_t { bar, plain, json, none };
 
 /// One line: "1,300 of 2,601 units (50.0 %), 12.3 k evaluations/s, 1 min 45 s left, 2 points not finite".
 [[nodiscard]] std::string progress_line(const RunProgress& progress);
-/// The line with a bar in front, `width` columns at most.
-[[nodiscard]] std::string progress_bar(const RunProgress& progress, int width);
+/// The line with `head` and a bar in front, `width` columns at most.
+[[nodiscard]] std::string progress_bar(const RunProgress& progress, int width, const std::string& head = {});
 /// One JSON object.
 [[nodiscard]] std::string progress_json(const RunProgress& progress);
 
@@ -33,18 +33,23 @@ public:
     /// @param now  seconds from any start, never falling; the columns of the terminal matter to the bar alone
     ProgressDisplay(ProgressMode mode, std::ostream& out, std::function<double()> now, int columns = 80);
 
+    /// Says from now on that this is run `number` (from 1) of `count`.
+    void set_run(std::size_t number, std::size_t count);
     void update(const RunProgress& progress);
     /// Shows the last state and ends the line.
     void finish();
 
 private:
     void show();
+    [[nodiscard]] std::string head() const;
 
     ProgressMode mode_;
     std::ostream& out_;
     std::function<double()> now_;
     int columns_;
     RunProgress latest_;
+    std::size_t run_ = 0;
+    std::size_t runs_ = 0;  ///< 0: one run alone
     bool has_latest_ = false;
     bool shown_latest_ = false;
     double last_shown_ = 0.0;

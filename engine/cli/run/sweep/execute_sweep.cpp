@@ -1,0 +1,215 @@
+#include "cli/run/sweep/execute_sweep.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/run/execute_run.hpp"
+#include "cli/run/experiments/experiment_steps.hpp"
+#include "cli/run/outputs.hpp"
+#include "cli/run/sweep/origin_run.hpp"
+#include "cli/run/sweep/sweep_pictures.hpp"
+#include "cli/run/sweep/sweep_table.hpp"
+#include "core/error.hpp"
+#include "io/atomic_file.hpp"
+#include "output/report.hpp"
+
+namespace lossmap {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kSweepFile = "sweep.json";
+constexpr const char* kOriginFolder = "origin";
+
+bool is_complete(const Surface& surface) {
+    return std::all_of(surface.splits.begin(), surface.splits.end(), [](const SplitSurface& split) {
+        return std::find(split.done.begin(), split.done.end(), 0) == split.done.end();
+    });
+}
+
+/// The lines of a picture's title as one.
+std::string in_one_line(const std::string& title) {
+    std::string line;
+    for (const char c : title)
+        line += c == '\n' ? ", " : std::string(1, c);
+    return line;
+}
+
+class SweepExecution {
+public:
+    SweepExecution(const Sweep& sweep, const SweepOptions& options, ProgressDisplay& progress,
+                   const InterruptGuard& interrupt)
+        : sweep_(sweep), options_(options), progress_(progress), interrupt_(interrupt), log_(options.log_level) {}
+
+    std::vector<fs::path> execute() {
+        require_usable_folder();
+        each([this](std::size_t k) { check(k); });
+        write_list();
+        each([this](std::size_t k) { compute(k); });
+        write_table();
+        const std::string failure = attempt([this] { show(); });
+        if (!failures_.empty()) {
+            throw Error("{} of {} combinations failed, the first: {}", failures_.size(), sweep_.combinations.size(),
+                        failures_.front());
+        }
+        if (!failure.empty()) throw Error("all combinations are computed and saved, but {}", failure);
+        return files_;
+    }
+
+private:
+    [[nodiscard]] fs::path folder(std::size_t k) const { return options_.out / sweep_.combinations[k].folder; }
+
+    template <typename Body>
+    void each(const Body& body) {
+        for (std::size_t k = 0; k < sweep_.combinations.size(); ++k) {
+            interrupt_.check();
+            with_context(sweep_.describe(k), [&] { body(k); });
+        }
+    }
+
+    /// Somebody else's files and a single run are left alone.
+    void require_usable_folder() const {
+        const fs::path& out = options_.out;
+        if (!fs::exists(out)) return;
+        if (!fs::is_directory(out)) throw InputError("'{}' is no folder: choose another --out", out.string());
+        if (options_.fresh || fs::is_empty(out) || fs::exists(out / kSweepFile)) return;
+        throw InputError(
+            "'{}' is not empty and holds no sweep of lossmap: choose another --out, or --fresh to write into it",
+            out.string());
+    }
+
+    /// Whether everything is there that the combination needs, and its folder free for it.
+    void check(std::size_t k) const {
+        RunLog silent("off");  // what is to be said is said when it is computed
+        const Config& config = sweep_.combinations[k].config;
+        const PreparedRun run = prepare_run(config, options_.threads, silent);
+        RunDirectory(folder(k)).require_usable(run.identity, options_.fresh);
+        if (const auto origin = origin_config(config)) {
+            const PreparedRun evaluation = prepare_run(*origin, options_.threads, silent);
+            RunDirectory(folder(k) / kOriginFolder).require_usable(evaluation.identity, options_.fresh);
+        }
+    }
+
+    void compute(std::size_t k) {
+        const Combination& combination = sweep_.combinations[k];
+        RunLog log(options_.log_level);
+        log.info(fmt::format("{}", sweep_.describe(k)));
+        progress_.set_run(k + 1, sweep_.combinations.size());
+        PreparedRun run = prepare_run(combination.config, options_.threads, log);
+        const std::string failure = attempt([&] {
+            static_cast<void>(execute_run(run, RunDirectory(folder(k)), options_.fresh, progress_, interrupt_, log));
+        });
+        if (!failure.empty()) failures_.push_back(sweep_.describe(k) + ": " + failure);
+        if (!is_complete(run.surface)) return;  // the failure came before the numbers were
+        files_.push_back(folder(k));
+        take_results(k, run);
+    }
+
+    void take_results(std::size_t k, const PreparedRun& run) {
+        const Combination& combination = sweep_.combinations[k];
+        std::optional<ReportRun> page = steps_of(combination.config.experiment).report(run);
+        if (combination.config.experiment == Experiment::evaluate) {
+            for (std::size_t model = 0; model < run.surface.x.size(); ++model)
+                rows_.push_back({k, run.config.models[model].label, results_at(run.surface, model)});
+        } else if (is_landscape(combination.config.experiment)) {
+            rows_.push_back({k, "", origin_results(k, run)});
+        }
+        if (!page) return;
+        page->title = combination.title;
+        const std::string measured = rows_.empty() ? "" : origin_text(rows_.back().results);
+        if (!measured.empty()) page->title += "\n" + measured;
+        pages_.push_back(std::move(*page));
+    }
+
+    /// What the grid tells, and what it does not from an evaluation of its own.
+    std::vector<OriginResult> origin_results(std::size_t k, const PreparedRun& run) {
+        std::vector<OriginResult> results = origin_on_grid(run.surface);
+        const std::optional<Config> config = origin_config(sweep_.combinations[k].config);
+        if (!config) return results;
+        RunLog log(options_.log_level == "info" ? "warning" : options_.log_level);
+        PreparedRun origin = prepare_run(*config, options_.threads, log);
+        const RunDirectory directory(folder(k) / kOriginFolder);
+        static_cast<void>(execute_run(origin, directory, options_.fresh, progress_, interrupt_, log));
+        for (OriginResult& result : results_at(origin.surface, 0)) {
+            const auto known = std::find_if(results.begin(), results.end(),
+                                            [&](const OriginResult& one) { return one.split == result.split; });
+            if (known == results.end()) results.push_back(std::move(result));
+        }
+        return results;
+    }
+
+    /// What is where, for people and scripts.
+    void write_list() const {
+        std::error_code error;
+        fs::create_directories(options_.out, error);
+        if (error) throw InputError("cannot make the folder '{}': {}", options_.out.string(), error.message());
+        nlohmann::ordered_json axes = nlohmann::ordered_json::array();
+        for (const SweepAxis& axis : sweep_.axes)
+            axes.push_back({{"pointer", axis.pointer}, {"name", axis.name}, {"labels", axis.labels}});
+        nlohmann::ordered_json combinations = nlohmann::ordered_json::array();
+        for (const Combination& one : sweep_.combinations)
+            combinations.push_back({{"folder", one.folder}, {"labels", one.labels}});
+        const nlohmann::ordered_json list{{"name", sweep_.name}, {"axes", axes}, {"combinations", combinations}};
+        write_file_atomically(options_.out / kSweepFile, list.dump(2) + "\n");
+    }
+
+    void write_table() {
+        if (rows_.empty()) return;
+        const std::vector<fs::path> tables = write_tables(RunDirectory(options_.out), exact_sweep_table(sweep_, rows_),
+                                                          brief_sweep_table(sweep_, rows_));
+        files_.insert(files_.end(), tables.begin(), tables.end());
+    }
+
+    void show() {
+        const fs::path plots = options_.out / "plots";
+        const std::vector<fs::path> pictures = draw_sweep(sweep_, pages_, plots, log_, [this] { interrupt_.check(); });
+        files_.insert(files_.end(), pictures.begin(), pictures.end());
+        if (pages_.empty()) return;
+        if (!rows_.empty()) {
+            const Table table = brief_sweep_table(sweep_, rows_);
+            pages_.front().tables.insert(pages_.front().tables.begin(),
+                                         {"All combinations of " + sweep_.name, table.head, table.rows});
+        }
+        for (ReportRun& page : pages_)
+            page.title = in_one_line(page.title);
+        write_report(options_.out / "report.html", pages_);
+        files_.push_back(options_.out / "report.html");
+    }
+
+    /// Message of a failure that leaves other combinations as they are. A stop signal may have caused it.
+    template <typename Body>
+    std::string attempt(const Body& body) {
+        try {
+            body();
+        } catch (const Interrupted&) {
+            throw;
+        } catch (const InputError&) {
+            throw;
+        } catch (const Error& error) {
+            interrupt_.check();
+            return error.what();
+        }
+        return {};
+    }
+
+    const Sweep& sweep_;
+    const SweepOptions& options_;
+    ProgressDisplay& progress_;
+    const InterruptGuard& interrupt_;
+    RunLog log_;
+    std::vector<SweepRow> rows_;
+    std::vector<ReportRun> pages_;
+    std::vector<std::string> failures_;
+    std::vector<fs::path> files_;
+};
+
+}  // namespace
+
+std::vector<fs::path> execute_sweep(const Sweep& sweep, const SweepOptions& options, ProgressDisplay& progress,
+                                    const InterruptGuard& interrupt) {
+    return SweepExecution(sweep, options, progress, interrupt).execute();
+}
+
+}  // namespace lossmap

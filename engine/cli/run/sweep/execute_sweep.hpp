@@ -1,0 +1,28 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "cli/config/sweep.hpp"
+#include "cli/run/interrupt.hpp"
+#include "cli/run/progress_display.hpp"
+
+namespace lossmap {
+
+struct SweepOptions {
+    std::filesystem::path out;
+    int threads = 0;  ///< 0 is all
+    bool fresh = false;
+    std::string log_level = "info";  ///< of stderr
+};
+
+/// Runs every combination in its own folder under `out`, or goes on with them, and puts over all of them: sweep.json
+/// (what is where), table.csv, table.md, table.tex, plots/ and report.html. All combinations are prepared once before
+/// the first one is computed, so that a mistake in the last one shows at once. Returns the folders and these files.
+/// Throws InputError about a combination by its name; Interrupted; Error after all others are computed when a
+/// combination fails.
+std::vector<std::filesystem::path> execute_sweep(const Sweep& sweep, const SweepOptions& options,
+                                                 ProgressDisplay& progress, const InterruptGuard& interrupt);
+
+}  // namespace lossmap

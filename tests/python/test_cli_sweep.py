@@ -1,0 +1,248 @@
+"""One configuration, several runs: each equals a run of its own, and pictures, tables and page stand over all."""
+
+import csv
+import json
+import os
+import shutil
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import cli_support as support  # noqa: E402
+
+if not support.REASON:
+    import h5py
+    import numpy as np
+
+
+def plane(folder):
+    """Two networks x two normalisations over 3 x 3 points; the data have a test split that no plane is computed of."""
+    support.write_mlp(folder / "tanh.onnx")
+    support.write_mlp(folder / "relu.onnx", seed=5, activation="Relu")
+    support.write_samples(folder / "train.npz")
+    support.write_samples(folder / "test.npz", seed=8, count=12)
+    return {"name": "both", "experiment": "surface", "model": "tanh.onnx",
+            "data": {"format": "npz", "train": ["train.npz"], "test": ["test.npz"]}, "splits": ["train"],
+            "directions": {"kind": "random", "seed": 1, "normalization": "filter", "ignore": ["1d"]},
+            "x": support.axis(-1, 1, 3), "y": support.axis(-0.5, 0.5, 3),
+            "sweep": [{"pointer": "/model", "values": ["tanh.onnx", "relu.onnx"], "labels": ["tanh net", "relu/net"]},
+                      {"pointer": "/directions/normalization", "values": ["filter", "none"]}]}
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        keep = tempfile.TemporaryDirectory()
+        self.addCleanup(keep.cleanup)
+        self.folder = Path(keep.name)
+        self.draws(False)
+        self.config = plane(self.folder)
+        self.out = self.folder / "out"
+
+    def draws(self, really):
+        """Most tests do not look at pictures, which take longer than all the rest."""
+        stand_in = self.folder / "gnuplot"
+        stand_in.write_text("#!/bin/sh\necho drawn > picture\n")
+        stand_in.chmod(0o700)
+        os.environ["LOSSMAP_GNUPLOT"] = "" if really else str(stand_in)
+        self.addCleanup(os.environ.pop, "LOSSMAP_GNUPLOT", None)
+
+    def run_config(self, *arguments, out=None, expect=0, command="run", progress="none"):
+        file = support.write_config(self.folder, self.config)
+        more = ["--out", out or self.out, "--progress", progress] if command == "run" else []
+        return support.run_lossmap(command, file, *more, *arguments, expect=expect)
+
+    def rows(self):
+        with open(self.out / "table.csv", newline="") as file:
+            return list(csv.DictReader(file))
+
+
+@unittest.skipIf(support.REASON, support.REASON)
+class Sweep(Case):
+    """What one sweep has written, looked at from all sides."""
+
+    FOLDERS = ["001-tanh_net-filter", "002-tanh_net-none", "003-relu_net-filter", "004-relu_net-none"]
+
+    @classmethod
+    def setUpClass(cls):
+        keep = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(keep.cleanup)
+        folder = Path(keep.name)
+        file = support.write_config(folder, plane(folder))
+        cls.finished = folder / "out"
+        cls.listed = support.run_lossmap("run", file, "--out", cls.finished, "--progress", "none").stdout.split()
+
+    def setUp(self):
+        super().setUp()
+        self.out = self.finished
+
+    def test_each_combination_is_a_run_of_its_own(self):
+        for name in self.FOLDERS:
+            self.assertIn(str(self.out / name), self.listed)
+        sweep = self.config.pop("sweep")
+        for number, name in enumerate(self.FOLDERS):
+            self.config["model"] = sweep[0]["values"][number // 2]
+            self.config["directions"]["normalization"] = sweep[1]["values"][number % 2]
+            self.run_config(out=self.folder / "alone", expect=0)
+            with h5py.File(self.out / name / "surface.h5") as part, h5py.File(self.folder / "alone/surface.h5") as alone:
+                for data in ("xcoordinates", "ycoordinates", "train_loss", "train_acc", "train_done"):
+                    self.assertEqual(part[data][()].tobytes(), alone[data][()].tobytes(), (name, data))
+                self.assertEqual((self.out / name / "plots" / "train_filled.svg").exists(), True)
+            shutil.rmtree(self.folder / "alone")
+            resolved = json.loads((self.out / name / "config.resolved.json").read_text())
+            self.assertNotIn("sweep", resolved)
+            self.assertEqual(resolved["name"], f"{['tanh net', 'relu:net'][number // 2]}, {['filter', 'none'][number % 2]}")
+
+    def test_results_over_all(self):
+        rows = self.rows()
+        self.assertEqual([row["folder"] for row in rows], self.FOLDERS)
+        self.assertEqual(list(rows[0]), ["folder", "model", "normalization", "train_loss", "train_error", "test_loss",
+                                         "test_error"])
+        for row in rows:
+            with h5py.File(self.out / row["folder"] / "surface.h5") as file:
+                self.assertEqual(float(row["train_loss"]), file["train_loss"][1, 1])
+                self.assertAlmostEqual(float(row["train_error"]), 100 - file["train_acc"][1, 1], places=9)
+        samples = np.load(self.folder / "test.npz")
+        weights = support.write_mlp(self.folder / "tanh.onnx")
+        hidden = np.tanh(samples["x"].astype(float) @ weights["fc1.weight"].astype(float).T + weights["fc1.bias"])
+        scores = hidden @ weights["fc2.weight"].astype(float).T + weights["fc2.bias"]
+        loss = np.mean(np.log(np.exp(scores).sum(1)) - scores[np.arange(12), samples["y"]])
+        error = 100 * np.mean(scores.argmax(1) != samples["y"])
+        self.assertAlmostEqual(float(rows[0]["test_loss"]) / loss, 1, places=5)
+        self.assertAlmostEqual(float(rows[0]["test_error"]), error, places=6)
+        self.assertIn("| tanh net | none |", (self.out / "table.md").read_text())
+        self.assertIn("tanh net & none &", (self.out / "table.tex").read_text())
+        page = (self.out / "report.html").read_text()
+        self.assertIn("All combinations of both", page)
+        for title in ("tanh net, filter", "relu\\u002fnet, none"):
+            self.assertTrue(title in page or title.replace("\\u002f", "/") in page, title)
+        picture = (self.out / "plots" / "train_filled.svg").read_text()
+        for text in ("both", "tanh net, filter", "relu/net, none", f"test error {error:.2f} %"):
+            self.assertIn(text, picture)
+        for kind in ("contour", "heatmap"):
+            self.assertTrue((self.out / "plots" / f"train_{kind}.svg").exists())
+        listing = json.loads((self.out / "sweep.json").read_text())
+        self.assertEqual([one["folder"] for one in listing["combinations"]], self.FOLDERS)
+
+    def test_again_computes_nothing_and_changes_nothing(self):
+        self.out = self.folder / "out"
+        self.run_config()
+        before = {file: file.read_bytes() for file in self.out.rglob("*.h5")}
+        table = (self.out / "table.csv").read_bytes()
+        again = self.run_config()
+        self.assertEqual(again.stderr.count("9 of 9 units are in the journal"), 4)
+        self.assertEqual((self.out / "table.csv").read_bytes(), table)
+        for file, content in before.items():
+            self.assertEqual(file.read_bytes(), content, file)
+
+    def test_another_value_in_a_folder_is_refused_before_anything_is_computed(self):
+        self.config["sweep"][1]["values"] = ["filter", "layer"]
+        self.config["sweep"][1]["labels"] = ["filter", "none"]
+        process = self.run_config(expect=2)
+        self.assertIn("combination 2 of 4 (tanh net, none)", process.stderr)
+        self.assertIn("it differs in: directions", process.stderr)
+
+
+@unittest.skipIf(support.REASON, support.REASON)
+class Folder(Case):
+    def test_a_folder_of_other_things_is_left_alone(self):
+        self.out.mkdir()
+        (self.out / "notes.txt").write_text("mine")
+        self.assertIn("holds no sweep of lossmap", self.run_config(expect=2).stderr)
+        self.assertEqual([file.name for file in self.out.iterdir()], ["notes.txt"])
+
+    def test_a_missing_file_of_the_last_combination_shows_at_once(self):
+        self.config["sweep"][0]["values"][1] = "none.onnx"
+        process = self.run_config(expect=2)
+        self.assertIn("combination 3 of 4 (relu/net, filter)", process.stderr)
+        self.assertIn("none.onnx", process.stderr)
+        self.assertFalse(self.out.exists())
+
+    def test_validate_counts(self):
+        for process in (self.run_config(command="validate"), self.run_config("--dry-run")):
+            self.assertIn("combinations  4 (2 model x 2 normalization)", process.stdout)
+            # 4 planes of 9 points over 20 samples, and 4 origins over 12.
+            self.assertIn(f"evaluations   {4 * (9 * 20 + 12)} ", process.stdout)
+        self.assertFalse(self.out.exists())
+
+    def test_progress_says_which_run(self):
+        process = self.run_config(progress="json")
+        events = [json.loads(line) for line in process.stdout.splitlines()]
+        self.assertEqual({(event["run"], event["runs"]) for event in events if event["event"] == "progress"},
+                         {(number, 4) for number in range(1, 5)})
+
+
+@unittest.skipIf(support.REASON, support.REASON)
+class OtherExperiments(Case):
+    def test_lines_without_the_origin(self):
+        del self.config["y"]
+        self.config["x"] = support.axis(0.5, 1, 2)
+        self.config["loss"] = "mse"
+        self.config["sweep"] = [{"pointer": "/directions/seed", "values": [1, 2, 3]},
+                                {"pointer": "/loss", "values": ["cross_entropy", {"kind": "mse", "targets": "one_hot"}],
+                                 "labels": ["ce", "mse"]}]
+        self.run_config()
+        rows = self.rows()
+        self.assertEqual([(row["seed"], row["loss"]) for row in rows],
+                         [(seed, loss) for seed in "123" for loss in ("ce", "mse")])
+        self.assertEqual(len({row["train_loss"] for row in rows}), 2)  # the seed does not matter at the origin
+        self.assertTrue((self.out / "plots" / "line.svg").exists())
+
+    def test_evaluate(self):
+        for key in ("model", "directions", "x", "y"):
+            del self.config[key]
+        self.config.update(experiment="evaluate", models=["tanh.onnx", "relu.onnx"], splits=["train"])
+        self.config["sweep"] = [{"pointer": "/data/subset/train/count", "values": [5, 20]}]
+        self.run_config()
+        rows = self.rows()
+        self.assertEqual([(row["count"], row["evaluated"]) for row in rows],
+                         [(count, model) for count in ("5", "20") for model in ("tanh.onnx", "relu.onnx")])
+        with open(self.out / "002-20" / "table.csv", newline="") as file:
+            alone = list(csv.DictReader(file))
+        self.assertEqual([row["train_loss"] for row in rows[2:]], [row["train_loss"] for row in alone])
+        self.assertFalse((self.out / "plots").exists())
+
+    def test_trajectory_and_interpolation(self):
+        for key in ("directions", "y"):
+            del self.config[key]
+        self.config.update(experiment="interpolation", to="relu.onnx", x=support.axis(0, 1, 3))
+        support.write_mlp(self.folder / "tanh2.onnx", seed=2)
+        self.config["sweep"] = [{"pointer": "/to", "values": ["tanh2.onnx", "tanh.onnx"], "labels": ["a", "b"]}]
+        self.run_config()
+        self.assertTrue((self.out / "plots" / "line.svg").exists())
+        for key in ("model", "to", "x"):
+            del self.config[key]
+        support.write_mlp(self.folder / "tanh3.onnx", seed=3)
+        self.config.update(experiment="trajectory", checkpoints=["tanh3.onnx", "tanh2.onnx", "tanh.onnx"],
+                           x={"points": 3}, y={"points": 3}, plane={"kind": "pca"})
+        self.config["sweep"] = [{"pointer": "/plane/center", "values": [True, False]}]
+        self.draws(True)
+        self.run_config(out=self.folder / "path")
+        picture = (self.folder / "path" / "plots" / "train_trajectory.svg").read_text()
+        self.assertIn("test error", picture)
+
+
+@unittest.skipIf(support.REASON, support.REASON)
+class Stopped(Case):
+    def test_goes_on_where_it_was(self):
+        support.write_convnet(self.folder / "net.onnx")
+        self.config.update(model="net.onnx", data={"format": "synthetic", "count": 800, "seed": 4, "chunk": 100},
+                           x=support.axis(-1, 1, 5), y=support.axis(-1, 1, 5))
+        self.config["sweep"] = [{"pointer": "/directions/seed", "values": [1, 2]}]
+        self.run_config(out=self.folder / "unbroken")
+        file = support.write_config(self.folder, self.config)
+        status, errors = support.stop_in_the_middle(file, self.out, support.INTERRUPT, run=2)
+        if (self.out / "report.html").exists():
+            self.skipTest("the sweep was over before the signal came")
+        self.assertEqual(status, 130)
+        self.assertIn("lossmap: error: interrupted", errors)
+        after = self.run_config()
+        self.assertIn("200 of 200 units are in the journal", after.stderr)
+        self.assertEqual(after.stderr.count("going on: "), 2)
+        for name in ("001-1/surface.h5", "002-2/surface.h5", "table.csv"):
+            self.assertEqual((self.out / name).read_bytes(), (self.folder / "unbroken" / name).read_bytes(), name)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
