@@ -1,5 +1,7 @@
 #include "backend/backend.hpp"
 
+#include <algorithm>
+
 #include "core/error.hpp"
 
 namespace lossmap {
@@ -13,6 +15,32 @@ LossSums& LossSums::operator+=(const LossSums& other) {
     non_finite += other.non_finite;
     overflowed += other.overflowed;
     return *this;
+}
+
+StatisticSums& StatisticSums::operator+=(const StatisticSums& other) {
+    if (batches == 0) return *this = other;
+    if (other.batches == 0) return *this;
+    if (sums.size() != other.sums.size()) {
+        throw InternalError("sums of {} and of {} statistics do not add", sums.size(), other.sums.size());
+    }
+    for (std::size_t k = 0; k < sums.size(); ++k)
+        sums[k] += other.sums[k];
+    batches += other.batches;
+    return *this;
+}
+
+std::vector<float> StatisticSums::states() const {
+    if (batches < 1) throw InternalError("statistics of no batch");
+    std::vector<float> result(sums.size());
+    const auto count = static_cast<double>(batches);
+    std::transform(sums.begin(), sums.end(), result.begin(),
+                   [count](double sum) { return static_cast<float>(sum / count); });
+    return result;
+}
+
+void Executable::estimate_statistics(std::span<const Point> /*points*/, const SampleChunk& /*chunk*/,
+                                     std::int64_t /*batch_samples*/, std::span<StatisticSums> /*sums*/) {
+    throw InternalError("this executable was not made to estimate batch-norm statistics");
 }
 
 const char* name_of(Precision precision) {

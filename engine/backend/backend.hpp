@@ -28,9 +28,25 @@ struct LossSums {
     friend bool operator==(const LossSums&, const LossSums&) = default;
 };
 
+/// Batch-norm statistics at one point, summed over batches: sums over consecutive batches add.
+struct StatisticSums {
+    /// Laid out as the space's states: over batches, the sum of a batch's mean and of its unbiased variance (divided by
+    /// n - 1, n values a channel); 0 where nothing is estimated.
+    std::vector<double> sums;
+    std::int64_t batches = 0;
+
+    StatisticSums& operator+=(const StatisticSums& other);
+    /// The mean over batches, as torch.nn.BatchNorm keeps it with momentum=None: every batch counts the same, a shorter
+    /// last one too. NaN and infinity stay what they are.
+    [[nodiscard]] std::vector<float> states() const;
+};
+
 /// Coordinates (a, b, ..) in the span of the resident axes.
 struct Point {
     std::vector<double> coordinates;
+    /// Running statistics at the point, as the space's states; empty: those of the origin, moved along the axes.
+    /// Borrowed.
+    std::span<const float> states{};
 };
 
 /// One direction: the offset of the state vector for a coordinate of 1. A segment that does not move is empty.
@@ -55,6 +71,8 @@ struct ExecutableRequest {
     int threads = 0;       ///< 0: all the process may use
     int tile_samples = 0;  ///< samples a pass; 0: the backend chooses and reports it in `plan_json`
     bool fuse = true;      ///< batch norm, residual and activation fusion
+    /// Samples of the batches that `estimate_statistics` will get; empty: it will not be called.
+    std::vector<std::int64_t> statistics_batches{};
 };
 
 /// A network made ready for one device set. Not thread-safe; uses threads of its own.
@@ -66,6 +84,14 @@ public:
     /// points.size() entries and is overwritten. The same plan gives the same bits, whatever the number of threads and
     /// whatever other points are in the call. Returns when done.
     virtual void evaluate(std::span<const Point> points, const SampleChunk& chunk, std::span<LossSums> sums) = 0;
+    /// Batch-norm statistics of every point: theta as above runs the network in training mode, batch norms unfolded and
+    /// normalising with the mean and the biased variance of their own batch; everything else, dropout too, is as in
+    /// inference. The chunk is split into batches of `batch_samples` in order, the last one may be shorter; the sizes
+    /// that result are among the request's `statistics_batches`. `sums` has points.size() entries and is overwritten.
+    /// Same bits as said above. Throws InternalError when the request asked for no statistics. Ioffe and Szegedy 2015,
+    /// section 3.1; torch.nn.BatchNorm2d.
+    virtual void estimate_statistics(std::span<const Point> points, const SampleChunk& chunk,
+                                     std::int64_t batch_samples, std::span<StatisticSums> sums);
     /// Raw output of the network that the loss reads, at one point, as f32 [chunk.count, ..]. For checks and tests.
     [[nodiscard]] virtual Tensor forward(const Point& point, const SampleChunk& chunk) = 0;
     /// Values that a point's results depend on beside the inputs: tile, algorithms, instruction set. JSON object.

@@ -38,6 +38,23 @@ LOSSMAP_ALWAYS_INLINE void scale_shift_loop(float* y, const float* x, const floa
     }
 }
 
+LOSSMAP_ALWAYS_INLINE void add_rows_loop(double* sums, const float* x, std::size_t rows, std::size_t channels) {
+    for (std::size_t row = 0; row < rows; ++row, x += channels) {
+        for (std::size_t c = 0; c < channels; ++c)
+            sums[c] += static_cast<double>(x[c]);
+    }
+}
+
+LOSSMAP_ALWAYS_INLINE void add_squares_loop(double* sums, const float* x, const double* centre, std::size_t rows,
+                                            std::size_t channels) {
+    for (std::size_t row = 0; row < rows; ++row, x += channels) {
+        for (std::size_t c = 0; c < channels; ++c) {
+            const double distance = static_cast<double>(x[c]) - centre[c];
+            sums[c] += distance * distance;
+        }
+    }
+}
+
 LOSSMAP_ALWAYS_INLINE void maximum_loop(float* y, const float* x, std::size_t count) {
     // A NaN on either side wins: x is kept when it is not below y, y when it is NaN itself.
     for (std::size_t k = 0; k < count; ++k) {
@@ -101,6 +118,11 @@ LOSSMAP_DISPATCH(scale_shift,
                  (float* y, const float* x, const float* scale, const float* shift, std::size_t rows,
                   std::size_t channels),
                  y, x, scale, shift, rows, channels)
+LOSSMAP_DISPATCH(add_rows, (double* sums, const float* x, std::size_t rows, std::size_t channels), sums, x, rows,
+                 channels)
+LOSSMAP_DISPATCH(add_squares,
+                 (double* sums, const float* x, const double* centre, std::size_t rows, std::size_t channels), sums, x,
+                 centre, rows, channels)
 LOSSMAP_DISPATCH(maximum, (float* y, const float* x, std::size_t count), y, x, count)
 LOSSMAP_DISPATCH(offset_by_one, (float* y, const float* origin, const float* first, float a, std::size_t count), y,
                  origin, first, a, count)

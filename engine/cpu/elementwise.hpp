@@ -15,6 +15,10 @@ void add(float* x, const float* y, std::size_t count);
 /// y[r, c] = x[r, c] * scale[c] + shift[c] for `rows` rows of `channels`; y may be x.
 void scale_shift(float* y, const float* x, const float* scale, const float* shift, std::size_t rows,
                  std::size_t channels);
+/// sums[c] += x[r, c] over `rows` rows of `channels`, in order of rows.
+void add_rows(double* sums, const float* x, std::size_t rows, std::size_t channels);
+/// sums[c] += (x[r, c] - centre[c])^2 likewise.
+void add_squares(double* sums, const float* x, const double* centre, std::size_t rows, std::size_t channels);
 /// y[k] = max(y[k], x[k])
 void maximum(float* y, const float* x, std::size_t count);
 /// y = origin + first * a: the product is rounded before it is added.

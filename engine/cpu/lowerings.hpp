@@ -17,6 +17,8 @@ namespace lossmap::cpu {
 [[nodiscard]] bool lower_activation(ProgramBuilder& builder, const Node& node);
 /// Batch normalisation that is not folded.
 [[nodiscard]] bool lower_batch_norm(ProgramBuilder& builder, const Node& node);
+/// Batch normalisation in training mode, where the program has it so.
+[[nodiscard]] bool lower_training_norm(ProgramBuilder& builder, const Node& node);
 /// Max and average pooling, global average pooling, in channels-last layout.
 [[nodiscard]] bool lower_pool(ProgramBuilder& builder, const Node& node);
 /// Everything else: the kernel of the operator table, on channels-last memory where the operator allows.

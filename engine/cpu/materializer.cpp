@@ -34,17 +34,32 @@ NormFactors norm_factors(double gamma, double beta, double mean, double variance
     return {scale, beta - mean * scale};
 }
 
-Materializer::Materializer(const Graph& graph, const Lowering& lowering, const ExecutableRequest& request,
-                           const dnnl::engine& engine)
-    : graph_(graph), lowering_(lowering), engine_(engine), locations_(graph.values.size()) {
-    weights_.origin = request.origin->weights;
-    states_.origin = request.origin->states;
-    for (const AxisView& axis : request.axes) {
-        weights_.axes.emplace_back(axis.weights.begin(), axis.weights.end());
-        states_.axes.emplace_back(axis.states.begin(), axis.states.end());
+std::size_t ResidentState::size_bytes() const {
+    std::size_t floats = 0;
+    for (const Segment* segment : {&weights, &states}) {
+        floats += segment->origin.size();
+        for (const auto& axis : segment->axes)
+            floats += axis.size();
     }
+    return floats * sizeof(float);
+}
+
+std::shared_ptr<const ResidentState> copy_state(const ExecutableRequest& request) {
+    auto state = std::make_shared<ResidentState>();
+    state->weights.origin = request.origin->weights;
+    state->states.origin = request.origin->states;
+    for (const AxisView& axis : request.axes) {
+        state->weights.axes.emplace_back(axis.weights.begin(), axis.weights.end());
+        state->states.axes.emplace_back(axis.states.begin(), axis.states.end());
+    }
+    return state;
+}
+
+Materializer::Materializer(const Graph& graph, const Lowering& lowering, const ParameterSpace& space,
+                           std::shared_ptr<const ResidentState> state, const dnnl::engine& engine)
+    : graph_(graph), lowering_(lowering), engine_(engine), state_(std::move(state)), locations_(graph.values.size()) {
     const auto consumers = graph.consumers();
-    const auto add = [&](const std::vector<Parameter>& parameters, const Segment& segment) {
+    const auto add = [&](const std::vector<Parameter>& parameters, const ResidentState::Segment& segment) {
         for (const Parameter& parameter : parameters) {
             if (consumers.at(static_cast<std::size_t>(parameter.value)).empty()) continue;
             if (graph.value(parameter.value).dtype != DType::f32) {
@@ -55,8 +70,8 @@ Materializer::Materializer(const Graph& graph, const Lowering& lowering, const E
             location(parameter.value).kind = Location::Kind::scratch;
         }
     };
-    add(request.space->weights, weights_);
-    add(request.space->states, states_);
+    add(space.weights, state_->weights);
+    add(space.states, state_->states);
     for (const std::int32_t index : lowering.theta_nodes) {
         for (const ValueId output : graph.nodes[static_cast<std::size_t>(index)].outputs) {
             if (output != kNoValue) location(output).kind = Location::Kind::scratch;
@@ -146,15 +161,6 @@ void Materializer::finish() {
     scratch_bytes_ += aligned(largest);
 }
 
-std::size_t Materializer::resident_bytes() const {
-    std::size_t floats = weights_.origin.size() + states_.origin.size();
-    for (const auto& axis : weights_.axes)
-        floats += axis.size();
-    for (const auto& axis : states_.axes)
-        floats += axis.size();
-    return floats * sizeof(float);
-}
-
 const void* Materializer::readable(ValueId value, const std::byte* set, const std::byte* scratch) const {
     const Location& where = locations_[static_cast<std::size_t>(value)];
     switch (where.kind) {
@@ -176,6 +182,10 @@ const float* Materializer::floats(ValueId value, const std::byte* set, const std
 }
 
 void Materializer::perturb(const Perturbed& item, const Point& point, float* out) const {
+    if (item.segment == &state_->states && !point.states.empty()) {
+        std::copy_n(point.states.data() + item.offset, item.size, out);
+        return;
+    }
     const float* origin = item.segment->origin.data() + item.offset;
     std::vector<const float*> axes;
     std::vector<float> factors;

@@ -42,14 +42,28 @@ struct NormFactors {
 };
 [[nodiscard]] NormFactors norm_factors(double gamma, double beta, double mean, double variance, double epsilon);
 
+/// Origin and axes, held once for all programs of an executable. Immutable.
+struct ResidentState {
+    struct Segment {
+        std::vector<float> origin;
+        std::vector<std::vector<float>> axes;  ///< one an axis; empty where it does not move the segment
+    };
+    Segment weights;
+    Segment states;
+
+    [[nodiscard]] std::size_t size_bytes() const;
+};
+
+[[nodiscard]] std::shared_ptr<const ResidentState> copy_state(const ExecutableRequest& request);
+
 /// Computes everything that depends on theta alone, once a point: perturbed parameters from the pristine origin, what
 /// the graph computes from them, batch norms folded, weights laid out for their primitives. Immutable once the program
 /// is built; several threads may materialise different points at the same time.
 class Materializer {
 public:
-    /// Copies origin and axes. `graph`, `lowering` and `engine` must outlive the object.
-    Materializer(const Graph& graph, const Lowering& lowering, const ExecutableRequest& request,
-                 const dnnl::engine& engine);
+    /// `graph`, `lowering` and `engine` must outlive the object, `space` need not.
+    Materializer(const Graph& graph, const Lowering& lowering, const ParameterSpace& space,
+                 std::shared_ptr<const ResidentState> state, const dnnl::engine& engine);
     ~Materializer();
     Materializer(const Materializer&) = delete;
     Materializer& operator=(const Materializer&) = delete;
@@ -69,20 +83,14 @@ public:
     [[nodiscard]] const dnnl::engine& engine() const { return engine_; }
     [[nodiscard]] std::size_t set_bytes() const { return set_bytes_; }
     [[nodiscard]] std::size_t scratch_bytes() const { return scratch_bytes_; }
-    /// Bytes of origin and axes.
-    [[nodiscard]] std::size_t resident_bytes() const;
 
     /// Fills `set` (set_bytes) for a point. `scratch` has scratch_bytes and is overwritten.
     void materialize(const Point& point, std::byte* set, std::byte* scratch, dnnl::stream& stream) const;
 
 private:
-    struct Segment {
-        std::vector<float> origin;
-        std::vector<std::vector<float>> axes;  ///< one an axis; empty where it does not move the segment
-    };
     struct Perturbed {
         ValueId value = kNoValue;
-        const Segment* segment = nullptr;
+        const ResidentState::Segment* segment = nullptr;
         std::size_t offset = 0;
         std::size_t size = 0;
     };
@@ -110,8 +118,7 @@ private:
     const Graph& graph_;
     const Lowering& lowering_;
     const dnnl::engine& engine_;
-    Segment weights_;
-    Segment states_;
+    std::shared_ptr<const ResidentState> state_;
     std::vector<Perturbed> perturbed_;
     std::vector<Location> locations_;  ///< one a value
     std::vector<std::unique_ptr<Pack>> packs_;

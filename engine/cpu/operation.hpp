@@ -39,6 +39,7 @@ struct Frame {
     const std::vector<std::size_t>* blocks = nullptr;  ///< offset of each block in the arena
     const std::byte* set = nullptr;
     dnnl::stream* stream = nullptr;
+    double* statistics = nullptr;  ///< training: where a batch's means and variances go, as the space's states
     bool exact = false;  ///< compute sums as the graph states them: no transforms that spread infinities and NaN
 
     [[nodiscard]] void* writable(const Place& place) const;

@@ -26,7 +26,19 @@ std::string dnnl_version() {
     return fmt::format("{}.{}.{}", version->major, version->minor, version->patch);
 }
 
-std::string plan_record(const Program& program, bool fuse) {
+namespace {
+
+nlohmann::ordered_json operations_of(const Program& program) {
+    auto operations = nlohmann::ordered_json::array();
+    for (std::size_t k = 0; k < program.operations.size(); ++k) {
+        operations.push_back({{"name", program.operation_names[k]}, {"by", program.operations[k]->implementation()}});
+    }
+    return operations;
+}
+
+}  // namespace
+
+std::string plan_record(const Program& program, const std::vector<const Program*>& training, bool fuse) {
     nlohmann::ordered_json record;
     record["backend"] = "cpu";
     record["precision"] = "fp32";
@@ -34,10 +46,10 @@ std::string plan_record(const Program& program, bool fuse) {
     record["fuse"] = fuse;
     record["instruction_set"] = instruction_set();
     record["onednn"] = dnnl_version();
-    auto& operations = record["operations"];
-    operations = nlohmann::ordered_json::array();
-    for (std::size_t k = 0; k < program.operations.size(); ++k) {
-        operations.push_back({{"name", program.operation_names[k]}, {"by", program.operations[k]->implementation()}});
+    record["operations"] = operations_of(program);
+    for (const Program* batch : training) {
+        record["statistics"].push_back(
+            {{"batch_samples", batch->bound.tile_samples}, {"operations", operations_of(*batch)}});
     }
     return record.dump();
 }

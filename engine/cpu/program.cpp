@@ -15,8 +15,8 @@ namespace {
 FusionOptions fusion_options(bool fuse) { return fuse ? FusionOptions{} : FusionOptions::none(); }
 
 void lower_node(ProgramBuilder& builder, const Node& node) {
-    if (lower_alias(builder, node) || lower_activation(builder, node) || lower_batch_norm(builder, node) ||
-        lower_pool(builder, node) || lower_batched_product(builder, node)) {
+    if (lower_alias(builder, node) || lower_activation(builder, node) || lower_training_norm(builder, node) ||
+        lower_batch_norm(builder, node) || lower_pool(builder, node) || lower_batched_product(builder, node)) {
         return;
     }
     lower_to_host_kernel(builder, node);
@@ -29,42 +29,60 @@ void lower_separately(ProgramBuilder& builder, const Step& step) {
     }
 }
 
-}  // namespace
-
-Program::Program() : engine(std::make_unique<dnnl::engine>(dnnl::engine::kind::cpu, 0)) {}
-Program::~Program() = default;
-
-std::unique_ptr<Program> build_program(const ExecutableRequest& request, BoundRequest bound) {
-    auto program = std::make_unique<Program>();
-    program->bound = std::move(bound);
-    const Graph& graph = program->bound.graph;
-    program->lowering = lower(graph, fusion_options(request.fuse));
-    program->materializer = std::make_unique<Materializer>(graph, program->lowering, request, *program->engine);
-    ProgramBuilder builder(graph, program->lowering, *program->materializer, {request.fuse});
+/// Fills in everything that follows from program->bound and program->training_norms.
+void assemble(Program& program, const ExecutableRequest& request, std::shared_ptr<const ResidentState> state) {
+    const Graph& graph = program.bound.graph;
+    FusionOptions fusion = fusion_options(request.fuse);
+    if (!program.training_norms.empty()) fusion.batch_norm = false;
+    program.lowering = lower(graph, fusion);
+    program.materializer =
+        std::make_unique<Materializer>(graph, program.lowering, *request.space, std::move(state), *program.engine);
+    ProgramBuilder builder(graph, program.lowering, *program.materializer, {request.fuse, program.training_norms});
     for (std::size_t k = 0; k < graph.inputs.size(); ++k) {
         const ValueId id = graph.inputs[k];
         InputBinding input;
-        input.field = program->bound.input_fields[k];
+        input.field = program.bound.input_fields[k];
         input.place = builder.write(id, Layout::plain);
         input.dtype = graph.value(id).dtype;
-        input.sample_elements = element_count(builder.shape(id)) / program->bound.tile_samples;
-        program->inputs.push_back(input);
+        input.sample_elements = element_count(builder.shape(id)) / program.bound.tile_samples;
+        program.inputs.push_back(input);
     }
-    for (std::size_t index = 0; index < program->lowering.steps.size(); ++index) {
-        const Step& step = program->lowering.steps[index];
+    for (std::size_t index = 0; index < program.lowering.steps.size(); ++index) {
+        const Step& step = program.lowering.steps[index];
         builder.begin_step(index);
         with_context(builder.node(step.node).describe(), [&] {
             if (!lower_convolution(builder, step) && !lower_dense(builder, step)) lower_separately(builder, step);
         });
     }
-    auto [plan, output] = builder.finish(program->bound.output);
-    program->materializer->finish();
-    program->output = output;
-    program->blocks = std::move(plan.offsets);
-    program->arena_bytes = plan.size_bytes;
-    program->operation_names = builder.names();
-    program->operations = builder.take_operations();
-    program->macs_per_sample = builder.macs() / program->bound.tile_samples;
+    auto [plan, output] = builder.finish(program.bound.output);
+    program.materializer->finish();
+    program.output = output;
+    program.blocks = std::move(plan.offsets);
+    program.arena_bytes = plan.size_bytes;
+    program.operation_names = builder.names();
+    program.operations = builder.take_operations();
+    program.macs_per_sample = builder.macs() / program.bound.tile_samples;
+}
+
+}  // namespace
+
+Program::Program() : engine(std::make_unique<dnnl::engine>(dnnl::engine::kind::cpu, 0)) {}
+Program::~Program() = default;
+
+std::unique_ptr<Program> build_program(const ExecutableRequest& request, BoundRequest bound,
+                                       std::shared_ptr<const ResidentState> state) {
+    auto program = std::make_unique<Program>();
+    program->bound = std::move(bound);
+    assemble(*program, request, std::move(state));
+    return program;
+}
+
+std::unique_ptr<Program> build_training_program(const ExecutableRequest& request, BoundRequest bound,
+                                                std::shared_ptr<const ResidentState> state) {
+    auto program = std::make_unique<Program>();
+    program->bound = std::move(bound);
+    program->training_norms = training_norms(program->bound, *request.space);
+    assemble(*program, request, std::move(state));
     return program;
 }
 

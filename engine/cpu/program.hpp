@@ -8,6 +8,7 @@
 
 #include "backend/backend.hpp"
 #include "backend/bound_request.hpp"
+#include "backend/training_norms.hpp"
 #include "cpu/materializer.hpp"
 #include "cpu/operation.hpp"
 #include "plan/fusion.hpp"
@@ -38,13 +39,19 @@ struct Program {
     std::vector<std::size_t> blocks;  ///< offset of each block in a thread's arena
     std::size_t arena_bytes = 0;
     std::vector<InputBinding> inputs;
-    Place output;  ///< row-major
+    Place output;                              ///< row-major
+    std::vector<TrainingNorm> training_norms;  ///< empty: inference
     std::int64_t macs_per_sample = 0;
 };
 
 /// Builds the program. Call it in a thread whose OpenMP regions have one thread: primitives remember their number.
-/// @param bound  of the same request. @throws InputError, UnsupportedError.
-[[nodiscard]] std::unique_ptr<Program> build_program(const ExecutableRequest& request, BoundRequest bound);
+/// @param bound  of the same request. @param state  its origin and axes. @throws InputError, UnsupportedError.
+[[nodiscard]] std::unique_ptr<Program> build_program(const ExecutableRequest& request, BoundRequest bound,
+                                                     std::shared_ptr<const ResidentState> state);
+/// The same in training mode: a tile is a batch, whose statistics batch norms use and write to Frame::statistics.
+/// @param bound  from bind_batch.
+[[nodiscard]] std::unique_ptr<Program> build_training_program(const ExecutableRequest& request, BoundRequest bound,
+                                                              std::shared_ptr<const ResidentState> state);
 
 /// Bytes of activations alive at the same time, a sample, were every step to write memory of its own.
 [[nodiscard]] std::int64_t activation_bytes_per_sample(const BoundRequest& bound, bool fuse);

@@ -3,10 +3,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "backend/training_norms.hpp"
 #include "cpu/materializer.hpp"
 #include "cpu/operation.hpp"
 #include "graph/graph.hpp"
@@ -21,6 +23,7 @@ class ProgramBuilder {
 public:
     struct Options {
         bool transforms = true;  ///< convolutions may be computed through transforms of their operands
+        std::span<const TrainingNorm> training_norms{};  ///< batch norms that normalise with their batch's statistics
     };
     ProgramBuilder(const Graph& graph, const Lowering& lowering, Materializer& materializer, const Options& options);
 

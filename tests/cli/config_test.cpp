@@ -197,8 +197,6 @@ TEST(Config, WhatThisVersionLacksIsRefusedByName) {
         {"/experiment=repeat", "/experiment: experiment 'repeat' is not available in this version"},
         {"/refine={}", "/refine: 'refine' is not available in this version"},
         {"/grow=true", "/grow: 'grow' is not available in this version"},
-        {"/directions={\"kind\": \"difference\", \"models\": [\"a\", \"b\"], \"move\": \"reestimate\"}",
-         "/directions/move: 'reestimate' of batch-norm statistics is not available in this version"},
     };
     for (const auto& [override_text, expected] : cases)
         EXPECT_EQ(message_with(override_text), expected) << override_text;
@@ -352,6 +350,54 @@ TEST(Config, WrongRunsAreErrorsWithTheirPlace) {
     };
     for (const auto& [override_text, expected] : cases)
         EXPECT_EQ(message_of(runs().dump(), {override_text}), expected) << override_text;
+}
+
+/// Statistics estimated along the first axis.
+Json reestimated() {
+    Json json = plane();
+    json["directions"] = Json::parse(R"({"x": {"kind": "difference", "models": ["other.onnx"], "move": "reestimate",
+                                                "statistics": {"split": "test", "count": 2000, "batch": 128}},
+                                         "y": {"kind": "random"}})");
+    return json;
+}
+
+TEST(Config, StatisticsBelongToAPoint) {
+    const Config config = load(reestimated());
+    ASSERT_NE(config.statistics(), nullptr);
+    EXPECT_EQ(*config.statistics(), (StatisticsConfig{"test", 2000, 128}));
+    EXPECT_EQ(resolved_json(config)["directions"]["x"]["statistics"].dump(),
+              R"({"split":"test","count":2000,"batch":128})");
+    EXPECT_EQ(load(plane()).statistics(), nullptr);
+    const Json line = Json::parse(R"({"experiment": "interpolation", "model": "a.onnx", "to": "b.onnx",
+                                      "move": "reestimate", "statistics": {"count": 10, "batch": 20},
+                                      "data": {"format": "synthetic"}})");
+    const std::string first = resolved_json(load(line)).dump();
+    EXPECT_EQ(resolved_json(load(Json::parse(first))).dump(), first);
+    EXPECT_EQ(*load(line).statistics(), (StatisticsConfig{"train", 10, 20}));
+}
+
+TEST(Config, WrongStatisticsAreErrorsWithTheirPlace) {
+    const std::pair<const char*, const char*> cases[] = {
+        {"/directions/x={\"kind\": \"difference\", \"models\": [\"a\"], \"move\": \"reestimate\"}",
+         "/directions/x/statistics: is missing, expected an object with 'count' and 'batch'"},
+        {"/directions/x/move=states", "/directions/x/statistics: is for \"move\": \"reestimate\""},
+        {"/directions/x/statistics={\"count\": 5}",
+         "/directions/x/statistics/batch: is missing, expected a number of "
+         "samples a batch"},
+        {"/directions/x/statistics/batch=0",
+         "/directions/x/statistics/batch: expected an integer of at least 1, got number 0"},
+        {"/directions/x/statistics/split=validation",
+         "/directions/x/statistics/split: expected one of train, test, got string \"validation\""},
+        {"/data={\"format\": \"cifar10\", \"train\": \"a.bin\"}",
+         "/data: has no split 'test', from which statistics are to be estimated"},
+        {"/directions/y={\"kind\": \"difference\", \"models\": [\"b\"], \"move\": \"states\"}",
+         "/directions: the axes treat the statistics of batch norms in different ways"},
+        {"/directions/y={\"kind\": \"random\", \"statistics\": {}}",
+         "/directions/y/statistics: is an option of directions of kind 'difference', not of 'random'"},
+        {"/statistics={}", "/statistics: is not used by experiment 'surface'"},
+    };
+    for (const auto& [override_text, expected] : cases)
+        EXPECT_EQ(message_of(reestimated().dump(), {override_text}), expected) << override_text;
 }
 
 TEST(Config, BrokenFilesAreRefused) {

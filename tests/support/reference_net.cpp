@@ -200,7 +200,7 @@ ReferenceNet::Handle ReferenceNet::batch_norm(Handle x) {
     const ValueId y =
         add_node("BatchNormalization", {value(x), gamma.value, beta.value, mean.value, variance.value}, attributes);
     const auto pixels = at(element_count(shape(x)) / channels);
-    return add_result(shape(x), y, {x}, [=](const StateVector& state, const std::vector<const Values*>& reads) {
+    const auto normalise = [=](const StateVector& state, const std::vector<const Values*>& reads) {
         Values result = *reads[0];
         for (std::size_t k = 0; k < result.size(); ++k) {
             const std::size_t c = k / pixels;
@@ -210,7 +210,10 @@ ReferenceNet::Handle ReferenceNet::batch_norm(Handle x) {
                         number(state.weights[beta.offset + c]);
         }
         return result;
-    });
+    };
+    const Handle norm = add_result(shape(x), y, {x}, normalise);
+    nodes_[norm].statistics = {mean.offset, variance.offset};
+    return norm;
 }
 
 ReferenceNet::Handle ReferenceNet::relu(Handle x) {

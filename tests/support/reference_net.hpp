@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,16 +48,25 @@ public:
     [[nodiscard]] const Shape& shape(Handle x) const { return nodes_[x].shape; }
     /// Output for one sample with the given parameters.
     [[nodiscard]] Values forward(const StateVector& state, const Values& sample) const;
+    /// Means and unbiased variances of a batch at every batch norm, laid out as the states, with batch norms
+    /// normalising with the batch's own mean and biased variance.
+    [[nodiscard]] Values batch_statistics(const StateVector& state, const std::vector<Values>& samples) const;
     /// A number in [-1, 1).
     double random();
 
 private:
     using Compute = std::function<Values(const StateVector&, const std::vector<const Values*>&)>;
+    /// Where a batch norm's statistics lie in the states.
+    struct Statistics {
+        std::size_t mean = 0;
+        std::size_t variance = 0;
+    };
     struct Node {
         Shape shape;
         ValueId value = kNoValue;
         std::vector<Handle> reads;
         Compute compute;
+        std::optional<Statistics> statistics{};
     };
     struct Slot {
         ValueId value = kNoValue;

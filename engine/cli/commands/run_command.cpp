@@ -65,7 +65,7 @@ int run_command(const RunArguments& arguments, std::ostream& out) {
     RunLog log(arguments.log_level);
     const Config config = load_configured(arguments.config, arguments);
     const RunDirectory directory(folder(config.name));
-    PreparedRun run = prepare_run(config, arguments.threads, log);
+    PreparedRun run = prepare_run(config, arguments.threads, log, &interrupt.flag());
     directory.require_usable(run.identity, arguments.fresh);
     interrupt.check();
     print_files(execute_run(run, directory, arguments.fresh, progress, interrupt, log), mode == ProgressMode::json,

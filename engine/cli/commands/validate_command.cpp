@@ -24,7 +24,10 @@ constexpr double kProbeSeconds = 0.5;
 double measure_rate(PreparedRun& run) {
     const Dataset& data = *run.data.front();
     const SampleChunk chunk = data.read(0, std::min({kProbeSamples, run.chunk_samples, data.size()}));
-    const Point origin{std::vector<double>(run.points.front().coordinates.size(), 0.0)};
+    Point origin{std::vector<double>(run.points.front().coordinates.size(), 0.0)};
+    // Statistics of any value: they are estimated in passes like these, of which there may be many for one point.
+    const std::vector<float> states(static_cast<std::size_t>(run.space.states_size()), 1.0F);
+    if (run.statistics) origin.states = states;
     LossSums sums;
     run.executable->evaluate({&origin, 1}, chunk, {&sums, 1});
     const Clock::time_point start = Clock::now();
@@ -74,11 +77,14 @@ void require_memory(const PreparedRun& run) {
 void print_work(PreparedRun& run, std::ostream& out) {
     const Config& config = run.config;
     const double macs = static_cast<double>(run.executable->macs_per_sample());
-    const auto evaluations = static_cast<double>(run.evaluations());
+    const auto evaluations = static_cast<double>(run.evaluations() + run.estimations());
     for (std::size_t k = 0; k < run.data.size(); ++k)
         out << fmt::format("  {:<13} {}\n", config.splits[k], run.data[k]->describe());
     out << fmt::format("  chunk         {} samples\n", run.chunk_samples);
     out << fmt::format("  evaluations   {} (points x samples)\n", run.evaluations());
+    if (run.statistics) {
+        out << fmt::format("  statistics    {} (points x samples), of batch norms\n", run.estimations());
+    }
     out << fmt::format("  work          {:.4g} multiply-adds a sample, {:.4g} in all\n", macs, macs * evaluations);
     const double needed = needed_bytes(run);
     const auto available = static_cast<double>(run.backend->devices().front().memory_bytes);

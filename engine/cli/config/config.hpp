@@ -48,9 +48,28 @@ struct FileDirection {
     std::string prefix;          ///< in front of the parameters' names (npz and safetensors)
 };
 
+/// What moves between two networks.
+enum class Move : std::uint8_t {
+    weights,     ///< batch norms keep the origin's statistics
+    states,      ///< their statistics move along
+    reestimate,  ///< their statistics are estimated at each point
+};
+[[nodiscard]] const char* name_of(Move move);
+
+/// Samples that batch-norm statistics are estimated from: the first `count` of a split in file order, whatever its
+/// subset, averaged over batches as PyTorch does with momentum=None.
+struct StatisticsConfig {
+    std::string split = "train";
+    std::int64_t count = 0;
+    std::int64_t batch = 0;
+
+    friend bool operator==(const StatisticsConfig&, const StatisticsConfig&) = default;
+};
+
 struct DifferenceDirection {
     std::vector<ModelConfig> models;  ///< one an axis: from the origin to it
-    bool move_states = false;
+    Move move = Move::weights;
+    std::optional<StatisticsConfig> statistics{};  ///< of Move::reestimate
 };
 
 /// Principal components of the path of a training run.
@@ -119,6 +138,8 @@ struct Config {
     /// Checkpoints of all paths, one path after the other.
     [[nodiscard]] std::vector<ModelConfig> path_checkpoints() const;
     [[nodiscard]] std::int64_t axis_count() const { return (x ? 1 : 0) + (y ? 1 : 0); }
+    /// nullptr where batch-norm statistics are not estimated.
+    [[nodiscard]] const StatisticsConfig* statistics() const;
 };
 
 }  // namespace lossmap

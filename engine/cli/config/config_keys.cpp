@@ -26,6 +26,7 @@ constexpr ConfigKey kConfigKeys[] = {
     {"provenance"},
     {"to"},
     {"move"},
+    {"statistics"},
     {"checkpoints"},
     {"plane"},
     {"iterations"},
@@ -52,11 +53,10 @@ constexpr ConfigKey kSubsetSplitKeys[] = {{"start"}, {"count"}, {"seed"}, {"stra
 constexpr ConfigKey kLossKeys[] = {{"kind"},          {"class_axis"}, {"ignore_index"}, {"label_smoothing"},
                                    {"class_weights"}, {"targets"},    {"activation"},   {"delta"},
                                    {"name"}};
-constexpr ConfigKey kDirectionsKeys[] = {
-    {"kind"},        {"seed"},       {"normalization"},
-    {"ignore"},      {"path"},       {"prefix"},
-    {"models"},      {"move"},       {"statistics", "'reestimate' of batch-norm statistics"},
-    {"checkpoints"}, {"components"}, {"center"}};
+constexpr ConfigKey kDirectionsKeys[] = {{"kind"},       {"seed"},        {"normalization"}, {"ignore"},
+                                         {"path"},       {"prefix"},      {"models"},        {"move"},
+                                         {"statistics"}, {"checkpoints"}, {"components"},    {"center"}};
+constexpr ConfigKey kStatisticsKeys[] = {{"split"}, {"count"}, {"batch"}};
 constexpr ConfigKey kDirectionsByAxisKeys[] = {{"x"}, {"y"}};
 constexpr ConfigKey kSweepAxisKeys[] = {{"pointer"}, {"values"}, {"labels"}};
 constexpr ConfigKey kAxisKeys[] = {{"min"}, {"max"}, {"points"}, {"margin"}};
@@ -74,6 +74,7 @@ constexpr ConfigSection kSections[] = {
     {"loss", kLossKeys},
     {"directions", kDirectionsKeys},
     {"directions_by_axis", kDirectionsByAxisKeys},
+    {"statistics", kStatisticsKeys},
     {"axis", kAxisKeys},
     {"sweep_axis", kSweepAxisKeys},
 };

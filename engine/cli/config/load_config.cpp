@@ -42,6 +42,7 @@ void require_fitting_keys(const JsonReader& root, Experiment experiment) {
         {"y", {surface, trajectory}},
         {"to", {interpolation}},
         {"move", {interpolation}},
+        {"statistics", {interpolation}},
         {"checkpoints", {trajectory, weight_norm}},
         {"plane", {trajectory}},
         {"iterations", {trajectory, evaluate, weight_norm}},
@@ -84,6 +85,23 @@ bool is_landscape(Experiment experiment) {
 }
 
 bool needs_data(Experiment experiment) { return experiment != Experiment::weight_norm; }
+
+const char* name_of(Move move) {
+    switch (move) {
+        case Move::weights: return "weights";
+        case Move::states: return "states";
+        case Move::reestimate: return "reestimate";
+    }
+    throw InternalError("unknown move {}", static_cast<int>(move));
+}
+
+const StatisticsConfig* Config::statistics() const {
+    for (const DirectionConfig& entry : directions.entries) {
+        const auto* difference = std::get_if<DifferenceDirection>(&entry);
+        if (difference != nullptr && difference->statistics) return &*difference->statistics;
+    }
+    return nullptr;
+}
 
 const char* name_of(DataFormat format) {
     switch (format) {
@@ -146,6 +164,11 @@ Config parse_config(const JsonReader& root, const std::filesystem::path& file) {
     if (!needs_data(config.experiment)) return config;
     config.data = parse_data(root.member("data", "an object with 'format' and files"));
     config.splits = parse_splits(root.find("splits"), config.data);
+    const StatisticsConfig* statistics = config.statistics();
+    if (statistics != nullptr && !config.data.splits.contains(statistics->split)) {
+        root.member("data", "an object")
+            .fail(fmt::format("has no split '{}', from which statistics are to be estimated", statistics->split));
+    }
     if (const auto loss = root.find("loss")) config.loss = parse_loss(*loss);
     if (const auto precision = root.find("precision")) config.precision = parse_precision(*precision);
     return config;

@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "cli/config/parsers.hpp"
 
 namespace lossmap {
@@ -14,6 +16,8 @@ constexpr std::pair<std::string_view, bool IgnoreSet::*> kIgnored[] = {{"bias", 
                                                                        {"norm", &IgnoreSet::norm},
                                                                        {"1d", &IgnoreSet::one_dimensional}};
 
+constexpr std::string_view kStatisticsExpected = "an object with 'count' and 'batch'";
+
 const char* name_of(Kind kind) {
     switch (kind) {
         case Kind::random: return "random";
@@ -29,8 +33,9 @@ void require_fitting_keys(const JsonReader& reader, Kind kind) {
     const std::pair<const char*, Kind> uses[] = {{"seed", Kind::random},     {"normalization", Kind::random},
                                                  {"ignore", Kind::random},   {"path", Kind::file},
                                                  {"prefix", Kind::file},     {"models", Kind::difference},
-                                                 {"move", Kind::difference}, {"checkpoints", Kind::pca},
-                                                 {"components", Kind::pca},  {"center", Kind::pca}};
+                                                 {"move", Kind::difference}, {"statistics", Kind::difference},
+                                                 {"checkpoints", Kind::pca}, {"components", Kind::pca},
+                                                 {"center", Kind::pca}};
     for (const auto& [key, user] : uses) {
         const auto found = reader.find(key);
         const bool shared = kind == Kind::pca && std::string_view(key) == "ignore";
@@ -84,8 +89,32 @@ DifferenceDirection parse_difference(const JsonReader& reader, std::int64_t axes
         models.fail(
             fmt::format("has {} models, but there are {} axes to give a direction", difference.models.size(), axes));
     }
-    if (const auto move = reader.find("move")) difference.move_states = parse_move(*move);
+    parse_move(reader, difference);
     return difference;
+}
+
+StatisticsConfig parse_statistics(const JsonReader& reader) {
+    constexpr std::pair<std::string_view, std::string_view> kSplits[] = {{"train", "train"}, {"test", "test"}};
+    constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+    reader.require_section("statistics", kStatisticsExpected);
+    StatisticsConfig statistics;
+    if (const auto split = reader.find("split")) statistics.split = split->choice(kSplits);
+    statistics.count = reader.member("count", "a number of samples").integer(1, kMost);
+    statistics.batch = reader.member("batch", "a number of samples a batch").integer(1, kMost);
+    return statistics;
+}
+
+/// Statistics belong to a point, not to an axis.
+void require_one_kind_of_statistics(const JsonReader& reader, const DirectionsConfig& directions) {
+    const DifferenceDirection* first = nullptr;
+    for (const DirectionConfig& entry : directions.entries) {
+        const auto* difference = std::get_if<DifferenceDirection>(&entry);
+        if (difference == nullptr || difference->move == Move::weights) continue;
+        if (first != nullptr && (first->move != difference->move || first->statistics != difference->statistics)) {
+            reader.fail("the axes treat the statistics of batch norms in different ways");
+        }
+        first = difference;
+    }
 }
 
 /// `first`: number of the axis that the first component is for.
@@ -131,13 +160,15 @@ DirectionConfig parse_one(const JsonReader& reader, const DirectionScope& scope,
 
 }  // namespace
 
-bool parse_move(const JsonReader& reader) {
-    enum class Move : std::uint8_t { weights, states, reestimate };
+void parse_move(const JsonReader& reader, DifferenceDirection& difference) {
     constexpr std::pair<std::string_view, Move> kMoves[] = {
         {"weights", Move::weights}, {"states", Move::states}, {"reestimate", Move::reestimate}};
-    const Move chosen = reader.choice(kMoves);
-    if (chosen == Move::reestimate) reader.unavailable("'reestimate' of batch-norm statistics");
-    return chosen == Move::states;
+    if (const auto move = reader.find("move")) difference.move = move->choice(kMoves);
+    if (difference.move == Move::reestimate) {
+        difference.statistics = parse_statistics(reader.member("statistics", kStatisticsExpected));
+    } else if (const auto statistics = reader.find("statistics")) {
+        statistics->fail("is for \"move\": \"reestimate\"");
+    }
 }
 
 DirectionsConfig parse_directions(const JsonReader& reader, const DirectionScope& scope) {
@@ -156,6 +187,7 @@ DirectionsConfig parse_directions(const JsonReader& reader, const DirectionScope
         return directions;
     }
     directions.entries.push_back(parse_one(reader.member("y", "a directions object"), one, 1));
+    require_one_kind_of_statistics(reader, directions);
     return directions;
 }
 

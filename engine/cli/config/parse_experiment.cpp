@@ -92,7 +92,7 @@ void parse_interpolation(const JsonReader& root, Config& config) {
     config.models.push_back(parse_model(root.member("model", kModelExpected), &config.rules));
     DifferenceDirection difference;
     difference.models.push_back(parse_model(root.member("to", "the network at 1, an ONNX file")));
-    if (const auto move = root.find("move")) difference.move_states = parse_move(*move);
+    parse_move(root, difference);
     config.directions.entries.emplace_back(std::move(difference));
     GridAxis beyond_both;
     beyond_both.min = -0.5;

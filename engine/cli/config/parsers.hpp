@@ -38,8 +38,8 @@ struct DirectionScope {
     bool has_path = false;             ///< a trajectory's checkpoints are the default
 };
 [[nodiscard]] DirectionsConfig parse_directions(const JsonReader& reader, const DirectionScope& scope);
-/// "weights" (false) or "states" (true).
-[[nodiscard]] bool parse_move(const JsonReader& reader);
+/// `move` and `statistics` of the object that has them.
+void parse_move(const JsonReader& reader, DifferenceDirection& difference);
 [[nodiscard]] GridAxis parse_axis(const JsonReader& reader);
 /// The same, where "auto" may stand for the axis or for its ends.
 [[nodiscard]] GridAxis parse_auto_axis(const JsonReader& reader);

@@ -84,6 +84,15 @@ Json ignore_json(const IgnoreSet& ignore) {
     return list;
 }
 
+/// `move` and, where it has them, `statistics`.
+Json move_json(const DifferenceDirection& difference) {
+    Json json{{"move", name_of(difference.move)}};
+    if (!difference.statistics) return json;
+    const StatisticsConfig& statistics = *difference.statistics;
+    json["statistics"] = {{"split", statistics.split}, {"count", statistics.count}, {"batch", statistics.batch}};
+    return json;
+}
+
 struct DirectionJson {
     Json operator()(const RandomDirection& random) const {
         return {{"kind", "random"},
@@ -97,9 +106,9 @@ struct DirectionJson {
         return json;
     }
     Json operator()(const DifferenceDirection& difference) const {
-        return {{"kind", "difference"},
-                {"models", models_json(difference.models)},
-                {"move", difference.move_states ? "states" : "weights"}};
+        Json json{{"kind", "difference"}, {"models", models_json(difference.models)}};
+        json.update(move_json(difference));
+        return json;
     }
     Json operator()(const PcaDirection& pca) const {
         Json json{{"kind", "pca"}};
@@ -163,9 +172,9 @@ Json networks_json(const Config& config) {
         case Experiment::weight_norm: return series_json(config);
         case Experiment::interpolation: {
             const auto& difference = std::get<DifferenceDirection>(config.directions.entries.front());
-            return {{"model", model_json(config.models.front())},
-                    {"to", model_json(difference.models.front())},
-                    {"move", difference.move_states ? "states" : "weights"}};
+            Json json{{"model", model_json(config.models.front())}, {"to", model_json(difference.models.front())}};
+            json.update(move_json(difference));
+            return json;
         }
         case Experiment::trajectory: break;
     }

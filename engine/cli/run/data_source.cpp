@@ -96,4 +96,18 @@ std::vector<std::unique_ptr<Dataset>> open_data(const Config& config, const Grap
     return data;
 }
 
+std::shared_ptr<const Dataset> open_statistics(const Config& config, const std::vector<FieldInfo>& inputs) {
+    const StatisticsConfig* statistics = config.statistics();
+    if (statistics == nullptr) throw InternalError("the configuration has no statistics");
+    DataExpectation expectation;
+    expectation.inputs = inputs;
+    expectation.needs_target = false;
+    DataSpec spec = config.data.splits.at(statistics->split);
+    SubsetSpec first;
+    first.count = statistics->count;
+    spec.subset = first;
+    return with_context(fmt::format("{}: statistics from /data/{}", config.file.string(), statistics->split),
+                        [&] { return std::shared_ptr<const Dataset>(open_dataset(spec, expectation)); });
+}
+
 }  // namespace lossmap

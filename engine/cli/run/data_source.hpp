@@ -13,6 +13,11 @@ namespace lossmap {
 /// element types, and labels against the number of classes that the network's output has. Throws InputError.
 [[nodiscard]] std::vector<std::unique_ptr<Dataset>> open_data(const Config& config, const Graph& graph);
 
+/// The samples that batch-norm statistics are estimated from: config.statistics() of the split, whose subset does not
+/// matter; without targets. `inputs` are those of the other data, which they must equal. Throws InputError.
+[[nodiscard]] std::shared_ptr<const Dataset> open_statistics(const Config& config,
+                                                             const std::vector<FieldInfo>& inputs);
+
 /// The inputs that the data have to feed, as the file declares them; extents of -1 are open. Throws InputError when the
 /// model declares no shape.
 [[nodiscard]] std::vector<FieldInfo> declared_inputs(const Graph& graph);

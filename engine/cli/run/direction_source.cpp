@@ -62,7 +62,7 @@ private:
     void add(const DifferenceDirection& models) {
         for (const ModelConfig& model : models.models) {
             const StateVector other = load_state(model, config_.rules, model_.space);
-            result_.axes.push_back(difference(other, model_.origin, models.move_states));
+            result_.axes.push_back(difference(other, model_.origin, models.move == Move::states));
             result_.labels.push_back(fmt::format("towards {}", model.path.filename().string()));
         }
     }

@@ -58,9 +58,18 @@ void PreparedRun::collect() {
     if (results && plane) take_path_results(*this);
 }
 
-PreparedRun prepare_run(const Config& config, int threads, RunLog& log) {
+std::int64_t PreparedRun::estimations() const {
+    if (!statistics) return 0;
+    // A trajectory's checkpoints, points of one coordinate, have statistics of their own.
+    const auto moved = std::count_if(points.begin(), points.end(),
+                                     [this](const Point& point) { return point.coordinates.size() == axes.size(); });
+    return static_cast<std::int64_t>(moved) * statistics->size();
+}
+
+PreparedRun prepare_run(const Config& config, int threads, RunLog& log, const std::atomic<bool>* stop) {
     PreparedRun run;
     run.config = config;
+    run.stop = stop;
     std::string explanation;
     run.backend = choose_backend(config.device, explanation);
     if (!explanation.empty()) log.info(explanation);
@@ -72,7 +81,8 @@ PreparedRun prepare_run(const Config& config, int threads, RunLog& log) {
     }
     run.chunk_samples = choose_chunk(config, run.data);
     if (run.executable && run.points_per_block == 0)
-        run.points_per_block = choose_block(run.executable->macs_per_sample(), run.chunk_samples);
+        run.points_per_block = choose_block(run.executable->macs_per_sample(),
+                                            run.chunk_samples + (run.statistics ? run.statistics->size() : 0));
     Hasher data;
     for (std::size_t k = 0; k < run.data.size(); ++k)
         data.add_text(config.splits[k]).add_text(run.data[k]->content_hash());

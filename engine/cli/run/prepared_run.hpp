@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -28,7 +29,8 @@ struct PreparedRun {
     std::vector<std::unique_ptr<Dataset>> data;
     std::vector<SchedulerSplit> splits;
     ParameterSpace space;
-    std::vector<Direction> axes;  ///< landscapes
+    std::vector<Direction> axes;                ///< landscapes
+    std::shared_ptr<const Dataset> statistics;  ///< of batch norms, where they are estimated at each point
     DirectionFileNotes direction_notes;
     std::unique_ptr<Executable> executable;  ///< nullptr where nothing is evaluated (weight_norm)
     std::vector<Point> points;
@@ -41,18 +43,22 @@ struct PreparedRun {
     std::int64_t chunk_samples = 0;
     std::int64_t points_per_block = 0;  ///< 0 until the experiment or, else, the amount of work has told
     Identity identity;
-    std::string resolved;  ///< JSON text of config.resolved.json
+    std::string resolved;                     ///< JSON text of config.resolved.json
+    const std::atomic<bool>* stop = nullptr;  ///< set by a signal
 
     [[nodiscard]] std::int64_t samples() const;
     /// Takes what `results` has so far over into `surface` and `plane`.
     void collect();
     /// Points x samples over all splits.
     [[nodiscard]] std::int64_t evaluations() const { return static_cast<std::int64_t>(points.size()) * samples(); }
+    /// Points x samples that statistics are estimated from: passes of the network beside the evaluations.
+    [[nodiscard]] std::int64_t estimations() const;
 };
 
-/// Checks and builds everything that `run` and `validate` need. `threads`: 0 is all. Throws InputError /
-/// UnsupportedError before any computation.
-[[nodiscard]] PreparedRun prepare_run(const Config& config, int threads, RunLog& log);
+/// Checks and builds everything that `run` and `validate` need. `threads`: 0 is all. `stop` is looked at in long steps
+/// of the computation; may be nullptr. Throws InputError / UnsupportedError before any computation.
+[[nodiscard]] PreparedRun prepare_run(const Config& config, int threads, RunLog& log,
+                                      const std::atomic<bool>* stop = nullptr);
 
 /// Version of this program, "0.1.0".
 [[nodiscard]] std::string program_version();

@@ -32,6 +32,12 @@ Json provenance_json(const PreparedRun& run, int threads) {
         json["macs_per_sample"] = run.executable->macs_per_sample();
         json["plan"] = Json::parse(run.executable->plan_json());
     }
+    if (run.statistics) {
+        json["hashes"]["statistics"] = run.identity.part("statistics");
+        json["statistics"] = {{"samples", run.statistics->size()},
+                              {"description", run.statistics->describe()},
+                              {"hash", run.statistics->content_hash()}};
+    }
     if (is_landscape(run.config.experiment)) json["parameters"] = run.space.weights_size();
     return json;
 }

@@ -6,6 +6,8 @@
 #include "cli/run/direction_source.hpp"
 #include "cli/run/network_request.hpp"
 #include "cli/run/outputs.hpp"
+#include "core/error.hpp"
+#include "landscape/reestimating_executable.hpp"
 
 namespace lossmap {
 namespace {
@@ -30,6 +32,43 @@ std::int64_t moving_entries(const std::vector<Direction>& axes) {
     return count;
 }
 
+/// Statistics replace whatever the axes would do to them.
+void require_still_states(const PreparedRun& run) {
+    const bool move = std::any_of(run.axes.begin(), run.axes.end(), [](const Direction& axis) {
+        return std::any_of(axis.states.begin(), axis.states.end(), [](float value) { return value != 0.0F; });
+    });
+    if (!move) return;
+    throw InputError("{}: a direction moves the statistics of batch norms, which \"move\": \"reestimate\" replaces",
+                     run.config.file.string());
+}
+
+/// The network, which estimates its batch-norm statistics at each point where the configuration says so.
+void compile_landscape(PreparedRun& run, const LoadedModel& model, int threads) {
+    ExecutableRequest request = make_request(model, run, threads);
+    const std::string file = run.config.models.front().path.string();
+    const StatisticsConfig* config = run.config.statistics();
+    if (config == nullptr) {
+        require_runnable(*run.backend, request, file);
+        run.executable = run.backend->compile(request);
+        return;
+    }
+    require_still_states(run);
+    run.statistics = open_statistics(run.config, run.data.front()->inputs());
+    const StatisticsSamples samples{run.statistics, config->batch};
+    request.statistics_batches = samples.batch_sizes();
+    require_runnable(*run.backend, request, file);
+    run.executable = std::make_unique<ReestimatingExecutable>(run.backend->compile(request), samples, run.stop);
+    run.identity.set("statistics", hash_text(fmt::format("{} {}", run.statistics->content_hash(), config->batch)));
+}
+
+std::string statistics_note(const PreparedRun& run) {
+    const StatisticsConfig& statistics = *run.config.statistics();
+    return fmt::format(
+        "statistics of batch norms are estimated at each point from the first {} samples of '{}' in "
+        "batches of {}",
+        statistics.count, statistics.split, std::min(statistics.batch, statistics.count));
+}
+
 }  // namespace
 
 void LandscapeSteps::prepare(PreparedRun& run, int threads, RunLog& log) const {
@@ -37,6 +76,7 @@ void LandscapeSteps::prepare(PreparedRun& run, int threads, RunLog& log) const {
     make_axes(run, model, log);
     note_axes(run, log);
     lay_grid(run, model, threads);
+    if (run.statistics) log.info(statistics_note(run));
 }
 
 std::string LandscapeSteps::size_of(const Config& config) const {
@@ -85,9 +125,7 @@ void LandscapeSteps::note_axes(PreparedRun& run, RunLog& log) {
 }
 
 void LandscapeSteps::lay_grid(PreparedRun& run, const LoadedModel& model, int threads) {
-    const ExecutableRequest request = make_request(model, run, threads);
-    require_runnable(*run.backend, request, run.config.models.front().path.string());
-    run.executable = run.backend->compile(request);
+    compile_landscape(run, model, threads);
     const std::vector<double> x = linspace(run.config.x->min, run.config.x->max, run.config.x->points);
     std::vector<double> y;
     if (run.config.y) y = linspace(run.config.y->min, run.config.y->max, run.config.y->points);

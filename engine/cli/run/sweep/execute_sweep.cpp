@@ -84,10 +84,10 @@ private:
     void check(std::size_t k) const {
         RunLog silent("off");  // what is to be said is said when it is computed
         const Config& config = sweep_.combinations[k].config;
-        const PreparedRun run = prepare_run(config, options_.threads, silent);
+        const PreparedRun run = prepare_run(config, options_.threads, silent, &interrupt_.flag());
         RunDirectory(folder(k)).require_usable(run.identity, options_.fresh);
         if (const auto origin = origin_config(config)) {
-            const PreparedRun evaluation = prepare_run(*origin, options_.threads, silent);
+            const PreparedRun evaluation = prepare_run(*origin, options_.threads, silent, &interrupt_.flag());
             RunDirectory(folder(k) / kOriginFolder).require_usable(evaluation.identity, options_.fresh);
         }
     }
@@ -97,7 +97,7 @@ private:
         RunLog log(options_.log_level);
         log.info(fmt::format("{}", sweep_.describe(k)));
         progress_.set_run(k + 1, sweep_.combinations.size());
-        PreparedRun run = prepare_run(combination.config, options_.threads, log);
+        PreparedRun run = prepare_run(combination.config, options_.threads, log, &interrupt_.flag());
         const std::string failure = attempt([&] {
             static_cast<void>(execute_run(run, RunDirectory(folder(k)), options_.fresh, progress_, interrupt_, log));
         });
@@ -129,7 +129,7 @@ private:
         const std::optional<Config> config = origin_config(sweep_.combinations[k].config);
         if (!config) return results;
         RunLog log(options_.log_level == "info" ? "warning" : options_.log_level);
-        PreparedRun origin = prepare_run(*config, options_.threads, log);
+        PreparedRun origin = prepare_run(*config, options_.threads, log, &interrupt_.flag());
         const RunDirectory directory(folder(k) / kOriginFolder);
         static_cast<void>(execute_run(origin, directory, options_.fresh, progress_, interrupt_, log));
         for (OriginResult& result : results_at(origin.surface, 0)) {
