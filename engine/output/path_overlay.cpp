@@ -23,8 +23,8 @@ constexpr const char* kDropColour = "#d62728";
 constexpr int kObstaclesPerSegment = 16;
 
 constexpr std::size_t kLongestLabel = 28;
-constexpr std::size_t kLegendCharacters = 78;  // that stand above the plot area in one row
-constexpr std::size_t kSampleCharacters = 6;   // room of a line sample and the gap before it
+constexpr double kLegendCharacter = 8.2;  // mean width in pixels
+constexpr double kLegendSample = 46.0;    // room of a line sample and the gaps around it
 
 /// A label as a legend has room for it.
 std::string shortened(const std::string& label) { return wrap_text(label, kLongestLabel, 1).front(); }
@@ -121,13 +121,20 @@ std::size_t count_outside(const TrajectoryPath& path, const Surface& surface) {
     return outside;
 }
 
-/// Above the plot area while the labels fit one row there, else in its upper right corner, one below the other.
+const char* drop_title(const TrajectoryPlane& plane) {
+    return plane.runs.size() > 1 ? "rate dropped" : "learning rate dropped";
+}
+
+/// Above the plot area while its columns, all as wide as the longest entry, fit one row there; else in the upper right
+/// corner of the plot area, one below the other.
 std::string legend_of(const TrajectoryPlane& plane) {
-    std::size_t characters = std::string_view("learning rate dropped").size();
+    std::size_t longest = std::string_view(drop_title(plane)).size();
     for (const TrajectoryPath& path : plane.runs)
-        characters += shortened(path.label).size() + kSampleCharacters;
+        longest = std::max(longest, shortened(path.label).size());
+    const double width =
+        static_cast<double>(plane.runs.size() + 1) * (static_cast<double>(longest) * kLegendCharacter + kLegendSample);
     const char* look = "Left reverse samplen 1.6 noenhanced textcolor rgb";
-    if (plane.runs.size() == 1 || characters <= kLegendCharacters) {
+    if (width <= kPlaneCanvas.plot_width()) {
         return fmt::format("set key at screen {},{} center bottom horizontal maxrows 1 {} '{}'\n",
                            kPlaneCanvas.centre() / kPlaneCanvas.width, (kPlaneCanvas.top + 2.0) / kPlaneCanvas.height,
                            look, kInk);
@@ -160,8 +167,8 @@ PathOverlay path_overlay(const TrajectoryPlane& plane, const Surface& surface, c
     }
     if (!drops.empty()) {
         overlay.blocks += data_block("drops", drops);
-        overlay.elements.push_back(fmt::format(
-            "$drops using 1:2 with points pt 7 ps 1.1 lc rgb '{}' title 'learning rate dropped'", kDropColour));
+        overlay.elements.push_back(fmt::format("$drops using 1:2 with points pt 7 ps 1.1 lc rgb '{}' title '{}'",
+                                               kDropColour, drop_title(plane)));
     }
     overlay.blocks += data_block("end", ends);
     overlay.elements.emplace_back("$end using 1:2 with points pt 6 ps 1.5 lw 1.6 lc rgb '#111111' notitle");

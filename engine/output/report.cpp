@@ -57,7 +57,8 @@ void check_script(const std::string& script, const std::string& name) {
 std::string page_script() {
     using namespace report_assets;
     std::string script = "(() => {\n\"use strict\";\n";
-    for (const std::string_view part : {kSurfaceDataScript, kFiguresScript, kPageScript})
+    for (const std::string_view part : {kSurfaceDataScript, kFiguresScript, kPathFiguresScript, kCurveFiguresScript,
+                                        kTableExportsScript, kMeshExportsScript, kCardsScript, kPageScript})
         script += part;
     return script + "})();\n";
 }

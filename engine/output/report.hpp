@@ -26,7 +26,7 @@ struct ReportCurves {
     std::string x_label;
     std::string y_label;
     std::string y2_label = {};  ///< of the second axis
-    bool log_y = false;         ///< where the page starts; a switch changes it
+    bool log_y = false;         ///< always; else the page has a switch
     std::vector<ReportSeries> series;
 };
 

@@ -85,6 +85,26 @@ TrajectoryPlane project_paths(const Config& config, const ParameterSpace& space,
     return plane;
 }
 
+std::vector<std::string> random_axis_notes(const Config& config, const TrajectoryPlane& plane, double expected) {
+    const DirectionsConfig& directions = config.directions;
+    const auto is_random = [&](std::size_t axis) {
+        return std::holds_alternative<RandomDirection>(directions.entries[directions.by_axis ? axis : 0]);
+    };
+    if (!is_random(0) && !is_random(1)) return {};
+    std::vector<std::string> notes;
+    for (const TrajectoryPath& path : plane.runs) {
+        if (!(path.norm.front() > 0.0)) continue;
+        notes.push_back(
+            fmt::format("cosine of the way{} with the axes: {:.4f}, {:.4f}; of two random directions {:.4f}",
+                        path.label.empty() ? "" : " of " + path.label, path.x.front() / path.norm.front(),
+                        path.y.front() / path.norm.front(), expected));
+    }
+    const char* axes = is_random(0) && is_random(1) ? "the axes" : is_random(0) ? "x" : "y";
+    notes.push_back(fmt::format(
+        "random directions are nearly at right angles to any path: what shows of it along {} is chance", axes));
+    return notes;
+}
+
 void resolve_axis(GridAxis& axis, const std::vector<TrajectoryPath>& paths,
                   std::vector<double> TrajectoryPath::*coordinates, const char* name) {
     double least = std::numeric_limits<double>::infinity();

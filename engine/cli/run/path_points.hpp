@@ -17,6 +17,11 @@ void make_unit(Direction& axis);
 [[nodiscard]] TrajectoryPlane project_paths(const Config& config, const ParameterSpace& space,
                                             const std::vector<Direction>& axes);
 
+/// Sentences on why a plane with random axes tells little of the paths: the cosine of their way (first checkpoint to
+/// origin) with each axis beside `expected`, the mean |cosine| of two random directions. None where no axis is random.
+[[nodiscard]] std::vector<std::string> random_axis_notes(const Config& config, const TrajectoryPlane& plane,
+                                                         double expected);
+
 /// Puts numbers in the place of an axis' automatic ends: those of all paths, and axis.margin times their extent beyond.
 /// Throws InputError when the ends that result do not increase.
 void resolve_axis(GridAxis& axis, const std::vector<TrajectoryPath>& paths,

@@ -1,6 +1,7 @@
 // Plotly figures of a run. Names never reach Plotly unescaped: it reads some HTML tags in its texts.
 
 const LOSS_COLOURS = {light: "#1f4fd8", dark: "#7ea6ff"};
+const NARROW_WINDOW = 600;   // pixels: the contours under a surface have the same colour bar
 const ACCURACY_COLOURS = {light: "#d62728", dark: "#ff8a80"};
 
 function currentTheme() {
@@ -31,10 +32,12 @@ function hoverTexts(run, split) {
     const [x, y] = coordinates(run, k);
     const lines = ["x " + shortNumber(x) + (run.isLine ? "" : ", y " + shortNumber(y))];
     if (state !== NOT_COMPUTED) {
-      lines.push("loss " + shortNumber(split.loss[k]) + " ± " + shortNumber(split.standard_error[k]));
+      lines.push("loss " + shortNumber(split.loss[k]));
+      if (split.standard_error[k] >= 0) lines.push("standard error " + shortNumber(split.standard_error[k]));
       if (split.hasAccuracy) lines.push("accuracy " + shortNumber(split.accuracy[k]) + " %");
+      if (split.samples[k] > 0) lines.push(split.samples[k] + " samples" + (split.non_finite[k] > 0 ? ", " + split.non_finite[k] + " not finite" : ""));
     }
-    lines.push(state + (split.non_finite[k] > 0 ? " (" + split.non_finite[k] + " samples not finite)" : ""));
+    lines.push(state);
     return lines.join("<br>");
   });
 }
@@ -78,13 +81,18 @@ function baseLayout(theme) {
   };
 }
 
+function axisTitles(run) {
+  return run.plane?.labels.length === 2 ? run.plane.labels.map(plotlyText) : ["x", "y"];
+}
+
 function surfaceFigure(run, split, view, theme) {
   const scale = scaleOf(view);
   const z = rowsOf(run, split.state.map((_, k) => drawnValue(split, k, view)));
   const axis = title => ({title: {text: title}, color: theme.ink, gridcolor: theme.rule, zerolinecolor: theme.rule, showspikes: false});
+  const [xTitle, yTitle] = axisTitles(run);
   // A little air: a clipped surface that lies in the top of the box flickers.
   const air = 0.01 * (scale.high - scale.low);
-  const zaxis = {...axis("loss"), range: [scale.low - air, scale.high + air]};
+  const zaxis = {...axis("loss"), range: [Math.min(scale.low, view.pathLow) - air, Math.max(scale.high, view.pathHigh) + air]};
   if (scale.tickvals) Object.assign(zaxis, {tickvals: scale.tickvals, ticktext: scale.ticktext});
   const step = (scale.high - scale.low) / 16;
   const contours = {z: {show: true, start: scale.low, end: scale.high, size: step, color: "rgba(255,255,255,0.35)", width: 1,
@@ -93,32 +101,18 @@ function surfaceFigure(run, split, view, theme) {
   const trace = {
     type: "surface", x: run.x, y: run.y, z, cmin: scale.low, cmax: scale.high, colorscale: "Viridis", contours,
     hovertext: rowsOf(run, hoverTexts(run, split)), hoverinfo: "text",
-    colorbar: colourBar(scale, plotlyText(split.name) + " loss", theme),
+    colorbar: colourBar(scale, plotlyText(split.name) + " loss", theme), showscale: window.innerWidth >= NARROW_WINDOW,
     lighting: {ambient: 0.75, diffuse: 0.5, specular: 0.06, roughness: 0.9},
   };
   const layout = {
-    ...baseLayout(theme), margin: {l: 0, r: 0, t: 0, b: 0}, uirevision: "camera",
-    scene: {xaxis: axis("x"), yaxis: axis("y"), zaxis, aspectmode: "manual", aspectratio: {x: 1, y: 1, z: 0.8},
+    ...baseLayout(theme), margin: {l: 0, r: 0, t: 0, b: 0}, uirevision: "camera", ...pathLegend(run),
+    scene: {xaxis: {...axis(xTitle), range: ends(run.x)}, yaxis: {...axis(yTitle), range: ends(run.y)}, zaxis, aspectmode: "manual", aspectratio: {x: 1, y: 1, z: 0.8},
             camera: {eye: {x: 1.45, y: -1.45, z: 1.05}, center: {x: 0, y: 0, z: -0.12}}, uirevision: "camera"},
   };
-  return {data: [trace], layout};
+  return {data: [trace, ...pathTracesInSpace(run, split, view, scale)], layout};
 }
 
-/** The path of a training run: a line with a point a checkpoint; red where the learning rate dropped. */
-function pathTraces(path, split) {
-  const losses = path.losses.find(one => one.split === split.name);
-  const hovertext = path.x.map((_, k) => {
-    const lines = [path.names[k] === undefined ? "checkpoint " + k : plotlyText(path.names[k])];
-    if (losses) {
-      lines.push("loss " + shortNumber(decodeNumber(losses.checkpoint[k])), "on the plane " + shortNumber(decodeNumber(losses.plane[k])));
-    }
-    if (path.distance.length > 0) lines.push("distance to the plane " + shortNumber(decodeNumber(path.distance[k])));
-    return lines.join("<br>");
-  });
-  const colours = path.x.map((_, k) => path.drops.includes(k) ? "#ff3b30" : "#ffffff");
-  return [{type: "scatter", mode: "lines+markers", x: path.x, y: path.y, hovertext, hoverinfo: "text", showlegend: false,
-           line: {color: "#ffffff", width: 2}, marker: {size: 8, color: colours, line: {color: "#111111", width: 1}}}];
-}
+const ends = axis => [axis[0], axis.at(-1)];
 
 function contourFigure(run, split, view, theme) {
   const scale = scaleOf(view);
@@ -144,10 +138,10 @@ function contourFigure(run, split, view, theme) {
     data.push({type: "scatter", x: [0], y: [0], mode: "markers", hoverinfo: "skip", showlegend: false,
                marker: {symbol: "cross-thin", size: 11, line: {width: 2.2, color: "#ffffff"}}});
   }
-  for (const path of run.plane?.runs ?? []) data.push(...pathTraces(path, split));
-  const axis = title => ({title: {text: plotlyText(title)}, color: theme.ink, showgrid: false, zeroline: false, constrain: "domain"});
-  const [xTitle, yTitle] = run.plane?.labels.length === 2 ? run.plane.labels : ["x", "y"];
-  const layout = {...baseLayout(theme), margin: {l: 56, r: 12, t: 34, b: 46}, xaxis: axis(xTitle), yaxis: axis(yTitle)};
+  data.push(...pathTraces(run, split, view));
+  const axis = title => ({title: {text: title}, color: theme.ink, showgrid: false, zeroline: false, constrain: "domain"});
+  const [xTitle, yTitle] = axisTitles(run);
+  const layout = {...baseLayout(theme), margin: {l: 56, r: 12, t: 34, b: 46}, xaxis: axis(xTitle), yaxis: axis(yTitle), ...pathLegend(run)};
   if (run.plane) Object.assign(layout, {xaxis: {...layout.xaxis, range: [x0, x1]}, yaxis: {...layout.yaxis, range: [y0, y1]}});
   if (hasGaps) layout.plot_bgcolor = theme.gap;
   return {data, layout};
@@ -159,11 +153,17 @@ function loneMarkers(values) {
   return {size: values.map((_, k) => empty(values[k - 1]) && empty(values[k + 1]) ? 5 : 0)};
 }
 
+/** Train is solid and test dashed wherever they stand in the list. */
+function dashOf(name, index) {
+  if (name === "train") return "solid";
+  if (name === "test") return "dash";
+  return ["solid", "dash", "dot", "dashdot"][index % 4];
+}
+
 function lineFigure(run, view, theme) {
   const data = [];
-  const dashes = {train: "solid", test: "dash"};
   run.splits.forEach((split, index) => {
-    const dash = dashes[split.name] ?? ["solid", "dash", "dot", "dashdot"][index % 4];
+    const dash = dashOf(split.name, index);
     const text = hoverTexts(run, split);
     const common = {type: "scatter", mode: "lines+markers", x: run.x, text, hoverinfo: "text", connectgaps: false};
     const loss = split.state.map((state, k) => state === COMPUTED && !(view.log && split.loss[k] <= 0) ?

@@ -1,4 +1,4 @@
-// The data of the page: decoding, masks, scales, key numbers, CSV. Nothing here touches the document.
+// The data of the page: decoding, masks, scales, key numbers. Nothing here touches the document.
 
 const NOT_COMPUTED = "not computed";
 const NOT_FINITE = "not finite";
@@ -28,10 +28,29 @@ function decodeSplit(split, count) {
   return decoded;
 }
 
+function decodePath(path) {
+  const numbers = key => path[key].map(decodeNumber);
+  return {...path, x: numbers("x"), y: numbers("y"), distance: numbers("distance"),
+          losses: path.losses.map(one => ({split: one.split, checkpoint: one.checkpoint.map(decodeNumber), plane: one.plane.map(decodeNumber)}))};
+}
+
+function decodeCurves(curves) {
+  const series = curves.series.map(one => {
+    const decoded = {...one, x: one.x.map(decodeNumber), y: one.y.map(decodeNumber)};
+    if (one.low) Object.assign(decoded, {low: one.low.map(decodeNumber), high: one.high.map(decodeNumber)});
+    return decoded;
+  });
+  return {...curves, series};
+}
+
 function decodeRun(run) {
-  const isLine = run.y.length === 0;
-  const count = run.x.length * (isLine ? 1 : run.y.length);
-  return {...run, isLine, count, splits: run.splits.map(split => decodeSplit(split, count))};
+  const hasSurface = run.x.length > 0;
+  const isLine = hasSurface && run.y.length === 0;
+  const count = run.x.length * (run.y.length || 1);
+  const decoded = {...run, hasSurface, isLine, isPlane: hasSurface && !isLine, count,
+                   splits: run.splits.map(split => decodeSplit(split, count)), curves: run.curves.map(decodeCurves)};
+  if (run.plane) decoded.plane = {...run.plane, runs: run.plane.runs.map(decodePath)};
+  return decoded;
 }
 
 function findSplit(run, name) {
@@ -90,20 +109,4 @@ function keyNumbers(run, split) {
     notFinite: split.state.filter(state => state === NOT_FINITE).length,
     samples: split.samples.reduce((most, value) => Math.max(most, value), 0),
   };
-}
-
-/** Everything that the page knows of a run; numbers as JavaScript prints them, which reads back to the same bits. */
-function csvOf(run) {
-  const names = run.isLine ? ["x"] : ["x", "y"];
-  const rows = [[...names, "split", "loss", "accuracy", "standard_error", "samples", "non_finite_samples", "state"].join(",")];
-  for (const split of run.splits) {
-    const label = '"' + split.name.replaceAll('"', '""') + '"';
-    for (let k = 0; k < run.count; ++k) {
-      const known = split.state[k] !== NOT_COMPUTED;
-      const number = value => known ? (Number.isNaN(value) ? "nan" : String(value).replace("Infinity", "inf")) : "";
-      rows.push([...coordinates(run, k), label, number(split.loss[k]), split.hasAccuracy ? number(split.accuracy[k]) : "",
-                 number(split.standard_error[k]), number(split.samples[k]), number(split.non_finite[k]), split.state[k]].join(","));
-    }
-  }
-  return rows.join("\n") + "\n";
 }

@@ -33,6 +33,9 @@ void TrajectorySteps::prepare(PreparedRun& run, int threads, RunLog& log) const 
     const std::vector<std::string> labels = make_axes(run, model, log);
     place_paths(run, model.space, labels, log);
     note_axes(run, log);
+    run.plane->notes = random_axis_notes(run.config, *run.plane, run.direction_notes.expected_cosine.value_or(0.0));
+    for (const std::string& note : run.plane->notes)
+        log.info(note);
     lay_grid(run, model, threads);
     const std::vector<ModelConfig> checkpoints = run.config.path_checkpoints();
     run.identity.set("path", check_models(run, checkpoints, threads, log).first);
