@@ -32,13 +32,13 @@ function curvesFigure(curves, view, theme) {
                 {...edge, y: series.high.map(value => drawn(value, series)), fill: "tonexty", fillcolor: translucent(colour, 0.2)});
     }
     const y = series.y.map(value => drawn(value, series));
-    data.push({...common, y, mode: "lines+markers", name: plotlyText(series.name), hovertext: curveHover(curves, series), hoverinfo: "text",
+    data.push({...common, y, mode: "lines+markers", name: plotlyText(shortText(series.name, 36)), hovertext: curveHover(curves, series), hoverinfo: "text",
                marker: series.x.length <= 60 ? {size: 5} : loneMarkers(y), line: {color: colour, width: 2.2, dash: series.second_axis ? "dash" : "solid"}});
   });
-  const axis = title => ({title: {text: plotlyText(title)}, color: theme.ink, gridcolor: theme.rule, zeroline: false, automargin: true});
+  const axis = title => ({title: {text: plotlyText(shortText(title, 44))}, color: theme.ink, gridcolor: theme.rule, zeroline: false, automargin: true});
   const layout = {
     ...baseLayout(theme), margin: {l: 62, r: curves.y2_label ? 56 : 16, t: 40, b: 92}, hovermode: "closest",
-    title: {text: plotlyText(curves.title), font: {size: 14, color: theme.ink}, x: 0.02, xanchor: "left"},
+    title: {text: plotlyText(shortText(curves.title, 56)), font: {size: 14, color: theme.ink}, x: 0.02, xanchor: "left"},
     xaxis: axis(curves.x_label), yaxis: {...axis(curves.y_label), type: log ? "log" : "linear"},
     yaxis2: {...axis(curves.y2_label), overlaying: "y", side: "right", showgrid: false, visible: curves.series.some(series => series.second_axis)},
     legend: {orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0.5, xanchor: "center"}, showlegend: true,

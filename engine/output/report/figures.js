@@ -11,6 +11,12 @@ function currentTheme() {
     : {name: "light", ink: "#1d2330", rule: "#dfe3ea", gap: "#cfd3da", card: "#ffffff"};
 }
 
+/** What fits beside an axis or in a legend. */
+function shortText(text, most) {
+  const characters = [...text];
+  return characters.length <= most ? text : characters.slice(0, most - 1).join("") + "…";
+}
+
 function plotlyText(name) {
   return name.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
@@ -82,14 +88,14 @@ function baseLayout(theme) {
 }
 
 function axisTitles(run) {
-  return run.plane?.labels.length === 2 ? run.plane.labels.map(plotlyText) : ["x", "y"];
+  return run.plane?.labels.length === 2 ? run.plane.labels.map(label => shortText(label, 44)) : ["x", "y"];
 }
 
 function surfaceFigure(run, split, view, theme) {
   const scale = scaleOf(view);
   const z = rowsOf(run, split.state.map((_, k) => drawnValue(split, k, view)));
   const axis = title => ({title: {text: title}, color: theme.ink, gridcolor: theme.rule, zerolinecolor: theme.rule, showspikes: false});
-  const [xTitle, yTitle] = axisTitles(run);
+  const [xTitle, yTitle] = axisTitles(run);   // as they are: a scene's texts are drawn by WebGL, not as markup
   // A little air: a clipped surface that lies in the top of the box flickers.
   const air = 0.01 * (scale.high - scale.low);
   const zaxis = {...axis("loss"), range: [Math.min(scale.low, view.pathLow) - air, Math.max(scale.high, view.pathHigh) + air]};
@@ -101,7 +107,7 @@ function surfaceFigure(run, split, view, theme) {
   const trace = {
     type: "surface", x: run.x, y: run.y, z, cmin: scale.low, cmax: scale.high, colorscale: "Viridis", contours,
     hovertext: rowsOf(run, hoverTexts(run, split)), hoverinfo: "text",
-    colorbar: colourBar(scale, plotlyText(split.name) + " loss", theme), showscale: window.innerWidth >= NARROW_WINDOW,
+    colorbar: colourBar(scale, plotlyText(shortText(split.name, 28)) + " loss", theme), showscale: window.innerWidth >= NARROW_WINDOW,
     lighting: {ambient: 0.75, diffuse: 0.5, specular: 0.06, roughness: 0.9},
   };
   const layout = {
@@ -122,7 +128,7 @@ function contourFigure(run, split, view, theme) {
   const trace = {
     type: isPlane ? "contour" : "heatmap", x: run.x, y: run.y, z, zmin: scale.low, zmax: scale.high, colorscale: "Viridis",
     text: rowsOf(run, hoverTexts(run, split)), hoverinfo: "text", hoverongaps: true, connectgaps: false,
-    colorbar: colourBar(scale, plotlyText(split.name) + " loss", theme),
+    colorbar: colourBar(scale, plotlyText(shortText(split.name, 28)) + " loss", theme),
   };
   if (isPlane) {
     trace.autocontour = false;
@@ -139,7 +145,7 @@ function contourFigure(run, split, view, theme) {
                marker: {symbol: "cross-thin", size: 11, line: {width: 2.2, color: "#ffffff"}}});
   }
   data.push(...pathTraces(run, split, view));
-  const axis = title => ({title: {text: title}, color: theme.ink, showgrid: false, zeroline: false, constrain: "domain"});
+  const axis = title => ({title: {text: plotlyText(title)}, color: theme.ink, showgrid: false, zeroline: false, constrain: "domain"});
   const [xTitle, yTitle] = axisTitles(run);
   const layout = {...baseLayout(theme), margin: {l: 56, r: 12, t: 34, b: 46}, xaxis: axis(xTitle), yaxis: axis(yTitle), ...pathLegend(run)};
   if (run.plane) Object.assign(layout, {xaxis: {...layout.xaxis, range: [x0, x1]}, yaxis: {...layout.yaxis, range: [y0, y1]}});
@@ -168,11 +174,11 @@ function lineFigure(run, view, theme) {
     const common = {type: "scatter", mode: "lines+markers", x: run.x, text, hoverinfo: "text", connectgaps: false};
     const loss = split.state.map((state, k) => state === COMPUTED && !(view.log && split.loss[k] <= 0) ?
                                                Math.min(split.loss[k], view.clip) : null);
-    data.push({...common, y: loss, name: plotlyText(split.name) + " loss", marker: loneMarkers(loss),
+    data.push({...common, y: loss, name: plotlyText(shortText(split.name, 28)) + " loss", marker: loneMarkers(loss),
                line: {color: LOSS_COLOURS[theme.name], dash, width: 2.2}});
     if (!split.hasAccuracy) return;
     const accuracy = split.accuracy.map((value, k) => split.state[k] === NOT_COMPUTED || !Number.isFinite(value) ? null : value);
-    data.push({...common, yaxis: "y2", y: accuracy, name: plotlyText(split.name) + " accuracy", marker: loneMarkers(accuracy),
+    data.push({...common, yaxis: "y2", y: accuracy, name: plotlyText(shortText(split.name, 28)) + " accuracy", marker: loneMarkers(accuracy),
                line: {color: ACCURACY_COLOURS[theme.name], dash, width: 2.2}});
   });
   const lossAxis = {title: {text: "loss"}, color: LOSS_COLOURS[theme.name], gridcolor: theme.rule, zeroline: false};

@@ -48,7 +48,7 @@ function pathMarkers(path, colour, size, diamond) {
 function pathTraces(run, split, view) {
   return pathsOf(run, view).flatMap((path, index) => {
     const colour = PATH_COLOURS[index % PATH_COLOURS.length];
-    const name = plotlyText(path.label || "path");
+    const name = plotlyText(shortText(path.label || "path", 28));
     const common = {type: "scatter", x: path.x, y: path.y, legendgroup: String(index), name};
     return [{...common, mode: "lines", hoverinfo: "skip", showlegend: false, line: {color: "rgba(0,0,0,0.6)", width: 5}},
             {...common, mode: "lines+markers", hovertext: pathHover(path, split), hoverinfo: "text", showlegend: run.plane.runs.length > 1,
@@ -109,7 +109,7 @@ function pathTracesInSpace(run, split, view, scale) {
     const colour = PATH_COLOURS[index % PATH_COLOURS.length];
     const heights = pathHeights(path, split, view);
     const line = view.path === OWN_LOSS ? {x: path.x, y: path.y, z: heights} : pathOnSurface(run, path, surface);
-    const common = {type: "scatter3d", legendgroup: String(index), name: plotlyText(path.label || "path")};
+    const common = {type: "scatter3d", legendgroup: String(index), name: plotlyText(shortText(path.label || "path", 28))};
     return [{...common, ...line, z: line.z.map(lifted), mode: "lines", hoverinfo: "skip", showlegend: false, connectgaps: false,
              line: {color: colour, width: 6}},
             {...common, x: path.x, y: path.y, z: heights.map(lifted), mode: "markers", hovertext: pathHover(path, split), hoverinfo: "text",
