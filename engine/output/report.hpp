@@ -7,28 +7,9 @@
 
 #include "landscape/surface.hpp"
 #include "landscape/trajectory_file.hpp"
+#include "output/curves.hpp"
 
 namespace lossmap {
-
-/// One line of a figure of curves.
-struct ReportSeries {
-    std::string name;
-    std::vector<double> x;
-    std::vector<double> y;         ///< NaN is a gap
-    std::vector<double> low = {};  ///< with `high` a band around the line; both empty: none
-    std::vector<double> high = {};
-    bool second_axis = false;  ///< on the axis at the right (error beside loss)
-};
-
-/// A figure of lines over a common axis: weight norms over epochs, repeated lines with their spread, training curves.
-struct ReportCurves {
-    std::string title;
-    std::string x_label;
-    std::string y_label;
-    std::string y2_label = {};  ///< of the second axis
-    bool log_y = false;         ///< always; else the page has a switch
-    std::vector<ReportSeries> series;
-};
 
 /// A table of texts; a cell that looks like a number stands at the right.
 struct ReportTable {
@@ -43,7 +24,7 @@ struct ReportRun {
     Surface surface;                                      ///< no x: the run has none
     std::string resolved_config;                          ///< JSON text of config.resolved.json; "" when absent
     std::optional<TrajectoryPlane> plane = std::nullopt;  ///< paths, drawn over the surface
-    std::vector<ReportCurves> curves = {};
+    std::vector<CurvesFigure> curves = {};
     std::vector<ReportTable> tables = {};
 };
 

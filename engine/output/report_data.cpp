@@ -119,27 +119,35 @@ Json plane_json(const TrajectoryPlane& plane) {
     return json;
 }
 
-Json series_json(const ReportSeries& series) {
-    const std::size_t count = series.x.size();
-    const bool has_band = !series.low.empty() || !series.high.empty();
-    if (series.y.size() != count || (has_band && (series.low.size() != count || series.high.size() != count)))
-        throw InputError("series '{}' does not have one value for each of {} places", series.name, count);
-    Json json{{"name", series.name}, {"x", numbers(series.x)}, {"y", numbers(series.y)}};
-    if (has_band) {
-        json["low"] = numbers(series.low);
-        json["high"] = numbers(series.high);
-    }
-    if (series.second_axis) json["second_axis"] = true;
-    return json;
+void require_length(const std::string& name, std::size_t length, const std::vector<double>& values) {
+    if (values.size() != length)
+        throw InputError("curve '{}' has {} values for {} places", name, values.size(), length);
 }
 
-Json curves_json(const ReportCurves& curves) {
-    Json json{{"title", curves.title}, {"x_label", curves.x_label}, {"y_label", curves.y_label}};
-    json["y2_label"] = curves.y2_label;
-    json["log_y"] = curves.log_y;
-    json["series"] = Json::array();
-    for (const ReportSeries& series : curves.series)
-        json["series"].push_back(series_json(series));
+Json curve_json(const Curve& curve) {
+    require_length(curve.name, curve.x.size(), curve.y);
+    return {{"name", curve.name},   {"x", numbers(curve.x)}, {"y", numbers(curve.y)},
+            {"group", curve.group}, {"dash", curve.dash},    {"second_axis", curve.on_second_axis},
+            {"faint", curve.faint}};
+}
+
+Json band_json(const Band& band) {
+    require_length(band.name, band.x.size(), band.low);
+    require_length(band.name, band.x.size(), band.high);
+    return {{"name", band.name},          {"x", numbers(band.x)}, {"low", numbers(band.low)},
+            {"high", numbers(band.high)}, {"group", band.group},  {"second_axis", band.on_second_axis}};
+}
+
+Json curves_json(const CurvesFigure& figure) {
+    Json json{{"title", figure.title}, {"x_label", figure.x_label}, {"y_label", figure.y_label}};
+    json["y2_label"] = figure.y2_label;
+    json["notes"] = figure.notes;
+    json["bands"] = Json::array();
+    for (const Band& band : figure.bands)
+        json["bands"].push_back(band_json(band));
+    json["curves"] = Json::array();
+    for (const Curve& curve : figure.curves)
+        json["curves"].push_back(curve_json(curve));
     return json;
 }
 
@@ -169,7 +177,7 @@ Json run_json(const ReportRun& run, std::size_t stride) {
     if (!run.surface.x.empty()) add_surface(json, run.surface, stride);
     if (run.plane) json["plane"] = plane_json(*run.plane);
     json["curves"] = Json::array();
-    for (const ReportCurves& curves : run.curves)
+    for (const CurvesFigure& curves : run.curves)
         json["curves"].push_back(curves_json(curves));
     json["tables"] = Json::array();
     for (const ReportTable& table : run.tables)

@@ -43,13 +43,14 @@ ReportRun plane_with_paths() {
 ReportRun curves_and_tables() {
     ReportRun run{kHostile, {}, "{\"name\": \"</script>\"}"};
     const std::vector<double> x{0, 1, 2, 3};
-    run.curves.push_back({kHostile,
+    run.curves.push_back({"figure",
+                          kHostile,
                           "epoch " + kHostile,
                           "norm " + kHostile,
                           kHostile,
-                          false,
-                          {{kHostile, x, {1.0, 2.0, kNaN, 4.0}, {0.5, 1.5, kNaN, 3.0}, {1.5, 2.5, kNaN, 5.0}},
-                           {"second", x, {10.0, 20.0, 30.0, 40.0}, {}, {}, true}}});
+                          {{kHostile, x, {0.5, 1.5, kNaN, 3.0}, {1.5, 2.5, kNaN, 5.0}}},
+                          {{kHostile, x, {1.0, 2.0, kNaN, 4.0}}, {"second", x, {10.0, 20.0, 30.0, 40.0}, 1, 0, true}},
+                          {kHostile}});
     run.tables.push_back({kHostile, {"model " + kHostile, "loss"}, {{kHostile, "0.25"}, {"a, \"b\"", "1e-05"}}});
     return run;
 }

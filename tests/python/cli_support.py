@@ -47,9 +47,9 @@ def write_mlp(path, seed=0, activation="Tanh"):
     return weights
 
 
-def write_convnet(path):
+def write_convnet(path, seed=1):
     """Slow enough that a run over a plane can be stopped in the middle."""
-    random = np.random.default_rng(1)
+    random = np.random.default_rng(seed)
     weights = {"c1": random.normal(size=(16, 1, 3, 3)).astype(np.float32) / 3,
                "c2": random.normal(size=(16, 16, 3, 3)).astype(np.float32) / 12,
                "fc": random.normal(size=(4, 16)).astype(np.float32)}

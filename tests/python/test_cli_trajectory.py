@@ -129,6 +129,112 @@ class Path2D(unittest.TestCase):
 
 
 @unittest.skipIf(support.REASON, support.REASON)
+class Runs(unittest.TestCase):
+    """Two training runs on the plane of all their checkpoints."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.keep = tempfile.TemporaryDirectory()
+        cls.folder = Path(cls.keep.name)
+        cls.weights = {name: [support.write_mlp(cls.folder / f"{name}_{k}.onnx", 10 * seed + k) for k in range(count)]
+                       for seed, (name, count) in enumerate({"a": 4, "b": 3}.items())}
+        cls.samples = support.write_samples(cls.folder / "samples.npz")
+        cls.config = {"name": "runs", "experiment": "trajectory", "plane": {"kind": "pca", "ignore": []},
+                      "runs": [{"label": "first", "checkpoints": "a_*.onnx", "epochs": [0, 1, 2, 5], "lr_drops": [2]},
+                               {"label": "second <b>", "checkpoints": "b_*.onnx"}],
+                      "data": {"format": "npz", "train": ["samples.npz"]}, "x": {"points": 3}, "y": {"points": 2}}
+        cls.out = cls.folder / "out"
+        support.run_lossmap("run", support.write_config(cls.folder, cls.config), "--out", cls.out, "--progress", "none")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.keep.cleanup()
+
+    def test_both_paths_are_projected_and_evaluated(self):
+        origin = self.weights["a"][-1]
+        rows = {name: np.stack([flat(w) - flat(origin) for w in self.weights[name]]) for name in "ab"}
+        every = np.concatenate([rows["a"], rows["b"]])
+        _, singular, vectors = np.linalg.svd(every - every.mean(axis=0), full_matrices=False)
+        with h5py.File(self.out / "direction.h5") as file:
+            np.testing.assert_allclose(file["singular_values_"][()], singular[:2], rtol=1e-6)
+            axes = np.stack([np.concatenate([file[group][str(k)][()].astype(np.float64).ravel() for k in range(len(NAMES))])
+                             for group in ("xdirection", "ydirection")])
+        np.testing.assert_allclose(np.abs(np.sum(axes * vectors[:2], axis=1)), 1, atol=1e-6)
+        with h5py.File(self.out / "trajectory.h5") as file:
+            self.assertEqual([file["runs"][k].attrs["label"] for k in "01"], ["first", "second <b>"])
+            np.testing.assert_array_equal(file["proj_xcoord"][()], file["runs/0/proj_xcoord"][()])
+            for group, name in (("runs/0", "a"), ("runs/1", "b")):
+                run = file[group]
+                projected = rows[name] @ axes.T
+                np.testing.assert_allclose(run["proj_xcoord"][()], projected[:, 0], atol=1e-5)
+                np.testing.assert_allclose(run["proj_ycoord"][()], projected[:, 1], atol=1e-5)
+                inside = projected @ axes
+                np.testing.assert_allclose(run["distance"][()], np.linalg.norm(rows[name] - inside, axis=1), atol=1e-4)
+                for k, weights in enumerate(self.weights[name]):
+                    self.assertAlmostEqual(run["train_checkpoint_loss"][k], mlp_loss(weights, *self.samples)[0], delta=1e-4)
+                    self.assertAlmostEqual(run["train_plane_loss"][k], mlp_loss(moved(origin, inside[k]), *self.samples)[0], delta=1e-4)
+            both = np.concatenate([file["runs/0/proj_xcoord"], file["runs/1/proj_xcoord"]])
+        with h5py.File(self.out / "surface.h5") as file:
+            x = file["xcoordinates"][()]
+        margin = 0.2 * np.ptp(both)
+        np.testing.assert_allclose([x[0], x[-1]], [both.min() - margin, both.max() + margin], rtol=1e-12)
+
+    def test_picture_and_page_name_both(self):
+        picture = (self.out / "plots" / "train_trajectory.svg").read_text()
+        self.assertIn("first", picture)
+        self.assertIn("second &lt;b>", picture)
+        self.assertIn('"label":"second \\u003cb\\u003e"', (self.out / "report.html").read_text())
+        support.run_lossmap("plot", self.out, "--kind", "trajectory", "--format", "png")
+
+    def test_random_plane_says_why_it_fails(self):
+        config = {**self.config, "plane": {"kind": "random", "seed": 3, "normalization": "none", "ignore": []}}
+        out = self.folder / "random"
+        process = support.run_lossmap("run", support.write_config(self.folder, config), "--out", out, "--progress", "none")
+        self.assertIn("nearly at right angles", process.stderr)
+        with h5py.File(out / "trajectory.h5") as file:
+            cosine = file["proj_xcoord"][0] / file["norm"][0]
+            notes = [note.decode() for note in file["notes"]]
+        self.assertIn(f"cosine of the way of first with the axes: {cosine:.4f}", notes[0])
+        self.assertIn("nearly at right angles", (out / "report.html").read_text())
+
+
+@unittest.skipIf(support.REASON, support.REASON)
+class StoppedPath(unittest.TestCase):
+    def test_killed_half_way_ends_with_the_same_numbers(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            for k in range(3):
+                support.write_convnet(folder / f"e_{k}.onnx", seed=k)
+            config = {"name": "path", "experiment": "trajectory", "checkpoints": "e_*.onnx",
+                      "data": {"format": "synthetic", "count": 1000, "seed": 4, "chunk": 250}, "splits": ["train"],
+                      "x": {"points": 7}, "y": {"points": 5}}
+            file = support.write_config(folder, config)
+            support.run_lossmap("run", file, "--out", folder / "unbroken", "--progress", "none")
+            status, _ = support.stop_in_the_middle(file, folder / "stopped", support.KILL)
+            self.assertEqual(status, -support.KILL)
+            after = support.run_lossmap("run", file, "--out", folder / "stopped", "--progress", "none")
+            self.assertIn("going on: ", after.stderr)
+            for result in ("surface.h5", "trajectory.h5", "direction.h5"):
+                self.assertEqual((folder / "stopped" / result).read_bytes(), (folder / "unbroken" / result).read_bytes(), result)
+
+
+@unittest.skipIf(support.REASON, support.REASON)
+class Tables(unittest.TestCase):
+    def test_page_of_models_and_of_what_is_stored(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            support.write_mlp(folder / "a.onnx", 1)
+            support.write_samples(folder / "samples.npz")
+            config = {"name": "table", "experiment": "evaluate", "models": ["a.onnx"],
+                      "data": {"format": "npz", "train": ["samples.npz"]}}
+            out = folder / "out"
+            support.run_lossmap("run", support.write_config(folder, config), "--out", out, "--progress", "none")
+            self.assertIn('"heads":["model","train loss"', (out / "report.html").read_text())
+            support.run_lossmap("report", out, "--out", folder / "stored.html")
+            self.assertIn('"heads":["model","train_loss"', (folder / "stored.html").read_text())
+
+
+@unittest.skipIf(support.REASON, support.REASON)
 class Interpolation(unittest.TestCase):
     def test_line_between_two_networks(self):
         with tempfile.TemporaryDirectory() as name:

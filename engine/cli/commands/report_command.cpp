@@ -6,14 +6,21 @@
 
 namespace lossmap {
 
+namespace {
+
+std::filesystem::path folder_of(const std::filesystem::path& input) {
+    return std::filesystem::is_directory(input) ? input : input.parent_path();
+}
+
+}  // namespace
+
 int report_command(const ReportArguments& arguments, std::ostream& out) {
     std::vector<ReportRun> runs;
     std::filesystem::path file = arguments.out;
     for (const std::filesystem::path& input : arguments.runs) {
-        StoredRun run = read_run(input);
+        runs.push_back(read_report_run(input));
         // The page of one run lies in its folder, that of several here.
-        if (file.empty() && arguments.runs.size() == 1) file = run.folder / "report.html";
-        runs.push_back({run.title, std::move(run.surface), std::move(run.resolved_config), std::move(run.plane)});
+        if (file.empty() && arguments.runs.size() == 1) file = folder_of(input) / "report.html";
     }
     if (file.empty()) file = "report.html";
     if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path());

@@ -2,6 +2,7 @@
 
 #include <fstream>
 #include <iterator>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -53,6 +54,61 @@ StoredRun read_run(const fs::path& path) {
     if (fs::exists(path / "config.resolved.json")) run.resolved_config = read_text(path / "config.resolved.json");
     const fs::path absolute = fs::absolute(path).lexically_normal();
     run.title = title_of(run.resolved_config, absolute.has_filename() ? absolute : absolute.parent_path());
+    return run;
+}
+
+std::vector<std::vector<std::string>> parse_csv(const std::string& text) {
+    std::vector<std::vector<std::string>> rows;
+    std::vector<std::string> row;
+    std::string cell;
+    bool quoted = false;
+    const auto end_row = [&] {
+        row.push_back(std::exchange(cell, {}));
+        if (!rows.empty() && row.size() != rows.front().size()) {
+            throw InputError("line {} has {} cells, the first one has {}", rows.size() + 1, row.size(),
+                             rows.front().size());
+        }
+        rows.push_back(std::exchange(row, {}));
+    };
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (quoted) {
+            if (c != '"') {
+                cell += c;
+            } else if (i + 1 < text.size() && text[i + 1] == '"') {
+                cell += text[++i];
+            } else {
+                quoted = false;
+            }
+        } else if (c == '"') {
+            quoted = true;
+        } else if (c == ',') {
+            row.push_back(std::exchange(cell, {}));
+        } else if (c == '\n') {
+            end_row();
+        } else if (c != '\r') {
+            cell += c;
+        }
+    }
+    if (quoted) throw InputError("a quote is not closed");
+    if (!cell.empty() || !row.empty()) end_row();
+    return rows;
+}
+
+ReportRun read_report_run(const fs::path& path) {
+    const fs::path table = path / "table.csv";
+    if (!fs::is_directory(path) || fs::exists(path / "surface.h5") || !fs::exists(table)) {
+        StoredRun run = read_run(path);
+        return {run.title, std::move(run.surface), std::move(run.resolved_config), std::move(run.plane)};
+    }
+    std::vector<std::vector<std::string>> rows =
+        with_context(table.string(), [&] { return parse_csv(read_text(table)); });
+    if (rows.empty()) throw InputError("{}: is empty", table.string());
+    ReportRun run;
+    const fs::path config = path / "config.resolved.json";
+    if (fs::exists(config)) run.resolved_config = read_text(config);
+    run.title = title_of(run.resolved_config, fs::absolute(path / ".").lexically_normal().parent_path());
+    run.tables.push_back({"Results", rows.front(), {rows.begin() + 1, rows.end()}});
     return run;
 }
 

@@ -8,6 +8,7 @@
 #include "landscape/surface.hpp"
 #include "landscape/trajectory_file.hpp"
 #include "output/plot.hpp"
+#include "output/report.hpp"
 
 namespace lossmap {
 
@@ -26,5 +27,12 @@ struct StoredRun {
 
 /// Throws InputError naming what is missing.
 [[nodiscard]] StoredRun read_run(const std::filesystem::path& path);
+
+/// What a page shows of a run: that of read_run(), or the table.csv of a run that has no surface.
+[[nodiscard]] ReportRun read_report_run(const std::filesystem::path& path);
+
+/// The cells of CSV text (RFC 4180), a row a line. Throws InputError naming the line when a quote is not closed or rows
+/// differ in length.
+[[nodiscard]] std::vector<std::vector<std::string>> parse_csv(const std::string& text);
 
 }  // namespace lossmap

@@ -123,7 +123,10 @@ function addCard(run) {
     if (run.x.length > 1 && run.y.length > 1) addFigure(panels, run, "surface", {waiting: scenes >= MOST_SCENES});
     addFigure(panels, run, "contour");
   }
-  for (const curves of run.curves) addFigure(panels, run, "curves", {curves});
+  for (const curves of run.curves) {
+    addFigure(panels, run, "curves", {curves});
+    for (const note of curves.notes) panels.lastChild.append(make("p", {className: "note", textContent: note}));
+  }
   if (run.hasSurface) card.append(downloadsOf(run));
   if (run.plane) addPaths(card, run);
   run.tables.forEach((table, k) => addTable(card, run, table.title, table, "-table" + (k > 0 ? k + 1 : "") + ".csv"));

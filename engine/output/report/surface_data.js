@@ -34,13 +34,9 @@ function decodePath(path) {
           losses: path.losses.map(one => ({split: one.split, checkpoint: one.checkpoint.map(decodeNumber), plane: one.plane.map(decodeNumber)}))};
 }
 
-function decodeCurves(curves) {
-  const series = curves.series.map(one => {
-    const decoded = {...one, x: one.x.map(decodeNumber), y: one.y.map(decodeNumber)};
-    if (one.low) Object.assign(decoded, {low: one.low.map(decodeNumber), high: one.high.map(decodeNumber)});
-    return decoded;
-  });
-  return {...curves, series};
+function decodeCurves(figure) {
+  const decoded = (one, keys) => ({...one, ...Object.fromEntries(keys.map(key => [key, one[key].map(decodeNumber)]))});
+  return {...figure, bands: figure.bands.map(band => decoded(band, ["x", "low", "high"])), curves: figure.curves.map(curve => decoded(curve, ["x", "y"]))};
 }
 
 function decodeRun(run) {

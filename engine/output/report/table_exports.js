@@ -54,9 +54,10 @@ function haveLabels(paths) {
   return paths.some(path => path.label !== "");
 }
 
-function curvesTable(curves) {
-  const rows = curves.series.flatMap(series => series.x.map((x, k) => [series.name, x, series.y[k], series.low?.[k] ?? "", series.high?.[k] ?? ""]));
-  return {heads: ["series", curves.x_label, curves.y_label, "low", "high"], rows};
+function curvesTable(figure) {
+  const curves = figure.curves.flatMap(curve => curve.x.map((x, k) => [curve.name, x, curve.y[k], "", ""]));
+  const bands = figure.bands.flatMap(band => band.x.map((x, k) => [band.name, x, "", band.low[k], band.high[k]]));
+  return {heads: ["curve", figure.x_label, "y", "low", "high"], rows: [...curves, ...bands]};
 }
 
 const CRC_TABLE = Uint32Array.from({length: 256}, (_, n) => {

@@ -4,6 +4,7 @@
 #include "cli/run/model_tables.hpp"
 #include "cli/run/network_request.hpp"
 #include "cli/run/outputs.hpp"
+#include "cli/run/report_parts.hpp"
 
 namespace lossmap {
 
@@ -33,6 +34,10 @@ ExperimentSteps::Files EvaluateSteps::write_numbers(const PreparedRun& run, cons
 ExperimentSteps::Files EvaluateSteps::draw(const PreparedRun& run, const RunDirectory& directory, RunLog&,
                                            const std::function<void()>& check) const {
     return draw_figures(directory, training_figures(run.config, run.surface), check);
+}
+
+std::optional<ReportRun> EvaluateSteps::report(const PreparedRun& run) const {
+    return table_report(run, short_table(run.config, run.surface), training_figures(run.config, run.surface));
 }
 
 }  // namespace lossmap

@@ -6,6 +6,7 @@
 #include "cli/run/model_source.hpp"
 #include "cli/run/model_tables.hpp"
 #include "cli/run/outputs.hpp"
+#include "cli/run/report_parts.hpp"
 #include "io/hash.hpp"
 
 namespace lossmap {
@@ -44,6 +45,10 @@ ExperimentSteps::Files WeightNormSteps::write_numbers(const PreparedRun& run, co
 ExperimentSteps::Files WeightNormSteps::draw(const PreparedRun& run, const RunDirectory& directory, RunLog&,
                                              const std::function<void()>& check) const {
     return draw_figures(directory, norm_figures(run.config, run.norms), check);
+}
+
+std::optional<ReportRun> WeightNormSteps::report(const PreparedRun& run) const {
+    return table_report(run, norm_table(run.config, run.norms, kDigitsForPeople), norm_figures(run.config, run.norms));
 }
 
 }  // namespace lossmap

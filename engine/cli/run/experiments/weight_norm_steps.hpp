@@ -13,6 +13,7 @@ public:
     Files write_numbers(const PreparedRun& run, const RunDirectory& directory) const override;
     Files draw(const PreparedRun& run, const RunDirectory& directory, RunLog& log,
                const std::function<void()>& check) const override;
+    [[nodiscard]] std::optional<ReportRun> report(const PreparedRun& run) const override;
 };
 
 }  // namespace lossmap
