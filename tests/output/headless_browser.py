@@ -22,11 +22,11 @@ class BrowserError(Exception):
 class Browser:
     """One page. Use as a context manager; `downloads` is the folder that saved files go to."""
 
-    def __init__(self, program, profile, downloads):
+    def __init__(self, program, profile, downloads, webgl=True):
         self.to_read, write_end = os.pipe()
         read_end, self.to_write = os.pipe()
         command = [program, "--headless=new", "--no-sandbox", "--disable-gpu-sandbox", "--use-gl=angle", "--use-angle=swiftshader",
-                   "--enable-unsafe-swiftshader", f"--user-data-dir={profile}", "--remote-debugging-pipe", "--hide-scrollbars"]
+                   "--enable-unsafe-swiftshader" if webgl else "--disable-3d-apis", f"--user-data-dir={profile}", "--remote-debugging-pipe", "--hide-scrollbars"]
         # Chromium reads commands from descriptor 3 and writes answers to 4.
         shell = ["sh", "-c", f'exec "$@" 3<&{read_end} 4>&{write_end}', "sh", *command]
         self.process = subprocess.Popen(shell, pass_fds=(read_end, write_end), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

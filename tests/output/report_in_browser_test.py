@@ -180,8 +180,8 @@ def check_solid(page):
 
 def check_pictures(page):
     press(page, "SVG", run=2)
-    svg = page.saved("line-line.svg")
-    assert ElementTree.fromstring(svg).tag.endswith("svg") and b"onerror=" not in svg.replace(b"onerror=\"document", b"").replace(b"onerror=&quot;document", b"")
+    root = ElementTree.fromstring(page.saved("line-line.svg"))
+    assert root.tag.endswith("svg") and not any("onerror" in e.attrib or e.tag.endswith(("script", "}img")) for e in root.iter())
     press(page, "PNG", run=2)
     assert page.saved("line-line.png").startswith(b"\x89PNG")
 
@@ -233,10 +233,18 @@ def main():
             return SKIPPED
         assert written.returncode == 0, written.stderr
         (folder / "saved").mkdir()
-        with Browser(program, folder / "profile", folder / "saved") as page:
+        # A software renderer takes 40 seconds of a processor for the scenes: all but their drawing is checked without.
+        with Browser(program, folder / "drawing", folder / "saved") as page:
+            page.view(500, 600)
+            page.open(f"file://{file}#split=test&log=1")
+            page.wait_for(DRAWN, seconds=600)
+            check_logarithmic_test_split(json.loads(page.evaluate(DRAWN))["figures"])
+            assert page.evaluate("[...document.querySelectorAll('.figure.surface')].every(f => f.querySelector('canvas'))")
+            assert not page.complaints(), page.complaints()
+        with Browser(program, folder / "profile", folder / "saved", webgl=False) as page:
             page.view(900, 700)
-            page.open(f"file://{file}#split=test&log=1")   # one load: a software renderer takes half a minute for it
-            page.wait_for(DRAWN, seconds=240)
+            page.open(f"file://{file}#split=test&log=1")
+            page.wait_for(DRAWN)
             check_logarithmic_test_split(json.loads(page.evaluate(DRAWN))["figures"])
             page.evaluate("document.getElementById('log').checked = false")
             set_control(page, "split", "train")
