@@ -28,6 +28,7 @@ try:
     from torch import nn
 
     import export_onnx
+    import export_onnx_command
     from export_onnx import EpochExporter, ExportError, export, largest_deviation
     MISSING = None
 except ImportError as error:
@@ -245,7 +246,7 @@ class ExportTest(unittest.TestCase):
         arguments = [f"{os.path.abspath(__file__)}:make_net", self.path, "--input-shape", "3,6,6"]
         text = io.StringIO()
         with contextlib.redirect_stdout(text):
-            status = export_onnx.main([*arguments, "--checkpoint", checkpoint, "--key", "model", "--check"])
+            status = export_onnx_command.main([*arguments, "--checkpoint", checkpoint, "--key", "model", "--check"])
         self.assertEqual(status, 0)
         self.assertIn("7 trainable parameters", text.getvalue())
         self.assertLess(largest_deviation(self.path, net, torch.randn(2, 3, 6, 6)), 2e-6)
@@ -253,7 +254,7 @@ class ExportTest(unittest.TestCase):
                       [*arguments, "--checkpoint", self.path], [*arguments[:3], "3,x"]):
             text = io.StringIO()
             with contextlib.redirect_stderr(text):
-                self.assertEqual(export_onnx.main(wrong), 2)
+                self.assertEqual(export_onnx_command.main(wrong), 2)
             self.assertEqual(text.getvalue().count("\n"), 1, text.getvalue())
 
 
