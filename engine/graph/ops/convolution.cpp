@@ -124,33 +124,6 @@ void convolve_plane(const Window& w, const T* input, const T* taps, T* output) {
     });
 }
 
-void run_conv(const Node& node, Inputs inputs, Outputs outputs) {
-    const Shape& weight = inputs[1].shape;
-    const Window w = forward_window(node, inputs[0].shape, kernel_of(node, weight));
-    const std::int64_t groups = group_count(node);
-    const std::int64_t batch = inputs[0].shape[0];
-    const std::int64_t channels = weight[1];          // of one group
-    const std::int64_t filters = weight[0] / groups;  // of one group
-    const std::int64_t in_plane = Window::count(w.input);
-    const std::int64_t out_plane = Window::count(w.output);
-    const std::int64_t taps = Window::count(w.kernel);
-    visit_float(inputs[0].dtype, [&](auto tag) {
-        using T = typename decltype(tag)::type;
-        const T* bias = node.has_input(2) ? raw<T>(inputs[2]) : nullptr;
-        T* output = raw<T>(outputs[0]);
-        for (std::int64_t n = 0; n < batch; ++n) {
-            for (std::int64_t filter = 0; filter < weight[0]; ++filter, output += out_plane) {
-                const std::int64_t first = filter / filters * channels;
-                start_plane(output, out_plane, bias, filter);
-                for (std::int64_t c = 0; c < channels; ++c) {
-                    convolve_plane(w, raw<T>(inputs[0]) + (n * channels * groups + first + c) * in_plane,
-                                   raw<T>(inputs[1]) + (filter * channels + c) * taps, output);
-                }
-            }
-        }
-    });
-}
-
 /// One plane of the input scatters through every tap into one plane of the output.
 template <typename T>
 void scatter_plane(const Window& w, const T* input, const T* taps, T* output) {
@@ -163,31 +136,55 @@ void scatter_plane(const Window& w, const T* input, const T* taps, T* output) {
     });
 }
 
+/// Calls accumulate(input plane, weight plane, output plane) for every pair of channels of a group, over outputs that
+/// hold the bias. Channels and filters are counted within a group; `transposed` weights have the channel in front.
+struct GroupedPlanes {
+    Window window;
+    std::int64_t groups, channels, filters;
+    bool transposed;
+
+    template <typename Accumulate>
+    void run(const Node& node, Inputs inputs, Outputs outputs, Accumulate&& accumulate) const {
+        const std::int64_t batch = inputs[0].shape[0];
+        const std::int64_t in_plane = Window::count(window.input);
+        const std::int64_t out_plane = Window::count(window.output);
+        const std::int64_t taps = Window::count(window.kernel);
+        visit_float(inputs[0].dtype, [&](auto tag) {
+            using T = typename decltype(tag)::type;
+            const T* bias = node.has_input(2) ? raw<T>(inputs[2]) : nullptr;
+            T* output = raw<T>(outputs[0]);
+            for (std::int64_t n = 0; n < batch; ++n) {
+                for (std::int64_t filter = 0; filter < filters * groups; ++filter, output += out_plane) {
+                    start_plane(output, out_plane, bias, filter);
+                    for (std::int64_t c = 0; c < channels; ++c) {
+                        const std::int64_t channel = filter / filters * channels + c;
+                        const std::int64_t weight =
+                            transposed ? channel * filters + filter % filters : filter * channels + c;
+                        accumulate(raw<T>(inputs[0]) + (n * channels * groups + channel) * in_plane,
+                                   raw<T>(inputs[1]) + weight * taps, output);
+                    }
+                }
+            }
+        });
+    }
+};
+
+void run_conv(const Node& node, Inputs inputs, Outputs outputs) {
+    const Shape& weight = inputs[1].shape;
+    const Window w = forward_window(node, inputs[0].shape, kernel_of(node, weight));
+    const std::int64_t groups = group_count(node);
+    const GroupedPlanes planes{w, groups, weight[1], weight[0] / groups, false};
+    planes.run(node, inputs, outputs,
+               [&](const auto* in, const auto* taps, auto* out) { convolve_plane(w, in, taps, out); });
+}
+
 void run_conv_transpose(const Node& node, Inputs inputs, Outputs outputs) {
     const Shape& weight = inputs[1].shape;
     const Window w = transposed_window(node, inputs[0].shape, kernel_of(node, weight));
     const std::int64_t groups = group_count(node);
-    const std::int64_t batch = inputs[0].shape[0];
-    const std::int64_t channels = weight[0] / groups;
-    const std::int64_t filters = weight[1];
-    const std::int64_t in_plane = Window::count(w.input);
-    const std::int64_t out_plane = Window::count(w.output);
-    const std::int64_t taps = Window::count(w.kernel);
-    visit_float(inputs[0].dtype, [&](auto tag) {
-        using T = typename decltype(tag)::type;
-        const T* bias = node.has_input(2) ? raw<T>(inputs[2]) : nullptr;
-        T* output = raw<T>(outputs[0]);
-        for (std::int64_t n = 0; n < batch; ++n) {
-            for (std::int64_t filter = 0; filter < filters * groups; ++filter, output += out_plane) {
-                start_plane(output, out_plane, bias, filter);
-                for (std::int64_t c = 0; c < channels; ++c) {
-                    const std::int64_t channel = filter / filters * channels + c;
-                    scatter_plane(w, raw<T>(inputs[0]) + (n * weight[0] + channel) * in_plane,
-                                  raw<T>(inputs[1]) + (channel * filters + filter % filters) * taps, output);
-                }
-            }
-        }
-    });
+    const GroupedPlanes planes{w, groups, weight[0] / groups, weight[1], true};
+    planes.run(node, inputs, outputs,
+               [&](const auto* in, const auto* taps, auto* out) { scatter_plane(w, in, taps, out); });
 }
 
 }  // namespace

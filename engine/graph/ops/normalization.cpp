@@ -124,7 +124,10 @@ void apply_affine(const Node& node, Inputs inputs, const TensorView& output) {
     });
 }
 
-void run_layer_norm(const Node& node, Inputs inputs, Outputs outputs) {
+/// Normalises each row, everything behind the axis, and applies scale and shift. `moments_of(row, width)` gives the
+/// mean to subtract and the mean square of what is left.
+template <typename MomentsOf>
+void normalize_rows(const Node& node, Inputs inputs, Outputs outputs, MomentsOf&& moments_of) {
     const Shape& shape = inputs[0].shape;
     const std::size_t axis = first_normalized(node, shape);
     const std::int64_t rows = extent_product(shape, 0, axis);
@@ -135,7 +138,7 @@ void run_layer_norm(const Node& node, Inputs inputs, Outputs outputs) {
         for (std::int64_t row = 0; row < rows; ++row) {
             const T* in = raw<T>(inputs[0]) + row * width;
             T* out = raw<T>(outputs[0]) + row * width;
-            const Moments m = moments(in, width);
+            const Moments m = moments_of(in, width);
             const double inverse = 1.0 / std::sqrt(m.variance + epsilon);
             for (std::int64_t i = 0; i < width; ++i)
                 out[i] = static_cast<T>((static_cast<double>(in[i]) - m.mean) * inverse);
@@ -146,25 +149,18 @@ void run_layer_norm(const Node& node, Inputs inputs, Outputs outputs) {
     });
 }
 
+void run_layer_norm(const Node& node, Inputs inputs, Outputs outputs) {
+    normalize_rows(node, inputs, outputs, [](const auto* row, std::int64_t width) { return moments(row, width); });
+}
+
+/// Around zero instead of the mean.
 void run_rms_norm(const Node& node, Inputs inputs, Outputs outputs) {
-    const Shape& shape = inputs[0].shape;
-    const std::size_t axis = first_normalized(node, shape);
-    const std::int64_t rows = extent_product(shape, 0, axis);
-    const std::int64_t width = extent_product(shape, axis, shape.size());
-    const double epsilon = node.attributes.get_float("epsilon", 1e-5);
-    visit_float(inputs[0].dtype, [&](auto tag) {
-        using T = typename decltype(tag)::type;
-        for (std::int64_t row = 0; row < rows; ++row) {
-            const T* in = raw<T>(inputs[0]) + row * width;
-            T* out = raw<T>(outputs[0]) + row * width;
-            double squares = 0;
-            for (std::int64_t i = 0; i < width; ++i)
-                squares += static_cast<double>(in[i]) * static_cast<double>(in[i]);
-            const double inverse = 1.0 / std::sqrt(squares / static_cast<double>(width) + epsilon);
-            for (std::int64_t i = 0; i < width; ++i)
-                out[i] = static_cast<T>(static_cast<double>(in[i]) * inverse);
-        }
-        apply_affine<T>(node, inputs, outputs[0]);
+    normalize_rows(node, inputs, outputs, [](const auto* row, std::int64_t width) {
+        Moments m;
+        for (std::int64_t i = 0; i < width; ++i)
+            m.variance += static_cast<double>(row[i]) * static_cast<double>(row[i]);
+        m.variance /= static_cast<double>(width);
+        return m;
     });
 }
 
@@ -331,7 +327,12 @@ Family normalization_operators() {
          .max_outputs = 3,
          .infer = infer_layer_norm,
          .run = run_layer_norm},
-        {.name = "LpNormalization", .domain = "", .infer = infer_lp_norm, .run = run_lp_norm, .check = check_lp_norm},
+        {.name = "LpNormalization",
+         .domain = "",
+         .infer = infer_lp_norm,
+         .run = run_lp_norm,
+         .check = check_lp_norm,
+         .note = "orders 1 and 2"},
         {.name = "RMSNormalization",
          .domain = "",
          .min_opset = 23,

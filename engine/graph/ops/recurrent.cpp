@@ -297,35 +297,23 @@ void run_recurrent(const Node& node, Inputs inputs, Outputs outputs) {
 }  // namespace
 
 Family recurrent_operators() {
-    return {
-        {.name = "GRU",
-         .domain = "",
-         .min_opset = 7,
-         .min_inputs = 3,
-         .max_inputs = 6,
-         .max_outputs = 2,
-         .infer = infer_recurrent,
-         .run = run_recurrent,
-         .check = check_recurrent},
-        {.name = "LSTM",
-         .domain = "",
-         .min_opset = 7,
-         .min_inputs = 3,
-         .max_inputs = 8,
-         .max_outputs = 3,
-         .infer = infer_recurrent,
-         .run = run_recurrent,
-         .check = check_recurrent},
-        {.name = "RNN",
-         .domain = "",
-         .min_opset = 7,
-         .min_inputs = 3,
-         .max_inputs = 6,
-         .max_outputs = 2,
-         .infer = infer_recurrent,
-         .run = run_recurrent,
-         .check = check_recurrent},
-    };
+    OperatorInfo rnn{.name = "RNN",
+                     .domain = "",
+                     .min_opset = 7,
+                     .min_inputs = 3,
+                     .max_inputs = 6,
+                     .max_outputs = 2,
+                     .infer = infer_recurrent,
+                     .run = run_recurrent,
+                     .check = check_recurrent,
+                     .note = "every activation of the standard"};
+    OperatorInfo gru = rnn;
+    gru.name = "GRU";
+    OperatorInfo lstm = rnn;
+    lstm.name = "LSTM";
+    lstm.max_inputs = 8;
+    lstm.max_outputs = 3;
+    return {gru, lstm, rnn};
 }
 
 }  // namespace lossmap::ops
