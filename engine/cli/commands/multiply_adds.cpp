@@ -1,6 +1,7 @@
 #include "cli/commands/multiply_adds.hpp"
 
 #include "core/shape.hpp"
+#include "graph/ops/einsum.hpp"
 
 namespace lossmap {
 namespace {
@@ -46,9 +47,17 @@ std::int64_t of_node(const Graph& graph, const Node& node) {
     if (node.op_type == "MatMul") return element_count(output) * extent_from_end(input(0), 0);
     if (node.op_type == "LSTM" || node.op_type == "GRU" || node.op_type == "RNN")
         return recurrent(input(0), input(1), input(2));
+    if (node.op_type == "Einsum") {
+        std::vector<Shape> operands;
+        for (std::size_t k = 0; k < node.inputs.size(); ++k)
+            operands.push_back(input(k));
+        return ops::einsum_multiply_adds(node, operands);
+    }
     if (node.op_type == "Attention") {
-        // Scores q k and their product with v: [.., queries, width] against [.., keys, width].
-        return 2 * element_count(input(0)) * extent_from_end(input(1), 1);
+        // Scores q k, then their product with v: each number of q and of the result meets every key, past ones
+        // included.
+        const std::int64_t past = node.has_input(4) ? extent_from_end(input(4), 1) : 0;
+        return (element_count(input(0)) + element_count(output)) * (extent_from_end(input(1), 1) + past);
     }
     return 0;
 }

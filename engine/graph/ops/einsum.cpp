@@ -2,6 +2,7 @@
 #include <map>
 #include <type_traits>
 
+#include "graph/ops/einsum.hpp"
 #include "graph/ops/families.hpp"
 #include "graph/ops/op_support.hpp"
 
@@ -170,6 +171,14 @@ void run_einsum(const Node& node, Inputs inputs, Outputs outputs) {
 }
 
 }  // namespace
+
+std::int64_t einsum_multiply_adds(const Node& node, const std::vector<Shape>& operands) {
+    const Einsum e = parse_einsum(node, operands);
+    std::int64_t combinations = 1;
+    for (const auto& [letter, extent] : e.extents)
+        combinations *= extent;
+    return combinations * (static_cast<std::int64_t>(operands.size()) - 1);
+}
 
 Family einsum_operators() {
     return {{.name = "Einsum",
