@@ -307,9 +307,10 @@ ParameterSpace identify_parameters(Graph& graph, const ParameterRules& rules) {
                 continue;
             }
             const Origin origin = facts.origin_of(value);
-            // A tensor that kept its name kept its shape.
+            // A tensor that kept its name kept its shape, unless another framework's converter gave it both.
+            const bool by_pytorch = graph.producer.empty() || graph.producer.starts_with("pytorch");
             const bool framework_shape =
-                origin == Origin::trained || (origin == Origin::unknown && !is_anonymous(value.name));
+                origin == Origin::trained || (origin == Origin::unknown && by_pytorch && !is_anonymous(value.name));
             auto& segment = decision.kind == Decision::Kind::weight ? space.weights : space.states;
             segment.push_back(make_parameter(graph, id, decision, framework_shape));
         }

@@ -87,6 +87,26 @@ void warn_gone(const Graph& graph, const ExporterFacts& facts, const ParameterSp
                     gone.size(), declared.size(), gone.size() == 1 ? "is" : "are", some_of(gone)));
 }
 
+/// Convolution weights without a name beside a bias that kept its own, or without a bias: the legacy exporter names the
+/// result of constant folding so, and a folded batch norm leaves a nameless bias, too.
+void warn_computed(const Graph& graph, std::vector<std::string>& warnings) {
+    std::vector<std::string> computed;
+    for (const Node& node : graph.nodes) {
+        if (!is_convolution(node)) continue;
+        const std::string& weight = graph.value(node.inputs[1]).name;
+        const bool nameless_bias = node.has_input(2) && is_legacy_folded(graph.value(node.inputs[2]).name);
+        if (is_legacy_folded(weight) && !nameless_bias) computed.push_back(weight);
+    }
+    if (computed.empty()) return;
+    warnings.push_back(fmt::format(
+        "{} convolution weight{} lost {} name{}: computed from parameters when the model was exported (weight "
+        "normalisation?), they move as one and what they were made of is gone: {}",
+        computed.size(), computed.size() == 1 ? "" : "s", computed.size() == 1 ? "its" : "their",
+        computed.size() == 1 ? "" : "s", some_of(computed)));
+}
+
+bool is_equal_copy(const Tensor& a, const Tensor& b) { return std::ranges::equal(a.as<float>(), b.as<float>()); }
+
 bool is_transposed_copy(const Tensor& a, const Tensor& b) {
     const std::int64_t rows = a.shape()[0];
     const std::int64_t columns = a.shape()[1];
@@ -111,12 +131,17 @@ void warn_lost_ties(const Graph& graph, const ParameterSpace& space, std::vector
         for (std::size_t second = first + 1; second < matrices.size(); ++second) {
             const Parameter& a = *matrices[first];
             const Parameter& b = *matrices[second];
-            if (a.shape[0] != b.shape[1] || a.shape[1] != b.shape[0]) continue;
-            if (!is_transposed_copy(*graph.value(a.value).data, *graph.value(b.value).data)) continue;
+            const Tensor& left = *graph.value(a.value).data;
+            const Tensor& right = *graph.value(b.value).data;
+            // Two that kept their names are two parameters, whatever they hold.
+            const bool nameless = is_anonymous(a.name) || is_anonymous(b.name);
+            const bool equal = nameless && a.shape == b.shape && is_equal_copy(left, right);
+            const bool turned = a.shape[0] == b.shape[1] && a.shape[1] == b.shape[0] && is_transposed_copy(left, right);
+            if (!equal && !turned) continue;
             warnings.push_back(
-                fmt::format("'{}' and '{}' hold the same values, once transposed: if the network ties them, the "
+                fmt::format("'{}' and '{}' hold the same values{}: if the network ties them, the "
                             "exporter has lost the tie and they move apart",
-                            a.name, b.name));
+                            a.name, b.name, equal ? "" : ", once transposed"));
         }
     }
 }
@@ -128,6 +153,7 @@ std::vector<std::string> parameter_warnings(const Graph& graph, const ExporterFa
     std::vector<std::string> warnings;
     warn_folded(graph, facts, warnings);
     warn_gone(graph, facts, space, warnings);
+    warn_computed(graph, warnings);
     warn_lost_ties(graph, space, warnings);
     const auto converted = graph.metadata.find("lossmap.converted");
     if (converted != graph.metadata.end()) warnings.push_back(converted->second);

@@ -237,6 +237,23 @@ constexpr std::array<std::string_view, 22> kSettings = {"Clip",
                                                         "NonMaxSuppression",
                                                         "CumSum"};
 
+/// What the branches of an If or Loop do with a tensor that they take from around them.
+Finding captured(const Question& q) {
+    Finding best = weak("input of " + q.owner());
+    for (const auto& [name, attribute] : q.node.attributes.all()) {
+        const auto* branch = std::get_if<std::shared_ptr<const Graph>>(&attribute);
+        if (branch == nullptr) continue;
+        Graph inner = **branch;
+        const ValueId id = inner.find(q.value.name);
+        if (id == kNoValue || inner.value(id).data) continue;
+        inner.value(id).shape = q.value.shape;
+        inner.value(id).data = q.value.data;
+        Finding finding = strongest_finding(ThetaTrace(inner), id);
+        if (finding.evidence > best.evidence) best = std::move(finding);
+    }
+    return best;
+}
+
 }  // namespace
 
 Finding finding_of(const ThetaTrace& trace, ValueId id, const Use& use) {
@@ -245,6 +262,7 @@ Finding finding_of(const ThetaTrace& trace, ValueId id, const Use& use) {
     const std::string& op = question.node.op_type;
     if (std::find(kSettings.begin(), kSettings.end(), op) != kSettings.end())
         return none("setting of " + question.owner());
+    if (use.input == kCaptured) return captured(question);
     const auto found =
         std::find_if(kRules.begin(), kRules.end(), [&](const NamedRule& entry) { return entry.op_type == op; });
     Finding finding = found == kRules.end() ? weak("input of " + question.owner()) : found->rule(question);

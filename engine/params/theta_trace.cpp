@@ -176,6 +176,11 @@ void ThetaTrace::visit(const Step& step, std::int32_t reader, std::size_t input,
     const Node& node = graph_.nodes[static_cast<std::size_t>(reader)];
     // Neither the shape nor the element type of a parameter depends on theta.
     if (node.op_type == "Shape" || node.op_type == "Size" || (node.op_type == "CastLike" && input == 1)) return;
+    // A scale or zero point is a setting, whatever becomes of the tensor that it scales.
+    if (input > 0 && (node.op_type == "QuantizeLinear" || node.op_type == "DequantizeLinear")) {
+        uses.push_back({reader, input, step.axes, step.computed});
+        return;
+    }
     const bool relay = is_relay(node, input);
     const bool independent = !node.outputs.empty() && node.has_output(0) && is_independent(node.outputs[0]);
     const bool layout = relay || ((node.op_type == "Concat" || node.op_type == "Split") && independent);

@@ -147,6 +147,33 @@ TEST(FoldedBatchNorms, AreNotSuspectedInANetworkWithNamedBiases) {
     EXPECT_THAT(sketch.identify().warnings, IsEmpty());
 }
 
+TEST(Warnings, NamelessConvolutionWeightsBesideNamedBiasesWereComputed) {
+    GraphSketch sketch;
+    sketch.weight("onnx::Conv_182", {4, 3, 1, 1});
+    sketch.weight("gate.bias", {4});
+    sketch.node("Conv", {"x", "onnx::Conv_182", "gate.bias"}, {"y"});
+    const ParameterSpace space = sketch.identify();
+    EXPECT_NE(space.find("onnx::Conv_182"), nullptr);
+    ASSERT_EQ(space.warnings.size(), 1U);
+    EXPECT_THAT(space.warnings[0], HasSubstr("1 convolution weight lost its name: computed from parameters"));
+}
+
+TEST(Warnings, EqualNamelessMatricesMayBeOne) {
+    for (const auto& [second, warnings] : {std::pair{"onnx::MatMul_9", 1U}, std::pair{"second.weight", 0U}}) {
+        GraphSketch sketch;
+        const std::string first = warnings == 0 ? "first.weight" : "onnx::MatMul_7";
+        sketch.weight(first, {3, 3});
+        sketch.weight(second, {3, 3});
+        sketch.graph.value(sketch.graph.find(second)).data = sketch.graph.value(sketch.graph.find(first)).data;
+        sketch.node("MatMul", {"x", first}, {"a"});
+        sketch.node("MatMul", {"a", second}, {"y"});
+        const ParameterSpace space = sketch.identify();
+        EXPECT_EQ(space.weights.size(), 2U);
+        ASSERT_EQ(space.warnings.size(), warnings);
+        if (warnings > 0) EXPECT_THAT(space.warnings[0], HasSubstr("hold the same values: if the network ties them"));
+    }
+}
+
 TEST(Warnings, ConvertedTensorsAreStated) {
     GraphSketch sketch;
     sketch.anchor();
