@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "core/error.hpp"
+#include "graph/operator_families.hpp"
 #include "graph/ops/families.hpp"
 #include "graph/ops/op_support.hpp"
 
@@ -28,15 +29,8 @@ auto key_of(const OperatorInfo& info) { return std::pair(info.domain, info.name)
 
 std::vector<OperatorInfo> join_families() {
     std::vector<OperatorInfo> table;
-    for (const auto family :
-         {ops::unary_operators,       ops::activation_operators,   ops::softmax_operators,       ops::binary_operators,
-          ops::convolution_operators, ops::pooling_operators,      ops::normalization_operators, ops::matrix_operators,
-          ops::reduction_operators,   ops::shape_operators,        ops::constant_operators,      ops::layout_operators,
-          ops::indexing_operators,    ops::attention_operators,    ops::block_operators,         ops::einsum_operators,
-          ops::ordering_operators,    ops::quantization_operators, ops::recurrent_operators,     ops::resize_operators,
-          ops::rewritten_operators}) {
-        std::ranges::move(family(), std::back_inserter(table));
-    }
+    for (const OperatorFamily& family : operator_families())
+        std::ranges::move(family.operators(), std::back_inserter(table));
     std::ranges::sort(table, {}, key_of);
     return table;
 }
@@ -72,6 +66,33 @@ void collect_problems(const Graph& graph, std::vector<std::string>& problems) {
 }
 
 }  // namespace
+
+std::span<const OperatorFamily> operator_families() {
+    static constexpr OperatorFamily kFamilies[] = {
+        {"elementwise, one input", ops::unary_operators},
+        {"activations", ops::activation_operators},
+        {"softmax", ops::softmax_operators},
+        {"elementwise, several inputs", ops::binary_operators},
+        {"convolution", ops::convolution_operators},
+        {"pooling", ops::pooling_operators},
+        {"normalisation", ops::normalization_operators},
+        {"matrix products", ops::matrix_operators},
+        {"einsum", ops::einsum_operators},
+        {"reductions", ops::reduction_operators},
+        {"attention", ops::attention_operators},
+        {"recurrent", ops::recurrent_operators},
+        {"shapes and types", ops::shape_operators},
+        {"constants", ops::constant_operators},
+        {"layout", ops::layout_operators},
+        {"indexing", ops::indexing_operators},
+        {"blocks", ops::block_operators},
+        {"ordering", ops::ordering_operators},
+        {"resizing", ops::resize_operators},
+        {"quantisation", ops::quantization_operators},
+        {"control flow and sequences", ops::rewritten_operators},
+    };
+    return kFamilies;
+}
 
 std::span<const OperatorInfo> operator_table() {
     static const std::vector<OperatorInfo> table = join_families();

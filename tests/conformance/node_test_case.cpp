@@ -199,6 +199,7 @@ void run_data_sets(const fs::path& folder, double rtol, double atol, NodeTestRes
     result.in_scope = false;  // an element type, string or sequence that lossmap lacks ends the import
     const Graph source = import_onnx(folder / "model.onnx");
     result.in_scope = all_known(source);
+    if (source.nodes.size() == 1) result.op_type = source.nodes.front().op_type;
     require_supported(source);
     for (int set = 0; fs::exists(folder / ("test_data_set_" + std::to_string(set))); ++set) {
         const fs::path data_folder = folder / ("test_data_set_" + std::to_string(set));

@@ -13,6 +13,7 @@ struct NodeTestResult {
     enum class Outcome { passed, failed, unsupported };
     Outcome outcome = Outcome::failed;
     std::string message;      ///< why it failed or is unsupported
+    std::string op_type;      ///< of the test's only node; "" when it has several
     bool in_scope = true;     ///< can be imported and every operator stands in the operator table
     bool plain_types = true;  ///< inputs and outputs are float, int64, int32 or bool tensors
 };

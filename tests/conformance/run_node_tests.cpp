@@ -1,7 +1,9 @@
 // Runs folders of the ONNX backend test suite:
-//   run_node_tests [--expected FILE] [--rtol R] [--atol A] [--verbose] FOLDER..
+//   run_node_tests [--expected FILE] [--document FILE --suite NAME [--update]] [--rtol R] [--atol A] [--verbose]
+//   FOLDER..
 // FILE lists tests that are known to fail, "name: reason" a line; one that passes is an error, so that the list stays
-// true. Exit status: 0 all as expected, 1 otherwise, 77 (skipped) when no folder exists.
+// true. The document is docs/conformance.md: its section NAME is compared with the results, or with --update written.
+// Exit status: 0 all as expected, 1 otherwise, 77 (skipped) when no folder exists.
 
 #include <algorithm>
 #include <cstdio>
@@ -13,7 +15,9 @@
 
 #include <fmt/format.h>
 
+#include "conformance_document.hpp"
 #include "node_test_case.hpp"
+#include "tests/docs/generated_document.hpp"
 
 namespace {
 
@@ -33,18 +37,6 @@ std::map<std::string, std::string> read_expected(const fs::path& file) {
     return expected;
 }
 
-struct Totals {
-    int passed = 0;
-    int total = 0;
-    void add(bool pass) {
-        ++total;
-        passed += pass ? 1 : 0;
-    }
-    [[nodiscard]] std::string text() const {
-        return fmt::format("{} of {} ({:.1f} %)", passed, total, total > 0 ? 100.0 * passed / total : 100.0);
-    }
-};
-
 std::vector<fs::path> test_folders(const std::vector<fs::path>& roots) {
     std::vector<fs::path> folders;
     for (const fs::path& root : roots) {
@@ -57,61 +49,106 @@ std::vector<fs::path> test_folders(const std::vector<fs::path>& roots) {
     return folders;
 }
 
+struct Arguments {
+    std::map<std::string, std::string> expected;
+    std::vector<fs::path> roots;
+    fs::path document;
+    std::string suite;
+    bool update = false;
+    bool verbose = false;
+    double rtol = 1e-3, atol = 1e-7;  // defaults of the ONNX backend test runner
+};
+
+Arguments parse(int argc, char** argv) {
+    Arguments arguments;
+    for (int k = 1; k < argc; ++k) {
+        const std::string argument = argv[k];
+        const bool has_value = k + 1 < argc;
+        if (argument == "--verbose")
+            arguments.verbose = true;
+        else if (argument == "--update")
+            arguments.update = true;
+        else if (argument == "--expected" && has_value)
+            arguments.expected = read_expected(argv[++k]);
+        else if (argument == "--document" && has_value)
+            arguments.document = argv[++k];
+        else if (argument == "--suite" && has_value)
+            arguments.suite = argv[++k];
+        else if (argument == "--rtol" && has_value)
+            arguments.rtol = std::stod(argv[++k]);
+        else if (argument == "--atol" && has_value)
+            arguments.atol = std::stod(argv[++k]);
+        else
+            arguments.roots.emplace_back(argument);
+    }
+    return arguments;
+}
+
+const char* label_of(const NodeTestResult& result) {
+    switch (result.outcome) {
+        case NodeTestResult::Outcome::passed: return "PASS";
+        case NodeTestResult::Outcome::failed: return "FAIL";
+        case NodeTestResult::Outcome::unsupported: return "UNSUPPORTED";
+    }
+    return "?";
+}
+
+/// Runs one test; false when its result is not the expected one.
+bool run_test(const fs::path& folder, const Arguments& arguments, lossmap::test::ConformanceSection& section) {
+    const std::string name = folder.filename().string();
+    const NodeTestResult result = lossmap::test::run_node_test(folder, arguments.rtol, arguments.atol);
+    const bool passed = result.outcome == NodeTestResult::Outcome::passed;
+    const auto known = arguments.expected.find(name);
+    const bool listed = known != arguments.expected.end();
+    section.add(folder, result, listed ? known->second : "");
+    if (!result.in_scope) {
+        if (arguments.verbose) fmt::print("OTHER {}: {}\n", name, result.message);
+        return true;
+    }
+    if (passed == listed) {
+        fmt::print("{} {}: {}\n", label_of(result), name,
+                   passed ? "passes, but is listed as an expected failure" : result.message);
+        return false;
+    }
+    if (arguments.verbose) fmt::print("{} {}: {}\n", label_of(result), name, listed ? known->second : result.message);
+    return true;
+}
+
+/// The suite's name and the release that its folder states, if it does.
+std::string suite_title(const Arguments& arguments) {
+    std::ifstream stream(arguments.roots.front() / "version.txt");
+    std::string version;
+    return std::getline(stream, version) ? arguments.suite + " " + version : arguments.suite;
+}
+
+bool settle_section(const Arguments& arguments, const lossmap::test::ConformanceSection& section) {
+    if (arguments.document.empty()) return true;
+    const std::string document = lossmap::test::read_document(arguments.document);
+    const std::string title = suite_title(arguments);
+    if (!arguments.update && !lossmap::test::has_section(document, title)) {
+        fmt::print("{} has no section '{}': it was written for another release; not compared\n",
+                   arguments.document.string(), title);
+        return true;
+    }
+    return lossmap::test::settle_document(
+        arguments.document, lossmap::test::with_section(document, title, section.text()), arguments.update);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-    std::map<std::string, std::string> expected;
-    std::vector<fs::path> roots;
-    bool verbose = false;
-    double rtol = 1e-3, atol = 1e-7;  // defaults of the ONNX backend test runner
-    for (int k = 1; k < argc; ++k) {
-        const std::string argument = argv[k];
-        if (argument == "--verbose")
-            verbose = true;
-        else if (argument == "--expected" && k + 1 < argc)
-            expected = read_expected(argv[++k]);
-        else if (argument == "--rtol" && k + 1 < argc)
-            rtol = std::stod(argv[++k]);
-        else if (argument == "--atol" && k + 1 < argc)
-            atol = std::stod(argv[++k]);
-        else
-            roots.emplace_back(argument);
-    }
-    const std::vector<fs::path> folders = test_folders(roots);
+    const Arguments arguments = parse(argc, argv);
+    const std::vector<fs::path> folders = test_folders(arguments.roots);
     if (folders.empty()) {
         fmt::print(
             "skipped: no folder of ONNX backend tests is there (install libonnx-testdata or the Python package "
             "onnx)\n");
         return kSkipped;
     }
-    Totals listed, plain;
-    int unexpected = 0, out_of_scope = 0;
-    for (const fs::path& folder : folders) {
-        const std::string name = folder.filename().string();
-        const NodeTestResult result = lossmap::test::run_node_test(folder, rtol, atol);
-        const bool passed = result.outcome == NodeTestResult::Outcome::passed;
-        if (!result.in_scope) {
-            ++out_of_scope;
-            if (verbose) fmt::print("OTHER {}: {}\n", name, result.message);
-            continue;
-        }
-        listed.add(passed);
-        if (result.plain_types) plain.add(passed);
-        const bool known = expected.contains(name);
-        const char* label = passed                                              ? "PASS"
-                            : result.outcome == NodeTestResult::Outcome::failed ? "FAIL"
-                                                                                : "UNSUPPORTED";
-        if (passed == known) {
-            ++unexpected;
-            fmt::print("{} {}: {}\n", label, name,
-                       passed ? "passes, but is listed as an expected failure" : result.message);
-        } else if (verbose) {
-            fmt::print("{} {}: {}\n", label, name, known ? expected.at(name) : result.message);
-        }
-    }
-    fmt::print(
-        "operators of the table: {} tests pass; float, int32, int64 and bool only: {}; other operators or element "
-        "types: {} tests\n",
-        listed.text(), plain.text(), out_of_scope);
-    return unexpected == 0 ? 0 : 1;
+    lossmap::test::ConformanceSection section;
+    bool as_expected = true;
+    for (const fs::path& folder : folders)
+        as_expected = run_test(folder, arguments, section) && as_expected;
+    fmt::print("{}\n", section.totals());
+    return settle_section(arguments, section) && as_expected ? 0 : 1;
 }

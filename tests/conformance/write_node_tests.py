@@ -11,6 +11,7 @@ SKIPPED = 77
 
 try:
     import numpy as np
+    import onnx
     from onnx import TensorProto, numpy_helper
     from onnx.backend.test.case import node as node_cases
 except ImportError as error:
@@ -44,7 +45,9 @@ def main():
     root = pathlib.Path(sys.argv[1])
     if root.exists() and any(root.iterdir()):
         return
+    root.mkdir(parents=True, exist_ok=True)
     with np.errstate(all="ignore"):
+        (root / "version.txt").write_text(onnx.__version__ + "\n")
         for case in node_cases.collect_testcases(None):
             write_case(case, root / case.name)
 

@@ -170,7 +170,8 @@ TEST(Warnings, EqualNamelessMatricesMayBeOne) {
         const ParameterSpace space = sketch.identify();
         EXPECT_EQ(space.weights.size(), 2U);
         ASSERT_EQ(space.warnings.size(), warnings);
-        if (warnings > 0) EXPECT_THAT(space.warnings[0], HasSubstr("hold the same values: if the network ties them"));
+        if (warnings == 0) continue;
+        EXPECT_THAT(space.warnings[0], HasSubstr("hold the same values: if the network ties them"));
     }
 }
 

@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string_view>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "io/npz.hpp"
@@ -57,12 +58,17 @@ std::vector<ZooModel> zoo_models() {
 ZooReference read_zoo_reference(const ZooModel& model) {
     const NpzFile archive(zoo_dir() / model.reference);
     ZooReference reference;
-    Tensor input = archive.load("x");
+    // The archive has "x", and "x1", "x2", .. where the network has several inputs.
+    const std::vector<std::string> names = archive.names();
+    for (std::string name = "x"; std::ranges::find(names, name) != names.end();
+         name = fmt::format("x{}", reference.inputs.size())) {
+        Tensor input = archive.load(name);
+        reference.inputs.push_back({name, input.dtype(), without_first(input.shape())});
+        reference.chunk.count = input.shape().at(0);
+        reference.chunk.inputs.push_back(std::move(input));
+    }
     Tensor target = archive.load("y");
-    reference.input = {"x", input.dtype(), without_first(input.shape())};
     reference.target = {"target", target.dtype(), without_first(target.shape())};
-    reference.chunk.count = input.shape().at(0);
-    reference.chunk.inputs.push_back(std::move(input));
     reference.chunk.target = std::move(target);
     // Integer targets are PyTorch's classes; the zoo's other loss is the mean squared error.
     const bool classes = reference.target.dtype == DType::i64;

@@ -30,7 +30,7 @@ void PrintTo(const ZooModel& model, std::ostream* stream);
 /// PyTorch's results at the origin and along a direction.
 struct ZooReference {
     SampleChunk chunk;
-    FieldInfo input;
+    std::vector<FieldInfo> inputs;  ///< in the order of the graph's
     FieldInfo target;
     LossSpec loss;
     std::vector<double> alphas;  ///< 0 first
