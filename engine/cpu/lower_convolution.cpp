@@ -38,7 +38,6 @@ ConvolutionShape convolution_shape(const Node& node, const Shape& source, const 
 }
 
 bool is_supported(const ProgramBuilder& builder, const Node& node) {
-    if (!node.domain.empty() || node.op_type != "Conv") return false;
     const Shape& source = builder.shape(node.inputs[0]);
     if (source.size() < 3 || source.size() > 5 || element_count(source) == 0) return false;
     if (!builder.depends_on_samples(node.inputs[0])) return false;

@@ -26,7 +26,6 @@ bool is_row(const Shape& shape, std::int64_t columns) {
 }
 
 std::optional<DenseLayer> dense_layer(const ProgramBuilder& builder, const Node& node) {
-    if (!node.domain.empty() || (node.op_type != "Gemm" && node.op_type != "MatMul")) return {};
     for (std::size_t k = 0; k < node.inputs.size(); ++k) {
         if (!node.has_input(k)) continue;
         if (builder.value(node.inputs[k]).dtype != DType::f32) return {};
@@ -99,7 +98,6 @@ bool lower_dense(ProgramBuilder& builder, const Step& step) {
 }
 
 bool lower_batched_product(ProgramBuilder& builder, const Node& node) {
-    if (!node.domain.empty() || node.op_type != "MatMul") return false;
     const Shape& a = builder.shape(node.inputs[0]);
     const Shape& b = builder.shape(node.inputs[1]);
     const Shape& c = builder.shape(node.outputs[0]);

@@ -9,7 +9,6 @@ namespace lossmap::cpu {
 namespace {
 
 std::optional<PoolOperation::Kind> pool_kind(const Node& node) {
-    if (!node.domain.empty()) return {};
     // The second output of MaxPool, the indices, is the host kernel's business.
     if (node.op_type == "MaxPool" && !node.has_output(1)) return PoolOperation::Kind::maximum;
     if (node.op_type == "GlobalMaxPool") return PoolOperation::Kind::maximum;

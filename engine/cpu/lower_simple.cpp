@@ -1,8 +1,5 @@
-#include <algorithm>
-#include <array>
 #include <cstring>
 #include <memory>
-#include <string_view>
 
 #include "cpu/activation.hpp"
 #include "cpu/elementwise.hpp"
@@ -10,8 +7,6 @@
 
 namespace lossmap::cpu {
 namespace {
-
-constexpr std::array<std::string_view, 5> kAliases{"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity"};
 
 class ActivationOperation final : public Operation {
 public:
@@ -82,8 +77,6 @@ private:
 }  // namespace
 
 bool lower_alias(ProgramBuilder& builder, const Node& node) {
-    if (!node.domain.empty() || std::find(kAliases.begin(), kAliases.end(), node.op_type) == kAliases.end())
-        return false;
     if (!builder.depends_on_samples(node.inputs[0])) return false;
     builder.alias(node.inputs[0], node.outputs[0]);
     return true;
@@ -102,7 +95,7 @@ bool lower_activation(ProgramBuilder& builder, const Node& node) {
 }
 
 bool lower_batch_norm(ProgramBuilder& builder, const Node& node) {
-    if (!node.domain.empty() || node.op_type != "BatchNormalization" || node.inputs.size() < 5) return false;
+    if (node.inputs.size() < 5) return false;
     if (node.attributes.get_int("training_mode", 0) != 0 || node.has_output(1)) return false;
     if (builder.value(node.inputs[0]).dtype != DType::f32 || !builder.depends_on_samples(node.inputs[0])) return false;
     for (std::size_t k = 1; k < 5; ++k) {

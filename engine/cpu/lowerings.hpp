@@ -1,9 +1,33 @@
 #pragma once
 
+#include <algorithm>
+#include <span>
+#include <string_view>
+
 #include "cpu/program_builder.hpp"
 
-/// Ways to run a step, tried in order: each either adds operations and says true, or adds nothing and says false.
+/// Ways to run a step or a node: each either adds operations and says true, or adds nothing and says false; then the
+/// next way is tried, in the end the kernel of the operator table.
 namespace lossmap::cpu {
+
+/// The operator of ai.onnx that a way is for.
+template <typename Subject>
+struct LoweringOf {
+    std::string_view op_type;
+    bool (*lower)(ProgramBuilder&, const Subject&);
+};
+/// Ways for a step, with everything that is joined to its node.
+[[nodiscard]] std::span<const LoweringOf<Step>> step_lowerings();
+/// Ways for a node alone.
+[[nodiscard]] std::span<const LoweringOf<Node>> node_lowerings();
+
+/// nullptr when there is no way for this operator.
+template <typename Subject>
+[[nodiscard]] auto find_lowering(std::span<const LoweringOf<Subject>> ways, std::string_view op_type) {
+    const auto found =
+        std::find_if(ways.begin(), ways.end(), [&](const LoweringOf<Subject>& way) { return way.op_type == op_type; });
+    return found == ways.end() ? nullptr : found->lower;
+}
 
 /// Convolution with weights of theta, everything joined to it: oneDNN, channels-last.
 [[nodiscard]] bool lower_convolution(ProgramBuilder& builder, const Step& step);

@@ -15,11 +15,8 @@ namespace {
 FusionOptions fusion_options(bool fuse) { return fuse ? FusionOptions{} : FusionOptions::none(); }
 
 void lower_node(ProgramBuilder& builder, const Node& node) {
-    if (lower_alias(builder, node) || lower_activation(builder, node) || lower_training_norm(builder, node) ||
-        lower_batch_norm(builder, node) || lower_pool(builder, node) || lower_batched_product(builder, node)) {
-        return;
-    }
-    lower_to_host_kernel(builder, node);
+    const auto lower = node.domain.empty() ? find_lowering(node_lowerings(), node.op_type) : nullptr;
+    if (lower == nullptr || !lower(builder, node)) lower_to_host_kernel(builder, node);
 }
 
 /// The joined nodes one after the other, where no way runs them together.
@@ -51,7 +48,9 @@ void assemble(Program& program, const ExecutableRequest& request, std::shared_pt
         const Step& step = program.lowering.steps[index];
         builder.begin_step(index);
         with_context(builder.node(step.node).describe(), [&] {
-            if (!lower_convolution(builder, step) && !lower_dense(builder, step)) lower_separately(builder, step);
+            const Node& node = builder.node(step.node);
+            const auto lower = node.domain.empty() ? find_lowering(step_lowerings(), node.op_type) : nullptr;
+            if (lower == nullptr || !lower(builder, step)) lower_separately(builder, step);
         });
     }
     auto [plan, output] = builder.finish(program.bound.output);
