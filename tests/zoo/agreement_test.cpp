@@ -77,7 +77,7 @@ protected:
         request.origin = &origin_;
         request.axes = {{direction_, {}}};
         request.loss = reference_.loss;
-        request.inputs = {reference_.input};
+        request.inputs = reference_.inputs;
         request.target = reference_.target;
         request.fuse = fuse;
         request.tile_samples = tile_samples;
