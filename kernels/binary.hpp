@@ -142,6 +142,7 @@ inline bool has_packed(BinaryOp op) { return op <= BinaryOp::div || op == Binary
 
 /// kPackWidth elements a thread: floating-point arrays read element by element.
 struct BinaryPacked {
+    static constexpr int kMinBlocks = 5;  ///< 20 KB of loads in flight a multiprocessor
     BinaryArgs args;
 
     LOSSMAP_HD void operator()(std::int64_t point, std::int64_t index) const {

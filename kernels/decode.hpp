@@ -28,6 +28,7 @@ struct DecodeArgs {
 /// kPackWidth channels of one pixel a thread; neighbouring threads have neighbouring pixels, so that reads run along
 /// planes.
 struct DecodeLast {
+    static constexpr int kMinBlocks = 5;  ///< 20 KB of loads in flight a multiprocessor
     DecodeArgs args;
     FastExtent plane, packs;
 

@@ -27,6 +27,7 @@ struct EpilogueArgs {
 
 /// kPackWidth elements a thread, channels last; the bias starts anew every `channels` elements.
 struct EpiloguePacked {
+    static constexpr int kMinBlocks = 5;  ///< 20 KB of loads in flight a multiprocessor
     EpilogueArgs args;
     FastExtent channel_packs;
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/batch_statistics.hpp"
 #include "kernels/binary.hpp"
 #include "kernels/cast.hpp"
 #include "kernels/channel_layout.hpp"
@@ -46,6 +47,7 @@
     ENTRY(binary, BinaryArgs)                          \
     ENTRY(select, SelectArgs)                          \
     ENTRY(epilogue, EpilogueArgs)                      \
+    ENTRY(batch_statistics, BatchStatisticsArgs)       \
     ENTRY(batch_norm, BatchNormArgs)                   \
     ENTRY(normalize, NormalizeArgs)                    \
     ENTRY(local_response, LocalResponseArgs)           \

@@ -222,7 +222,12 @@ void launch_reduce_as(const ReduceArgs& args, const Launch& launch) {
     const std::int64_t outputs = args.kept.count();
     const ReduceAccess<A> access{args, StridedLoop<1>(args.kept, {args.kept_strides}),
                                  StridedLoop<1>(args.reduced, {args.reduced_strides}), args.reduced.count()};
-    if (access.count < kFewElements) return launch.items(args.points, outputs, ReduceThread<A>{access});
+    // Neighbouring outputs that lie side by side while their elements do not (means over the positions of channels-last
+    // planes): one thread each reads along the outputs, where there are enough of them.
+    const bool interleaved = access.kept.rank > 0 && access.kept.strides[0][access.kept.rank - 1] == 1 &&
+                             access.reduced.rank > 0 && access.reduced.strides[0][access.reduced.rank - 1] != 1;
+    if (access.count < kFewElements || (interleaved && access.count < kManyElements && outputs >= kManyElements))
+        return launch.items(args.points, outputs, ReduceThread<A>{access});
     if (access.count < kManyElements)
         return launch.blocks(args.points, RowBlock<32>::blocks_of(outputs), ReduceBlock<A, 32>{access, outputs});
     launch.blocks(args.points, RowBlock<256>::blocks_of(outputs), ReduceBlock<A, 256>{access, outputs});

@@ -22,6 +22,7 @@ struct UnaryArgs {
 
 /// kPackWidth elements a thread.
 struct UnaryPacked {
+    static constexpr int kMinBlocks = 5;  ///< 20 KB of loads in flight a multiprocessor
     UnaryArgs args;
 
     LOSSMAP_HD void operator()(std::int64_t point, std::int64_t index) const {

@@ -12,10 +12,19 @@ inline constexpr int kItemThreads = 256;
 inline constexpr std::int64_t kMaxGridPoints = 65535;
 inline constexpr std::int64_t kMaxGridBlocks = 0x7fffffff;
 
-// One block a multiprocessor is the least that is asked for: without that bound ptxas spills a register here and there
-// for an occupancy that these kernels, bound by memory, do not need.
+/// Blocks a multiprocessor that ptxas must leave registers for. A body bound by memory asks for enough loads in flight;
+/// one is what the others ask: without any bound ptxas spills a register here and there for an occupancy they do not
+/// need.
 template <typename Body>
-__global__ void __launch_bounds__(kItemThreads, 1)
+constexpr int min_blocks() {
+    if constexpr (requires { Body::kMinBlocks; })
+        return Body::kMinBlocks;
+    else
+        return 1;
+}
+
+template <typename Body>
+__global__ void __launch_bounds__(kItemThreads, min_blocks<Body>())
     run_items(const __grid_constant__ Body body, std::int64_t points, std::int64_t count) {
     const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * kItemThreads;
     for (std::int64_t point = blockIdx.y; point < points; point += gridDim.y) {
@@ -27,7 +36,7 @@ __global__ void __launch_bounds__(kItemThreads, 1)
 }
 
 template <typename Body>
-__global__ void __launch_bounds__(Body::kThreads, 1)
+__global__ void __launch_bounds__(Body::kThreads, min_blocks<Body>())
     run_blocks(const __grid_constant__ Body body, std::int64_t points, std::int64_t count) {
     __shared__ typename Body::Shared shared;
     for (std::int64_t point = blockIdx.y; point < points; point += gridDim.y) {

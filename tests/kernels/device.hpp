@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "core/tensor.hpp"
@@ -20,7 +19,7 @@ public:
 
     [[nodiscard]] const KernelTable& table() const { return *table_; }
     [[nodiscard]] virtual Queue queue() = 0;
-    /// A copy of `size_bytes` bytes, aligned to 64.
+    /// A copy of `size_bytes` bytes, aligned to 16.
     [[nodiscard]] virtual void* put(const void* bytes, std::size_t size_bytes) = 0;
     /// Waits for the queue and copies back.
     virtual void get(void* target, const void* source, std::size_t size_bytes) = 0;
@@ -54,6 +53,23 @@ private:
     const KernelTable* table_;
 };
 
+/// Bytes whose end, rounded up to 16, stands at a page that must not be touched: reading or writing beyond it ends the
+/// test. The bytes of the rounding are all ones, NaN.
+class GuardedBuffer {
+public:
+    explicit GuardedBuffer(std::size_t size_bytes);
+    ~GuardedBuffer();
+    GuardedBuffer(GuardedBuffer&& other) noexcept;
+    GuardedBuffer& operator=(GuardedBuffer&& other) = delete;
+
+    [[nodiscard]] void* data() const { return data_; }
+
+private:
+    void* pages_ = nullptr;
+    std::size_t pages_bytes_ = 0;
+    void* data_ = nullptr;
+};
+
 /// Host memory; for host_kernels() and reversed_host_kernels().
 class HostDevice : public Device {
 public:
@@ -65,7 +81,7 @@ public:
     void get(void* target, const void* source, std::size_t size_bytes) override;
 
 private:
-    std::vector<AlignedBuffer> buffers_;
+    std::vector<GuardedBuffer> buffers_;
 };
 
 }  // namespace lossmap::kernels::test

@@ -1,4 +1,3 @@
-#include <cctype>
 #include <cmath>
 #include <cstring>
 #include <set>
@@ -27,13 +26,6 @@ TEST_P(HostKernels, DoesNotDependOnTheOrderOfThreads) {
     ASSERT_EQ(first.size(), second.size());
     for (std::size_t k = 0; k < first.size(); ++k)
         EXPECT_EQ(std::memcmp(first[k].data(), second[k].data(), first[k].size_bytes()), 0) << "result " << k;
-}
-
-std::string name_of_case(const ::testing::TestParamInfo<KernelCase>& tested) {
-    std::string name = tested.param.kernel + "_" + tested.param.name;
-    for (char& c : name)
-        c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
-    return name;
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, HostKernels, ::testing::ValuesIn(all_cases()), name_of_case);

@@ -1,5 +1,6 @@
 #include "kernel_case.hpp"
 
+#include <cctype>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -37,6 +38,13 @@ Tensor point_of(const PointTensor& operand, std::int64_t point) {
 }  // namespace
 
 void PrintTo(const KernelCase& one, std::ostream* out) { *out << one.kernel << ' ' << one.name; }
+
+std::string name_of_case(const ::testing::TestParamInfo<KernelCase>& tested) {
+    std::string name = tested.param.kernel + "_" + tested.param.name;
+    for (char& c : name)
+        c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
+    return name;
+}
 
 std::vector<double> numbers_of(const Tensor& tensor) {
     const auto count = static_cast<std::size_t>(tensor.count());

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include <gtest/gtest.h>
+
 #include "core/tensor.hpp"
 #include "device.hpp"
 #include "graph/graph.hpp"
@@ -26,8 +28,9 @@ struct KernelCase {
     double tolerance = 1e-6;
 };
 
-/// For GoogleTest's messages.
+/// For GoogleTest's messages and names.
 void PrintTo(const KernelCase& one, std::ostream* out);
+[[nodiscard]] std::string name_of_case(const ::testing::TestParamInfo<KernelCase>& tested);
 
 [[nodiscard]] std::vector<KernelCase> theta_cases();
 [[nodiscard]] std::vector<KernelCase> sample_cases();

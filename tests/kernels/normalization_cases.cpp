@@ -138,6 +138,60 @@ KernelCase batch_norm_case() {
             2e-7};
 }
 
+/// Against sums written out here; [samples, channels, inner], channels last where inner is 1.
+KernelCase batch_statistics_case(std::int64_t samples, std::int64_t channels, std::int64_t inner) {
+    const auto in = std::make_shared<Tensor>(random_floats({kPoints, samples, channels, inner}, 126, 2.0));
+    const auto gamma = std::make_shared<Tensor>(random_floats({kPoints, channels}, 127));
+    const auto beta = std::make_shared<Tensor>(random_floats({channels}, 128));
+    const std::int64_t count = kPoints * channels;
+    return {
+        "batch_statistics", fmt::format("{}_{}_{}", samples, channels, inner),
+        [=](Device& device) {
+            auto* results = device.room<double>(static_cast<std::size_t>(4 * count));
+            BatchStatisticsArgs args;
+            args.in = device.input(*in, kPoints);
+            args.gamma = device.input(*gamma, kPoints);
+            args.beta = device.input(*beta);
+            args.mean = results;
+            args.variance = results + count;
+            args.scale = results + 2 * count;
+            args.shift = results + 3 * count;
+            args.statistics_point_stride = args.factor_point_stride = channels;
+            args.points = kPoints;
+            args.samples = samples;
+            args.channels = channels;
+            args.inner = inner;
+            args.epsilon = 1e-3;
+            device.table().batch_statistics(args, device.queue());
+            return list_of(Tensor::from<double>(device.get(results, static_cast<std::size_t>(4 * count)), {4 * count}));
+        },
+        [=] {
+            std::vector<double> means, variances, scales, shifts;
+            const double n = static_cast<double>(samples * inner);
+            for (std::int64_t k = 0; k < count; ++k) {
+                const auto at = [&](std::int64_t sample, std::int64_t i) {
+                    const std::int64_t flat = ((k / channels * samples + sample) * channels + k % channels) * inner + i;
+                    return static_cast<double>(in->as<float>()[static_cast<std::size_t>(flat)]);
+                };
+                double sum = 0.0, squares = 0.0;
+                for (std::int64_t e = 0; e < samples * inner; ++e)
+                    sum += at(e / inner, e % inner);
+                means.push_back(sum / n);
+                for (std::int64_t e = 0; e < samples * inner; ++e)
+                    squares += std::pow(at(e / inner, e % inner) - means.back(), 2);
+                variances.push_back(squares / (n - 1.0));
+                scales.push_back(static_cast<double>(gamma->as<float>()[static_cast<std::size_t>(k)]) /
+                                 std::sqrt(squares / n + 1e-3));
+                shifts.push_back(static_cast<double>(beta->as<float>()[static_cast<std::size_t>(k % channels)]) -
+                                 means.back() * scales.back());
+            }
+            for (const auto* more : {&variances, &scales, &shifts})
+                means.insert(means.end(), more->begin(), more->end());
+            return list_of(Tensor::from<double>(means, {4 * count}));
+        },
+        1e-13};
+}
+
 KernelCase local_response_case(std::int64_t size) {
     const auto in = std::make_shared<Tensor>(random_floats({kPoints, 3, 7, 5}, 131, 3.0));
     return {"local_response", fmt::format("size_{}", size),
@@ -219,6 +273,10 @@ std::vector<KernelCase> normalization_cases() {
         cases.push_back(group_norm_case(8, 2, 300, true, last));
     }
     cases.push_back(batch_norm_case());
+    cases.push_back(batch_statistics_case(3, 5, 40));
+    cases.push_back(batch_statistics_case(300, 40, 1));
+    cases.push_back(batch_statistics_case(5, 70, 1));
+    cases.push_back(batch_statistics_case(1, 3, 1));  // one value: its unbiased variance is NaN
     cases.push_back(local_response_case(3));
     cases.push_back(local_response_case(4));
     cases.push_back(lp_case(1));

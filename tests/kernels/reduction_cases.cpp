@@ -157,6 +157,7 @@ std::vector<KernelCase> reduction_cases() {
         if (reduction.op != ReduceOp::log_sum_exp && reduction.op != ReduceOp::log_sum)
             cases.push_back(reduce_case(reduction, random_ints({kPoints, 3, 50}, 164, 1, 5), {1}));
     }
+    cases.push_back(reduce_case(kReductions[1], random_floats({kPoints, 12, 36, 100}, 169), {1}));  // channels last
     cases.push_back(reduce_case(kReductions[0], as_storage(medium, DType::f16), {1}));
     cases.push_back(reduce_case(kReductions[0], as_storage(medium, DType::bf16), {1}));
     const Tensor ties = as_floats(as_storage(random_floats({kPoints, 3, 7, 4}, 165), DType::bf16));
