@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "core/host_device.hpp"
+#include "kernels/storage.hpp"
 #include "kernels/strided_loop.hpp"
 
 namespace lossmap::kernels {
@@ -73,6 +74,14 @@ LOSSMAP_HD inline std::int64_t plane_offset(const PlaneStrides& strides, std::in
 LOSSMAP_HD inline std::int64_t spatial_offset(const PlaneStrides& strides, std::int64_t d, std::int64_t h,
                                               std::int64_t w) {
     return d * strides.spatial[0] + h * strides.spatial[1] + w * strides.spatial[2];
+}
+
+/// Whether a plane can be read by packs of channels.
+inline bool has_channel_packs(const PlaneStrides& strides) {
+    bool fits = strides.channel == 1 && strides.sample % kPackWidth == 0;
+    for (const std::int64_t stride : strides.spatial)
+        fits = fits && stride % kPackWidth == 0;
+    return fits;
 }
 
 }  // namespace lossmap::kernels

@@ -59,9 +59,10 @@ PlaneStrides strides_of(bool last, std::int64_t channels, const std::int64_t (&e
 std::int64_t plane_of(const std::int64_t (&extents)[3]) { return extents[0] * extents[1] * extents[2]; }
 
 KernelCase pool_case(const std::string& name, const std::string& op_type, const Shape& spatial, AttributeMap attributes,
-                     bool last, DType type = DType::f32, bool indices = false) {
-    constexpr std::int64_t kSamples = 2, kChannels = 3;
-    Shape shape{kPoints, kSamples, kChannels};
+                     bool last, DType type = DType::f32, bool indices = false,
+                     std::int64_t channels = 3) {
+    constexpr std::int64_t kSamples = 2;
+    Shape shape{kPoints, kSamples, channels};
     shape.insert(shape.end(), spatial.begin(), spatial.end());
     Tensor values = random_floats(shape, 171, 2.0);
     values.as<float>()[3] = NAN;
@@ -70,21 +71,21 @@ KernelCase pool_case(const std::string& name, const std::string& op_type, const 
     const Shape one(shape.begin() + 1, shape.end());
     const Node node = node_of(op_type, attributes);
     const WindowGeometry w = window_of(ops::forward_window(node, one, node.attributes.get_ints("kernel_shape", {})));
-    const std::int64_t count = kSamples * kChannels * plane_of(w.output);
+    const std::int64_t count = kSamples * channels * plane_of(w.output);
     return {
-        "pool", fmt::format("{}_{}_{}_{}", op_type, name, last ? "last" : "first", name_of(type)),
+        "pool", fmt::format("{}_{}_{}_{}_{}", op_type, name, last ? "last" : "first", name_of(type), channels),
         [=](Device& device) {
             PoolArgs args;
             args.kind = op_type == "MaxPool" ? PoolKind::max : op_type == "LpPool" ? PoolKind::lp : PoolKind::average;
-            args.in = device.input(last ? channels_inside(*in, kChannels, plane_of(w.input)) : in->clone(), kPoints);
+            args.in = device.input(last ? channels_inside(*in, channels, plane_of(w.input)) : in->clone(), kPoints);
             args.out = device.output(type, kPoints, count);
             if (indices) args.indices = device.output(DType::i64, kPoints, count);
             args.points = kPoints;
             args.samples = kSamples;
-            args.channels = kChannels;
+            args.channels = channels;
             args.window = w;
-            args.in_strides = strides_of(last, kChannels, w.input);
-            args.out_strides = strides_of(last, kChannels, w.output);
+            args.in_strides = strides_of(last, channels, w.input);
+            args.out_strides = strides_of(last, channels, w.output);
             args.count_include_pad = node.attributes.get_int("count_include_pad", 0) != 0;
             args.column_major_indices = node.attributes.get_int("storage_order", 0) != 0;
             args.order = static_cast<double>(node.attributes.get_int("p", 2));
@@ -97,7 +98,7 @@ KernelCase pool_case(const std::string& name, const std::string& op_type, const 
             auto results = operator_at_points(op_type, kPoints, {per_point(*in)}, attributes, 22, indices ? 2 : 1);
             if (last) {
                 for (Tensor& result : results)
-                    result = channels_inside(result, kChannels, plane_of(w.output));
+                    result = channels_inside(result, channels, plane_of(w.output));
             }
             return results;
         },
@@ -140,6 +141,18 @@ void add_pool_cases(std::vector<KernelCase>& cases) {
         cases.push_back(pool_case("2x2", "MaxPool", {8, 6}, {{"kernel_shape", Ints{2, 2}}}, true, type));
         cases.push_back(pool_case("2x2", "AveragePool", {8, 6}, {{"kernel_shape", Ints{2, 2}}}, true, type));
     }
+    // Channels by packs of 8.
+    for (const DType type : {DType::f32, DType::f16, DType::bf16}) {
+        for (const char* op_type : {"MaxPool", "AveragePool"}) {
+            cases.push_back(pool_case("padded_dilated_ceil", op_type, {9, 7},
+                                      {{"kernel_shape", Ints{3, 2}},
+                                       {"strides", Ints{2, 2}},
+                                       {"pads", Ints{1, 1, 1, 0}},
+                                       {"dilations", Ints{2, 1}},
+                                       {"ceil_mode", std::int64_t{1}}},
+                                      true, type, false, 16));
+        }
+    }
     for (const std::int64_t order : {0, 1}) {
         cases.push_back(pool_case(fmt::format("indices_{}", order), "MaxPool", {5, 7},
                                   {{"kernel_shape", Ints{2, 2}}, {"strides", Ints{2, 2}}, {"storage_order", order}},
@@ -156,6 +169,7 @@ struct ConvolutionCase {
     bool bias = true;
     DType type = DType::f32;
     bool transposed = false;
+    bool by_taps = false;  ///< weights of a depthwise convolution as [taps, channels]
 };
 
 KernelCase convolution_case(const ConvolutionCase& c, bool last) {
@@ -183,7 +197,8 @@ KernelCase convolution_case(const ConvolutionCase& c, bool last) {
                 args.transposed = c.transposed;
                 args.in =
                     device.input(last ? channels_inside(*in, c.channels, plane_of(w.input)) : in->clone(), kPoints);
-                args.weight = device.input(*weight, kPoints);
+                args.weight =
+                    device.input(c.by_taps ? channels_inside(*weight, c.filters, taps) : weight->clone(), kPoints);
                 if (c.bias) args.bias = device.input(*bias, kPoints);
                 args.out = device.output(c.type, kPoints, count);
                 args.points = kPoints;
@@ -201,6 +216,11 @@ KernelCase convolution_case(const ConvolutionCase& c, bool last) {
                 args.weight_tap_strides[0] = w.kernel[1] * w.kernel[2];
                 args.weight_tap_strides[1] = w.kernel[2];
                 args.weight_tap_strides[2] = 1;
+                if (c.by_taps) {
+                    args.weight_group_stride = 1;
+                    for (std::int64_t& stride : args.weight_tap_strides)
+                        stride *= c.filters;
+                }
                 device.table().convolution(args, device.queue());
                 return list_of(device.fetch(args.out, kPoints, count));
             },
@@ -228,6 +248,8 @@ void add_convolution_cases(std::vector<KernelCase>& cases) {
         {"strided_dilated", {9, 8}, 3, 4, 1, {3, 2}, strided, false},
         {"grouped", {6, 5}, 4, 6, 2, {3, 3}, same},
         {"depthwise", {6, 5}, 4, 8, 4, {3, 3}, same},
+        {"depthwise_by_taps", {9, 8}, 16, 16, 16, {3, 2}, strided, true, DType::f32, false, true},
+        {"depthwise_by_taps_f16", {6, 5}, 16, 16, 16, {3, 3}, same, true, DType::f16, false, true},
         {"pointwise", {6, 5}, 5, 3, 1, {1, 1}, {}},
         {"1d", {11}, 3, 4, 1, {4}, {{"pads", Ints{2, 1}}, {"strides", Ints{2}}}},
         {"3d", {4, 3, 5}, 2, 3, 1, {2, 2, 3}, {{"pads", Ints{1, 0, 1, 0, 1, 1}}}},
