@@ -102,9 +102,10 @@ TEST(Sweep, AFileWithoutOneHasNone) {
 TEST(Sweep, MistakesNameTheirPlace) {
     const std::pair<const char*, const char*> cases[] = {
         {"[]", "/sweep: expected a list of objects with 'pointer' and 'values', got an empty array"},
-        {"[{\"values\": [1]}]", "/sweep/0/pointer: is missing, expected a JSON pointer"},
+        {"[{\"values\": [1]}]",
+         "/sweep/0/pointer: is missing, expected a JSON pointer such as /model, or a list of them"},
         {"[{\"pointer\": \"model\", \"values\": [1]}]",
-         "/sweep/0/pointer: expected a JSON pointer such as /model, got string \"model\""},
+         "/sweep/0/pointer: expected a JSON pointer such as /model, or a list of them, got string \"model\""},
         {"[{\"pointer\": \"/model\"}]", "/sweep/0/values: is missing, expected a list of values"},
         {"[{\"pointer\": \"/model\", \"values\": []}]",
          "/sweep/0/values: expected a list of values, got an empty array"},
@@ -117,6 +118,16 @@ TEST(Sweep, MistakesNameTheirPlace) {
         {"[{\"pointer\": \"/model\", \"value\": [1]}]", "/sweep/0/value: unknown key, did you mean 'values'?"},
         {"[{\"pointer\": \"/name\", \"values\": [1]}]", "/sweep/0/pointer: runs of a sweep are named by their labels"},
         {"[{\"pointer\": \"/sweep/0\", \"values\": [1]}]", "/sweep/0/pointer: a sweep cannot change itself"},
+        {R"([{"pointer": ["/model", "/loss"], "values": [["b.onnx", "mse"], ["b.onnx"]], "labels": ["b", "c"]}])",
+         "/sweep/0/values/1: expected a list of 2, a value a pointer, got an array"},
+        {R"([{"pointer": ["/model", "/name"], "values": [["b.onnx", "mse"]], "labels": ["b"]}])",
+         "/sweep/0/pointer/1: runs of a sweep are named by their labels"},
+        {R"([{"pointer": ["/x", "/x/points"], "values": [[1, 2]], "labels": ["b"]}])",
+         "/sweep/0: '/x' and '/x/points' change the same place"},
+        {R"([{"pointer": [], "values": [[1, 2]]}])",
+         "/sweep/0/pointer: expected a JSON pointer such as /model, or a list of them, got an empty array"},
+        {R"([{"pointer": ["/x/points"], "values": [[5]]}])",
+         "/sweep/0/labels: is missing, expected a label a value, since the values are no plain texts or numbers"},
         {"[{\"pointer\": \"/x/points\", \"values\": [5]}, {\"pointer\": \"/x\", \"values\": [\"a\"]}]",
          "/sweep/1: '/x' and '/x/points' change the same place"},
         {"[{\"pointer\": \"/modle\", \"values\": [\"a.onnx\"], \"labels\": [\"A\"]}]",
@@ -141,6 +152,17 @@ TEST(Sweep, MistakesNameTheirPlace) {
         many["sweep"].push_back({{"pointer", pointer}, {"values", values}});
     }
     EXPECT_EQ(message_of(many), "/sweep: makes more than 1000 combinations");
+}
+
+TEST(Sweep, WhatChangesTogetherHasSeveralPointers) {
+    const Sweep sweep = load(with_sweep(R"([{"pointer": ["/model", "/x/points"], "labels": ["A", "B"],
+                                             "values": [["a.onnx", 3], ["b.onnx", 7]]}])"));
+    ASSERT_EQ(sweep.combinations.size(), 2U);
+    EXPECT_EQ(sweep.axes[0].name, "model");
+    EXPECT_EQ(sweep.axes[0].pointers, (std::vector<std::string>{"/model", "/x/points"}));
+    EXPECT_EQ(sweep.combinations[1].config.models.front().path.filename(), "b.onnx");
+    EXPECT_EQ(sweep.combinations[1].config.x->points, 7);
+    EXPECT_EQ(sweep.combinations[0].config.x->points, 3);
 }
 
 TEST(Sweep, AxesThatEndInTheSameKeyKeepTheirPlace) {

@@ -14,6 +14,7 @@ constexpr ConfigKey kConfigKeys[] = {
     {"experiment"},
     {"model"},
     {"models"},
+    {"networks"},
     {"parameters"},
     {"data"},
     {"splits"},
@@ -46,6 +47,7 @@ constexpr ConfigKey kRunKeys[] = {{"label"},    {"checkpoints"}, {"epochs"}, {"i
 constexpr ConfigKey kParametersKeys[] = {{"include"}, {"exclude"}};
 constexpr ConfigKey kDataKeys[] = {{"format"}, {"train"},  {"test"},   {"normalize"}, {"subset"},
                                    {"chunk"},  {"inputs"}, {"target"}, {"count"},     {"seed"}};
+constexpr ConfigKey kDataFileKeys[] = {{"file"}, {"subset"}, {"chunk"}};
 constexpr ConfigKey kIdxSplitKeys[] = {{"images"}, {"labels"}};
 constexpr ConfigKey kNormalizeKeys[] = {{"mean"}, {"std"}};
 constexpr ConfigKey kSubsetKeys[] = {{"train"}, {"test"}};
@@ -67,6 +69,7 @@ constexpr ConfigSection kSections[] = {
     {"run", kRunKeys},
     {"parameters", kParametersKeys},
     {"data", kDataKeys},
+    {"data_file", kDataFileKeys},
     {"idx_split", kIdxSplitKeys},
     {"normalize", kNormalizeKeys},
     {"subset", kSubsetKeys},

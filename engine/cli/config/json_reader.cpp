@@ -37,6 +37,20 @@ std::string suggestion(std::string_view word, const std::vector<std::string>& kn
 bool JsonReader::is_object() const { return value_->is_object(); }
 bool JsonReader::is_array() const { return value_->is_array(); }
 bool JsonReader::is_text() const { return value_->is_string(); }
+JsonReader JsonReader::with_networks(std::filesystem::path folder) const {
+    JsonReader result = *this;
+    result.networks_ = std::move(folder);
+    return result;
+}
+
+JsonReader JsonReader::inner(const nlohmann::ordered_json& value, std::string_view key) const {
+    JsonReader result = *this;
+    result.value_ = &value;
+    result.pointer_ += '/';
+    result.pointer_ += escaped(key);
+    return result;
+}
+
 bool JsonReader::equals(std::string_view text) const {
     return value_->is_string() && value_->get_ref<const std::string&>() == text;
 }
@@ -48,7 +62,7 @@ void JsonReader::require_section(std::string_view section, std::string_view expe
         if (is_free_key(key)) continue;
         const auto found = std::find_if(known.keys.begin(), known.keys.end(),
                                         [&](const ConfigKey& entry) { return entry.name == key; });
-        const JsonReader place(value, file_, pointer_ + "/" + escaped(key));
+        const JsonReader place = inner(value, key);
         if (found == known.keys.end()) {
             std::vector<std::string> names;
             for (const ConfigKey& entry : known.keys) {
@@ -66,7 +80,7 @@ bool JsonReader::has(std::string_view key) const { return is_object() && value_-
 
 std::optional<JsonReader> JsonReader::find(std::string_view key) const {
     if (!has(key)) return std::nullopt;
-    return JsonReader(value_->at(std::string(key)), file_, pointer_ + "/" + escaped(key));
+    return inner(value_->at(std::string(key)), key);
 }
 
 JsonReader JsonReader::member(std::string_view key, std::string_view expected) const {
@@ -91,7 +105,7 @@ std::vector<JsonReader> JsonReader::all_items(std::string_view expected) const {
     if (!is_array()) mismatch(expected);
     std::vector<JsonReader> result;
     for (std::size_t k = 0; k < value_->size(); ++k)
-        result.emplace_back((*value_)[k], file_, pointer_ + "/" + std::to_string(k));
+        result.push_back(inner((*value_)[k], std::to_string(k)));
     return result;
 }
 
@@ -100,10 +114,14 @@ std::string JsonReader::text(std::string_view expected) const {
     return value_->get<std::string>();
 }
 
-std::filesystem::path JsonReader::path() const {
+std::filesystem::path JsonReader::path() const { return path_in(file_.parent_path()); }
+
+std::filesystem::path JsonReader::network_path() const { return path_in(networks_.value_or(file_.parent_path())); }
+
+std::filesystem::path JsonReader::path_in(const std::filesystem::path& folder) const {
     const std::string name = text("a path");
     if (name.find('\0') != std::string::npos) mismatch("a path");
-    return (file_.parent_path() / name).lexically_normal();
+    return (folder / name).lexically_normal();
 }
 
 bool JsonReader::boolean() const {

@@ -25,6 +25,8 @@ public:
     [[nodiscard]] bool is_array() const;
     [[nodiscard]] bool is_text() const;
     [[nodiscard]] const std::string& pointer() const { return pointer_; }
+    /// The same value; it and everything in it has network_path() relative to `folder`.
+    [[nodiscard]] JsonReader with_networks(std::filesystem::path folder) const;
 
     /// Checks that it is an object that has only keys of that section.
     void require_section(std::string_view section, std::string_view expected) const;
@@ -43,6 +45,8 @@ public:
     [[nodiscard]] std::string text(std::string_view expected) const;
     /// A path, relative to the file's folder.
     [[nodiscard]] std::filesystem::path path() const;
+    /// A network's path: relative to the folder of with_networks(), or else to the file's.
+    [[nodiscard]] std::filesystem::path network_path() const;
     [[nodiscard]] bool boolean() const;
     /// A finite number.
     [[nodiscard]] double number(std::string_view expected = "a number") const;
@@ -67,6 +71,9 @@ public:
     [[noreturn]] void unavailable(std::string_view what) const;
 
 private:
+    /// A value inside this one.
+    [[nodiscard]] JsonReader inner(const nlohmann::ordered_json& value, std::string_view key) const;
+    [[nodiscard]] std::filesystem::path path_in(const std::filesystem::path& folder) const;
     [[nodiscard]] bool equals(std::string_view text) const;
     [[noreturn]] void unknown_name(const std::vector<std::string>& known) const;
     [[nodiscard]] std::string where() const;
@@ -74,6 +81,7 @@ private:
     const nlohmann::ordered_json* value_;
     std::filesystem::path file_;
     std::string pointer_;
+    std::optional<std::filesystem::path> networks_;
 };
 
 }  // namespace lossmap

@@ -138,10 +138,12 @@ std::string parse_name(const std::optional<JsonReader>& reader, const std::files
     return name;
 }
 
-Config parse_config(const JsonReader& root, const std::filesystem::path& file) {
+Config parse_config(const JsonReader& document, const std::filesystem::path& file) {
     Config config;
     config.file = file;
-    if (!root.is_object()) root.mismatch("an object");
+    if (!document.is_object()) document.mismatch("an object");
+    const std::optional<JsonReader> networks = document.find("networks");
+    const JsonReader root = networks ? document.with_networks(networks->path()) : document;
     config.experiment = parse_experiment(root);
     root.require_section("config", "an object");
     if (const auto sweep = root.find("sweep")) sweep->fail("describes several runs where one is expected");

@@ -2,7 +2,9 @@
 #include <limits>
 
 #include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
+#include "cli/config/json_document.hpp"
 #include "cli/config/parsers.hpp"
 
 namespace lossmap {
@@ -114,9 +116,16 @@ void require_fitting_keys(const JsonReader& reader, DataFormat format) {
     }
 }
 
-}  // namespace
+void parse_subsets(const JsonReader& reader, DataConfig& data) {
+    reader.require_section("subset", "an object with a subset a split");
+    for (const std::string& name : reader.keys()) {
+        const JsonReader entry = reader.member(name, "a subset");
+        if (!data.splits.contains(name)) entry.fail(fmt::format("the data have no split '{}'", name));
+        data.splits[name].subset = parse_subset(entry);
+    }
+}
 
-DataConfig parse_data(const JsonReader& reader) {
+DataConfig parse_described_data(const JsonReader& reader) {
     reader.require_section("data", "an object with 'format' and files");
     DataConfig data;
     data.format = reader.member("format", "cifar10, idx, npz, npy or synthetic").choice(kFormats);
@@ -128,7 +137,6 @@ DataConfig parse_data(const JsonReader& reader) {
     if (const auto target = reader.find("target")) shared.target = target->text("an array's name");
     if (const auto count = reader.find("count")) shared.synthetic_count = count->integer(1, kMaxCount);
     if (const auto seed = reader.find("seed")) shared.synthetic_seed = seed->seed();
-    if (const auto chunk = reader.find("chunk")) data.chunk = chunk->integer(1, kMaxCount);
     for (const std::string_view name : kSplitNames) {
         const auto split = reader.find(name);
         if (!split && data.format != DataFormat::synthetic) continue;
@@ -139,14 +147,25 @@ DataConfig parse_data(const JsonReader& reader) {
         data.splits[std::string(name)] = std::move(spec);
     }
     if (data.splits.empty()) static_cast<void>(reader.member("train", "the files of a split"));
-    if (const auto subset = reader.find("subset")) {
-        subset->require_section("subset", "an object with a subset a split");
-        for (const std::string& name : subset->keys()) {
-            const JsonReader entry = subset->member(name, "a subset");
-            if (!data.splits.contains(name)) entry.fail(fmt::format("the data have no split '{}'", name));
-            data.splits[name].subset = parse_subset(entry);
-        }
-    }
+    return data;
+}
+
+/// What a data set is at all can stand in a file of its own, which several configurations share.
+DataConfig parse_data_file(const JsonReader& reader) {
+    reader.require_section("data_file", "an object with 'file'");
+    const fs::path file = reader.member("file", "the path of a JSON file that describes data").path();
+    const nlohmann::ordered_json document = read_json(file);
+    const JsonReader described(document, file);
+    if (const auto nested = described.find("file")) nested->fail("names a file where data are to be described");
+    return parse_data(described);
+}
+
+}  // namespace
+
+DataConfig parse_data(const JsonReader& reader) {
+    DataConfig data = reader.has("file") ? parse_data_file(reader) : parse_described_data(reader);
+    if (const auto chunk = reader.find("chunk")) data.chunk = chunk->integer(1, kMaxCount);
+    if (const auto subset = reader.find("subset")) parse_subsets(*subset, data);
     return data;
 }
 

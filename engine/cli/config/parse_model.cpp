@@ -9,15 +9,15 @@ constexpr std::string_view kModelExpected = "a path or an object with 'path' and
 ModelConfig model_at(const JsonReader& reader) {
     ModelConfig model;
     model.label = reader.text("a path");
-    model.path = reader.path();
+    model.path = reader.network_path();
     return model;
 }
 
 std::vector<ModelConfig> matching_models(const JsonReader& reader) {
     std::vector<ModelConfig> models;
-    for (const std::filesystem::path& path : expand_glob(reader.path()))
+    for (const std::filesystem::path& path : expand_glob(reader.network_path()))
         models.push_back({path, std::nullopt, path.string()});
-    if (models.empty()) reader.fail(fmt::format("no file matches '{}'", reader.path().string()));
+    if (models.empty()) reader.fail(fmt::format("no file matches '{}'", reader.network_path().string()));
     return models;
 }
 
@@ -41,7 +41,7 @@ ModelConfig parse_model(const JsonReader& reader, ParameterRules* rules) {
         *rules = parse_rules(*parameters);
         return model;
     }
-    model.checkpoint = parameters->path();
+    model.checkpoint = parameters->network_path();
     const std::string kind = model.checkpoint->extension().string();
     if (kind != ".onnx" && kind != ".safetensors" && kind != ".npz") {
         parameters->mismatch("a checkpoint (.onnx, .safetensors or .npz)");

@@ -13,7 +13,7 @@ namespace lossmap {
 // One function a part of the configuration; all throw what JsonReader throws.
 
 /// The whole file, which describes one run.
-[[nodiscard]] Config parse_config(const JsonReader& root, const std::filesystem::path& file);
+[[nodiscard]] Config parse_config(const JsonReader& document, const std::filesystem::path& file);
 /// The run's name, which stands in paths ("runs/NAME"); the file's stem when `reader` is absent.
 [[nodiscard]] std::string parse_name(const std::optional<JsonReader>& reader, const std::filesystem::path& file);
 /// A path, or {"path", "parameters"}. With `rules` an object with include / exclude may stand under "parameters".

@@ -14,25 +14,37 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
+constexpr std::string_view kPointerExpected = "a JSON pointer such as /model, or a list of them";
 constexpr std::string_view kAxisExpected = "an object with 'pointer' and 'values'";
 constexpr std::size_t kLongestFolder = 80;
 constexpr std::size_t kLongestName = 200;
 
 struct ValuedAxis {
     SweepAxis axis;
+    bool is_list = false;  ///< the pointers stand in a list, so each value is one, too
     std::vector<Json> values;
 };
 
+/// The last key.
+std::string name_of(const std::string& pointer) { return pointer.substr(pointer.rfind('/') + 1); }
+
 std::string parse_pointer(const JsonReader& reader) {
-    constexpr std::string_view kExpected = "a JSON pointer such as /model";
-    const std::string pointer = reader.text(kExpected);
-    if (pointer.front() != '/' || pointer.size() < 2) reader.mismatch(kExpected);
+    const std::string pointer = reader.text(kPointerExpected);
+    if (pointer.front() != '/' || pointer.size() < 2) reader.mismatch(kPointerExpected);
     const auto lies_in = [&](std::string_view key) {
         return pointer == key || pointer.starts_with(std::string(key) + "/");
     };
     if (lies_in("/sweep")) reader.fail("a sweep cannot change itself");
     if (lies_in("/name")) reader.fail("runs of a sweep are named by their labels");
     return pointer;
+}
+
+std::vector<std::string> parse_pointers(const JsonReader& reader) {
+    if (!reader.is_array()) return {parse_pointer(reader)};
+    std::vector<std::string> pointers;
+    for (const JsonReader& item : reader.items(kPointerExpected))
+        pointers.push_back(parse_pointer(item));
+    return pointers;
 }
 
 /// The value itself where it is a text, a number or a truth value.
@@ -58,9 +70,18 @@ std::vector<std::string> parse_labels(const JsonReader& reader, std::size_t valu
 ValuedAxis parse_sweep_axis(const JsonReader& reader, const Json& json) {
     reader.require_section("sweep_axis", kAxisExpected);
     ValuedAxis result;
-    result.axis.pointer = parse_pointer(reader.member("pointer", "a JSON pointer"));
-    result.axis.name = result.axis.pointer.substr(result.axis.pointer.rfind('/') + 1);
-    const std::size_t count = reader.member("values", "a list of values").items("a list of values").size();
+    result.axis.pointers = parse_pointers(reader.member("pointer", kPointerExpected));
+    result.axis.name = name_of(result.axis.pointers.front());
+    const std::vector<JsonReader> values = reader.member("values", "a list of values").items("a list of values");
+    const std::size_t count = values.size();
+    const std::size_t places = result.axis.pointers.size();
+    result.is_list = reader.member("pointer", kPointerExpected).is_array();
+    if (result.is_list) {
+        const std::string expected = fmt::format("a list of {}, a value a pointer", places);
+        for (const JsonReader& value : values) {
+            if (value.all_items(expected).size() != places) value.mismatch(expected);
+        }
+    }
     for (const Json& value : json.at("values"))
         result.values.push_back(value);
     if (const auto labels = reader.find("labels")) {
@@ -72,14 +93,20 @@ ValuedAxis parse_sweep_axis(const JsonReader& reader, const Json& json) {
     return result;
 }
 
-/// Two axes that change the same place would undo each other.
+/// Two pointers to the same place would undo each other.
 void require_apart(const std::vector<ValuedAxis>& axes, const std::vector<JsonReader>& readers) {
-    for (std::size_t a = 0; a < axes.size(); ++a) {
-        for (std::size_t b = 0; b < axes.size(); ++b) {
-            const std::string& inner = axes[a].axis.pointer;
-            const std::string& outer = axes[b].axis.pointer;
+    std::vector<std::pair<std::string, std::size_t>> all;  // pointer, its axis
+    for (std::size_t axis = 0; axis < axes.size(); ++axis) {
+        for (const std::string& pointer : axes[axis].axis.pointers)
+            all.emplace_back(pointer, axis);
+    }
+    for (std::size_t a = 0; a < all.size(); ++a) {
+        for (std::size_t b = 0; b < all.size(); ++b) {
+            const auto& [inner, inner_axis] = all[a];
+            const auto& [outer, outer_axis] = all[b];
             if (a == b || (inner != outer && !inner.starts_with(outer + "/"))) continue;
-            readers[std::max(a, b)].fail(fmt::format("'{}' and '{}' change the same place", outer, inner));
+            readers[std::max(inner_axis, outer_axis)].fail(
+                fmt::format("'{}' and '{}' change the same place", outer, inner));
         }
     }
 }
@@ -97,9 +124,9 @@ std::vector<ValuedAxis> parse_axes(const JsonReader& sweep, const Json& json) {
     require_apart(axes, readers);
     for (ValuedAxis& one : axes) {
         const auto same = [&](const ValuedAxis& other) {
-            return &other != &one && other.axis.pointer.substr(other.axis.pointer.rfind('/') + 1) == one.axis.name;
+            return &other != &one && name_of(other.axis.pointers.front()) == name_of(one.axis.pointers.front());
         };
-        if (std::any_of(axes.begin(), axes.end(), same)) one.axis.name = one.axis.pointer.substr(1);
+        if (std::any_of(axes.begin(), axes.end(), same)) one.axis.name = one.axis.pointers.front().substr(1);
     }
     return axes;
 }
@@ -144,6 +171,16 @@ std::string name_of_title(const std::string& title) {
     return name.substr(0, end);
 }
 
+/// Puts one of the axis's values where it belongs.
+void put_values(Json& document, const ValuedAxis& axis, std::size_t chosen, const std::string& where) {
+    const std::vector<std::string>& pointers = axis.axis.pointers;
+    const Json& value = axis.values[chosen];
+    for (std::size_t place = 0; place < pointers.size(); ++place) {
+        with_context(fmt::format("{}: {}", where, pointers[place]),
+                     [&] { put_value(document, pointers[place], axis.is_list ? value[place] : value); });
+    }
+}
+
 Combination combine(const Json& base, const std::vector<ValuedAxis>& axes, std::size_t index, const Sweep& sweep) {
     Json document = base;
     Combination result;
@@ -156,8 +193,7 @@ Combination combine(const Json& base, const std::vector<ValuedAxis>& axes, std::
     for (std::size_t k = 0; k < axes.size(); ++k) {
         const SweepAxis& axis = axes[k].axis;
         result.labels.push_back(axis.labels[chosen[k]]);
-        with_context(fmt::format("{}: /sweep/{}/pointer: {}", sweep.file.string(), k, axis.pointer),
-                     [&] { put_value(document, axis.pointer, axes[k].values[chosen[k]]); });
+        put_values(document, axes[k], chosen[k], fmt::format("{}: /sweep/{}/pointer", sweep.file.string(), k));
     }
     result.title = fmt::format("{}", fmt::join(result.labels, ", "));
     result.folder = folder_name(index, result.labels);

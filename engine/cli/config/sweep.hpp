@@ -10,10 +10,10 @@
 
 namespace lossmap {
 
-/// One entry of the configuration's `sweep`: a place in it and what is put there in turn.
+/// One entry of the configuration's `sweep`: a place in it, or several, and what is put there in turn.
 struct SweepAxis {
-    std::string pointer;              ///< JSON pointer
-    std::string name;                 ///< its last key, or all of it where another axis ends in the same key
+    std::vector<std::string> pointers;  ///< JSON pointers; with several, a value is a list of one a pointer
+    std::string name;  ///< last key of the first one, or all of it where another axis ends in the same key
     std::vector<std::string> labels;  ///< one a value
 };
 

@@ -146,8 +146,11 @@ private:
         fs::create_directories(options_.out, error);
         if (error) throw InputError("cannot make the folder '{}': {}", options_.out.string(), error.message());
         nlohmann::ordered_json axes = nlohmann::ordered_json::array();
-        for (const SweepAxis& axis : sweep_.axes)
-            axes.push_back({{"pointer", axis.pointer}, {"name", axis.name}, {"labels", axis.labels}});
+        for (const SweepAxis& axis : sweep_.axes) {
+            nlohmann::ordered_json pointer = axis.pointers;
+            if (axis.pointers.size() == 1) pointer = axis.pointers.front();
+            axes.push_back({{"pointer", pointer}, {"name", axis.name}, {"labels", axis.labels}});
+        }
         nlohmann::ordered_json combinations = nlohmann::ordered_json::array();
         for (const Combination& one : sweep_.combinations)
             combinations.push_back({{"folder", one.folder}, {"labels", one.labels}});
