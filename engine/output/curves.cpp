@@ -15,9 +15,10 @@ namespace lossmap {
 
 namespace {
 
-/// Okabe and Ito's palette, which stays apart for colour-blind eyes; without its yellow, which is faint on white.
-constexpr std::array<const char*, 7> kColours{"#0072b2", "#d55e00", "#009e73", "#cc79a7",
-                                              "#e69f00", "#56b4e9", "#333333"};
+/// Okabe and Ito's palette, which stays apart for colour-blind eyes; a dark brown for its yellow, which is faint on
+/// white.
+constexpr std::array<const char*, 8> kColours{"#0072b2", "#d55e00", "#009e73", "#cc79a7",
+                                              "#e69f00", "#56b4e9", "#333333", "#7a4a1e"};
 constexpr std::array<const char*, 4> kDashes{"solid", "(10,6)", "(2,5)", "(12,5,2,5)"};
 constexpr double kLegendCharacter = 7.9;  // mean width in pixels
 constexpr double kLegendSample = 52.0;    // line and space of an entry
@@ -120,6 +121,7 @@ private:
         const auto drawn = [&](std::size_t i) { return i < curve.y.size() && std::isfinite(curve.y[i]); };
         std::string rows;
         std::string lone;  // points without a neighbour: a line would not show them
+        bool has_line = false;
         for (std::size_t i = 0; i < curve.x.size(); ++i) {
             ++points_;
             x_range_.take(curve.x[i]);
@@ -130,7 +132,9 @@ private:
             }
             const std::string row = fmt::format("{} {}\n", exact(curve.x[i]), exact(curve.y[i]));
             rows += row;
-            if (!drawn(i + 1) && (i == 0 || !drawn(i - 1))) lone += row;
+            const bool is_lone = !drawn(i + 1) && (i == 0 || !drawn(i - 1));
+            if (is_lone) lone += row;
+            has_line = has_line || !is_lone;
             take(curve.x[i], curve.y[i], curve.on_second_axis);
         }
         // A block without any row cannot be plotted; the curve still belongs into the legend.
@@ -139,6 +143,12 @@ private:
         const std::string style =
             fmt::format("lw {} lc rgb '{}{}' dashtype {}", curve.faint ? 0.8 : 2.0, curve.faint ? "#90" : "#",
                         colour_of(curve.group) + 1, kDashes[curve.dash % kDashes.size()]);
+        if (!lone.empty() && !has_line) {  // filled for what would be solid, open for what would be dashed
+            elements_.push_back(fmt::format(
+                "$curve_{} using 1:2 axes {} with points pt {} ps 0.9 lw 1.5 lc rgb '{}' {}", index,
+                axes_of(curve.on_second_axis), curve.dash == 0 ? 7 : 6, colour_of(curve.group), title_of(curve.name)));
+            return;
+        }
         elements_.push_back(fmt::format("$curve_{} using 1:2 axes {} with lines {} {}", index,
                                         axes_of(curve.on_second_axis), style, title_of(curve.name)));
         if (lone.empty()) return;

@@ -47,11 +47,25 @@ TEST(Curves, SecondAxisHasTheColourOfItsCurves) {
 
 TEST(Curves, GapsAreNotJoinedAndAreCounted) {
     CurvesFigure gaps = figure();
-    gaps.curves[0].y = {3, kNaN, std::numeric_limits<double>::infinity()};
+    gaps.curves[0].x = {0, 1, 2, 3, 4};
+    gaps.curves[0].y = {3, kNaN, 1, 2, std::numeric_limits<double>::infinity()};
     const std::string script = curves_script(gaps, PlotFormat::svg);
-    EXPECT_THAT(script, HasSubstr("$curve_0 << END_OF_DATA\n0 3\n\n\nEND_OF_DATA"));
+    EXPECT_THAT(script, HasSubstr("$curve_0 << END_OF_DATA\n0 3\n\n2 1\n3 2\n\nEND_OF_DATA"));
     EXPECT_THAT(script, HasSubstr("$points_0 << END_OF_DATA\n0 3\nEND_OF_DATA"));
-    EXPECT_THAT(script, HasSubstr("2 of 6 points are not finite: gaps"));
+    EXPECT_THAT(script, HasSubstr("2 of 8 points are not finite: gaps"));
+}
+
+TEST(Curves, ACurveWithoutAnyLineIsMarks) {
+    CurvesFigure marks = figure();
+    for (Curve& curve : marks.curves) {
+        curve.x = {1};
+        curve.y = {2};
+    }
+    const std::string script = curves_script(marks, PlotFormat::svg);
+    EXPECT_THAT(script, HasSubstr("$curve_0 using 1:2 axes x1y1 with points pt 7"));
+    EXPECT_THAT(script, HasSubstr("$curve_1 using 1:2 axes x1y1 with points pt 6"));
+    EXPECT_THAT(script, HasSubstr("title 'test loss'"));
+    EXPECT_THAT(script, Not(HasSubstr("with lines")));
 }
 
 TEST(Curves, BandsAndFaintCurvesLieBehind) {
