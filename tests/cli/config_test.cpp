@@ -427,16 +427,75 @@ TEST(Config, CommentsAreAllowedEverywhere) {
     EXPECT_EQ(load(json).x->points, 51);
 }
 
+TEST(Config, NetworksHaveAFolderOfTheirOwn) {
+    Json json = plane();
+    json["networks"] = "../nets";
+    json["model"] = Json{{"path", "a/net.onnx"}, {"parameters", "b.npz"}};
+    const test::TemporaryDirectory folder;
+    std::filesystem::create_directory(folder / "configs");
+    test::write_file(folder / "configs" / "config.json", json.dump());
+    const Config config = load_config(folder / "configs" / "config.json");
+    EXPECT_EQ(config.models.front().path, folder / "nets" / "a" / "net.onnx");
+    EXPECT_EQ(config.models.front().checkpoint, folder / "nets" / "b.npz");
+    EXPECT_EQ(config.data.splits.at("train").files.files.front().parent_path(), folder / "configs");
+    EXPECT_FALSE(resolved_json(config).contains("networks"));  // its paths stand alone
+    EXPECT_EQ(message_of(json.dump(), {"/networks=[]"}), "/networks: expected a path, got an empty array");
+}
+
+TEST(Config, DataCanBeDescribedInAFileOfTheirOwn) {
+    const test::TemporaryDirectory folder;
+    Json described = plane()["data"];
+    described["chunk"] = 5;
+    std::filesystem::create_directory(folder / "sets");
+    test::write_file(folder / "sets" / "data.json", described.dump());
+    Json json = plane();
+    json["data"] = Json::parse(R"({"file": "sets/data.json", "subset": {"train": {"start": 2, "count": 3}}})");
+    test::write_file(folder / "config.json", json.dump());
+    const auto load_with = [&](const std::vector<std::string>& overrides) {
+        return load_config(folder / "config.json", overrides);
+    };
+    const Config config = load_with({});
+    const DataSpec& train = config.data.splits.at("train");
+    EXPECT_EQ(train.files.files.front().parent_path(), folder / "sets");
+    EXPECT_EQ(train.subset->start, 2);
+    EXPECT_EQ(train.mean.size(), described["normalize"]["mean"].size());
+    EXPECT_EQ(config.data.chunk, 5);
+    EXPECT_EQ(load_with({"/data/chunk=9"}).data.chunk, 9);
+    EXPECT_EQ(load_with({R"(/data={"file": "sets/data.json"})"}).data.splits.at("train").subset->start, 5);
+    EXPECT_FALSE(resolved_json(config)["data"].contains("file"));
+    const auto message_with = [&](const std::string& text) {
+        try {
+            static_cast<void>(load_with({text}));
+        } catch (const InputError& error) {
+            const std::string message = error.what();
+            return message.substr(folder.path().string().size() + 1);
+        }
+        return std::string("no error");
+    };
+    EXPECT_EQ(message_with("/data/format=idx"),
+              "config.json: /data/format: unknown key, expected one of file, subset, chunk");
+    EXPECT_EQ(message_with("/data/subset/valid={\"count\": 1}"),
+              "config.json: /data/subset/valid: unknown key, expected one of train, test");
+    test::write_file(folder / "sets" / "nested.json", R"({"file": "data.json"})");
+    EXPECT_EQ(message_with("/data/file=sets/nested.json"),
+              "sets/nested.json: /file: names a file where data are to be described");
+    test::write_file(folder / "sets" / "wrong.json", R"({"format": "npz", "trian": "a"})");
+    EXPECT_EQ(message_with("/data/file=sets/wrong.json"),
+              "sets/wrong.json: /trian: unknown key, did you mean 'train'?");
+}
+
 TEST(Config, EveryExampleLoads) {
     int count = 0;
-    for (const auto& entry : std::filesystem::directory_iterator(test::source_dir() / "configs")) {
-        if (entry.path().extension() != ".json" || entry.path().filename() == "lossmap.schema.json") continue;
-        EXPECT_NO_THROW({
-            if (!load_sweep(entry.path())) static_cast<void>(load_config(entry.path()));
-        }) << entry.path();
-        ++count;
+    for (const char* folder : {"configs", "configs/paper"}) {
+        for (const auto& entry : std::filesystem::directory_iterator(test::source_dir() / folder)) {
+            if (entry.path().extension() != ".json" || entry.path().filename() == "lossmap.schema.json") continue;
+            EXPECT_NO_THROW({
+                if (!load_sweep(entry.path())) static_cast<void>(load_config(entry.path()));
+            }) << entry.path();
+            ++count;
+        }
     }
-    EXPECT_GE(count, 4);
+    EXPECT_GE(count, 18);
 }
 
 }  // namespace
