@@ -180,7 +180,9 @@ KernelCase binary_case(const NamedBinary& function, const Tensor& a, bool a_per_
     const Shape shape = broadcast(a_shape, b.shape());
     const std::int64_t points = a_per_point ? a.shape()[0] : 1;
     const std::int64_t count = element_count(shape);
-    return {"binary", fmt::format("{}_{}_{}", function.op_type, name_of(a.dtype()), to_string(shape)),
+    return {"binary",
+            fmt::format("{}_{}_{}_{}", function.op_type, static_cast<int>(function.op), name_of(a.dtype()),
+                        to_string(shape)),
             [=](Device& device) {
                 const Output out = device.output(out_type, points, count);
                 BinaryArgs args;
@@ -242,11 +244,19 @@ void add_binary_cases(std::vector<KernelCase>& cases) {
         const Tensor a = as_type(random_ints({2, 4, 7}, 25, -9, 10), type);
         const Tensor b = as_type(divisors, type);
         for (const NamedBinary& function : on_ints) {
-            if (function.op == BinaryOp::truncated_mod) continue;  // one "Mod" a type: see below
             cases.push_back(binary_case(function, a, true, b, type));
         }
         for (const NamedBinary& function : comparisons)
             cases.push_back(binary_case(function, a, true, b, DType::boolean));
+    }
+    const Tensor powers = random_ints({4, 1}, 29, -2, 6);
+    cases.push_back(binary_case({BinaryOp::pow, "Pow"}, random_ints({2, 4, 7}, 25, -9, 10), true, powers, DType::i64));
+    const AttributeMap left{{"direction", std::string("LEFT")}}, right{{"direction", std::string("RIGHT")}};
+    for (const DType type : {DType::u8, DType::u32, DType::i64}) {
+        const Tensor a = as_type(random_ints({2, 4, 7}, 30, 0, 256), type);
+        const Tensor counts = as_type(random_ints({1, 7}, 34, 0, 12), type);
+        cases.push_back(binary_case({BinaryOp::shift_left, "BitShift", left}, a, true, counts, type));
+        cases.push_back(binary_case({BinaryOp::shift_right, "BitShift", right}, a, true, counts, type));
     }
     const Tensor truths = as_type(random_ints({2, 4, 7}, 27, 0, 2), DType::boolean);
     const Tensor others = as_type(random_ints({4, 1}, 28, 0, 2), DType::boolean);

@@ -59,8 +59,7 @@ PlaneStrides strides_of(bool last, std::int64_t channels, const std::int64_t (&e
 std::int64_t plane_of(const std::int64_t (&extents)[3]) { return extents[0] * extents[1] * extents[2]; }
 
 KernelCase pool_case(const std::string& name, const std::string& op_type, const Shape& spatial, AttributeMap attributes,
-                     bool last, DType type = DType::f32, bool indices = false,
-                     std::int64_t channels = 3) {
+                     bool last, DType type = DType::f32, bool indices = false, std::int64_t channels = 3) {
     constexpr std::int64_t kSamples = 2;
     Shape shape{kPoints, kSamples, channels};
     shape.insert(shape.end(), spatial.begin(), spatial.end());
