@@ -32,6 +32,7 @@ public:
     [[nodiscard]] SampleChunk read(std::int64_t first, std::int64_t count) const override;
     /// Over the bytes of the selected samples and the way they are decoded; computed at the first call.
     [[nodiscard]] std::string content_hash() const override;
+    [[nodiscard]] std::optional<std::int64_t> drawn_from() const override { return selection_.drawn_from(); }
     [[nodiscard]] std::string describe() const override;
 
 private:

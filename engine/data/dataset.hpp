@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,9 @@ public:
     [[nodiscard]] virtual SampleChunk read(std::int64_t first, std::int64_t count) const = 0;
     /// Hash over everything that `read` can return (file contents, normalisation, subset): part of a run's identity.
     [[nodiscard]] virtual std::string content_hash() const = 0;
+    /// Samples of the split that these were drawn from at random, without replacement; none where they are no random
+    /// draw, or all of it.
+    [[nodiscard]] virtual std::optional<std::int64_t> drawn_from() const { return {}; }
     /// One line for logs: "cifar10, 10000 samples of [3, 32, 32] from test_batch.bin".
     [[nodiscard]] virtual std::string describe() const = 0;
 };

@@ -92,7 +92,7 @@ Selection select_stratified(const SubsetSpec& subset, std::span<const std::int64
         chosen.insert(chosen.end(), members.begin(), members.end());
     }
     std::sort(chosen.begin(), chosen.end());
-    return Selection(std::move(chosen));
+    return {std::move(chosen), available};
 }
 
 }  // namespace lossmap

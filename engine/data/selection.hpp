@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,11 +16,15 @@ class Selection {
 public:
     /// Samples [start, start + count).
     Selection(std::int64_t start, std::int64_t count) : start_(start), count_(count) {}
-    /// Ascending sample numbers.
-    explicit Selection(std::vector<std::int64_t> indices)
-        : count_(static_cast<std::int64_t>(indices.size())), indices_(std::move(indices)) {}
+    /// Ascending sample numbers, drawn at random from `available`.
+    Selection(std::vector<std::int64_t> indices, std::int64_t available)
+        : count_(static_cast<std::int64_t>(indices.size())), available_(available), indices_(std::move(indices)) {}
 
     [[nodiscard]] std::int64_t size() const { return count_; }
+    /// See Dataset::drawn_from.
+    [[nodiscard]] std::optional<std::int64_t> drawn_from() const {
+        return available_ > count_ ? std::optional(available_) : std::nullopt;
+    }
 
     /// Calls `body(first, count, position)` for each run of neighbouring samples among [begin, begin + count) of the
     /// selection; `position` counts from 0.
@@ -29,6 +34,7 @@ public:
 private:
     std::int64_t start_ = 0;
     std::int64_t count_ = 0;
+    std::int64_t available_ = 0;  ///< 0: not drawn at random
     std::vector<std::int64_t> indices_;
 };
 

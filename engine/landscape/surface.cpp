@@ -61,6 +61,22 @@ void set_result(SplitSurface& split, std::size_t point, const LossSums& sums) {
     split.done.at(point) = 1;
 }
 
+double confidence_half_width(const SplitSurface& split, std::size_t point) {
+    constexpr double kNormalQuantile = 1.959963984540054;  // of 0.975
+    const std::int64_t count = split.samples.at(point);
+    const double error = split.standard_error.at(point);
+    if (split.done.at(point) == 0 || count < 2 || count > split.drawn || !std::isfinite(error) || error < 0.0) {
+        return std::numeric_limits<double>::quiet_NaN();
+    }
+    const double share = static_cast<double>(split.drawn) / static_cast<double>(split.drawn_from);
+    return kNormalQuantile * error * std::sqrt(1.0 - share);
+}
+
+std::string sampling_note(const SplitSurface& split) {
+    if (!split.is_drawn()) return {};
+    return fmt::format("{} of {} samples, drawn at random", split.drawn, split.drawn_from);
+}
+
 std::vector<double> linspace(double min, double max, std::int64_t points) {
     if (points < 1) throw InputError("an axis needs at least one point, not {}", points);
     std::vector<double> values(static_cast<std::size_t>(points), min);

@@ -19,6 +19,12 @@ struct SplitSurface {
     std::vector<std::uint8_t> done;
     std::vector<std::int64_t> non_finite;  ///< samples with a loss that is not finite
     std::vector<std::int64_t> samples;     ///< counted
+    /// `drawn` samples of `drawn_from` at random, without replacement: the mean loss has a confidence interval. Both 0
+    /// where the samples are no random draw.
+    std::int64_t drawn = 0;
+    std::int64_t drawn_from = 0;
+
+    [[nodiscard]] bool is_drawn() const { return drawn_from > 0; }
 };
 
 /// A line (y empty) or plane of results.
@@ -42,6 +48,15 @@ struct Surface {
 /// Turns the sums of one point into mean loss, accuracy, standard error (sqrt of the weighted sample variance over n; 0
 /// for n = 1) and marks it done.
 void set_result(SplitSurface& split, std::size_t point, const LossSums& sums);
+
+/// Half the width of the 95 % confidence interval of the mean loss of all that the samples were drawn from: 1.96
+/// standard errors times sqrt(1 - n / N), as n of N were drawn without replacement (Cochran 1977, section 2.8). Strata
+/// are left out, which makes it a little too wide. NaN where there is none: no random draw, not computed, not finite,
+/// fewer than two samples, or more losses than samples (tokens of one sample are not independent).
+[[nodiscard]] double confidence_half_width(const SplitSurface& split, std::size_t point);
+
+/// "1000 of 60000 samples, drawn at random"; "" where they are not.
+[[nodiscard]] std::string sampling_note(const SplitSurface& split);
 
 /// `points` values from min to max, both included, as numpy.linspace gives them (fp64; the last one exactly max).
 [[nodiscard]] std::vector<double> linspace(double min, double max, std::int64_t points);

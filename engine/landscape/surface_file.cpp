@@ -14,6 +14,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr double kNotComputed = -1.0;
+// Attributes of <split>_loss: how many samples were drawn at random from how many.
+constexpr const char* kDrawn = "lossmap_drawn";
+constexpr const char* kDrawnFrom = "lossmap_drawn_from";
 
 void write_split(Hdf5File& file, const SplitSurface& split, const Shape& shape) {
     file.write(split.name + "_loss", std::span<const double>(split.loss), shape);
@@ -22,6 +25,23 @@ void write_split(Hdf5File& file, const SplitSurface& split, const Shape& shape) 
     file.write(split.name + "_non_finite", std::span<const std::int64_t>(split.non_finite), shape);
     file.write(split.name + "_samples", std::span<const std::int64_t>(split.samples), shape);
     file.write(split.name + "_standard_error", std::span<const double>(split.standard_error), shape);
+    if (!split.is_drawn()) return;
+    file.write_attribute(split.name + "_loss", kDrawn, split.drawn);
+    file.write_attribute(split.name + "_loss", kDrawnFrom, split.drawn_from);
+}
+
+/// A share of samples that makes sense, or none.
+void read_draw(const Hdf5File& file, SplitSurface& split) {
+    const std::string object = split.name + "_loss";
+    if (!file.has_attribute(object, kDrawn) || !file.has_attribute(object, kDrawnFrom)) return;
+    const std::int64_t drawn = file.int_attribute(object, kDrawn);
+    const std::int64_t drawn_from = file.int_attribute(object, kDrawnFrom);
+    if (drawn < 1 || drawn_from <= drawn) {
+        throw InputError("'{}': '{}' says that {} of {} samples were drawn", file.path().string(), object, drawn,
+                         drawn_from);
+    }
+    split.drawn = drawn;
+    split.drawn_from = drawn_from;
 }
 
 /// One axis of the grid.
@@ -79,6 +99,7 @@ SplitSurface read_split(const Hdf5File& file, const std::string& name, const Sur
     split.done = done_mask(file, split, surface);
     split.non_finite = read_grid_or(file, name + "_non_finite", surface, std::int64_t{0});
     split.samples = read_grid_or(file, name + "_samples", surface, std::int64_t{0});
+    read_draw(file, split);
     return split;
 }
 

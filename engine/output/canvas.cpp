@@ -145,6 +145,7 @@ std::vector<std::string> plane_caption(const Surface& surface, const SplitSurfac
         first += fmt::format(", {} to {}", short_number(values.low), short_number(values.high));
     if (values.low == values.high) first += fmt::format(", {} everywhere", short_number(values.low));
     if (std::isnan(values.low)) first += ", none with a value to draw";
+    if (split.is_drawn()) first += "; " + sampling_note(split);
     std::vector<std::string> caption{first};
     if (values.gaps.any()) caption.push_back(values.gaps.text() + " (grey)");
     return caption;

@@ -44,7 +44,8 @@ struct ExportOptions {
 /// standard error) is NaN; NaN and infinite results stay as they are. With zmax or `log` the z values stand beside the
 /// loss as `<split>_zvalue`, NaN for a gap.
 /// - csv: x, y (not for a line), and of each split `_loss`, `_accuracy` (where targets are classes), `_done`,
-///   `_non_finite`, `_samples`, `_standard_error`.
+///   `_non_finite`, `_samples`, `_standard_error`, and `_interval_95` where the samples were drawn at random: half the
+///   width of the loss's 95 % confidence interval.
 /// - npz: arrays with the names, types and shapes of surface.h5. At most 4 GiB.
 ///
 /// Returns what the file lacks as a note for the user ("3 of 51 points not finite; 12 of 40 quads left out"), "" when

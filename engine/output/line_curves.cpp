@@ -60,6 +60,11 @@ LineCurves::LineCurves(const Surface& surface, bool log) : surface_(surface), lo
 
 std::vector<std::string> LineCurves::elements() const {
     std::vector<std::string> result;
+    for (const std::string& band : bands_) {
+        result.push_back(fmt::format(
+            "${} using 1:2:3 axes x1y1 with filledcurves fs transparent solid 0.18 noborder lc rgb '{}' notitle", band,
+            kLossColour));
+    }
     for (const Curve& curve : curves_) {
         const char* axis = curve.second_axis ? "x1y2" : "x1y1";
         result.push_back(fmt::format("${} using 1:2 axes {} with lines lw 2 lc rgb '{}' dashtype {} title {}",
@@ -94,14 +99,39 @@ void LineCurves::add_split(const SplitSurface& split, std::size_t index) {
     }
     if (gaps.any()) {
         const bool several = surface_.splits.size() > 1;
-        gap_notes_.push_back((several ? split.name + " loss: " : "loss: ") + gaps.text());
+        notes_.push_back((several ? split.name + " loss: " : "loss: ") + gaps.text());
     }
+    if (split.is_drawn()) add_band(split, index, loss);
     add_curve(loss, {fmt::format("loss_{}", index), split.name + " loss", kLossColour, kDashes[dash_of(split, index)],
                      false});
     if (!split.has_accuracy) return;
     has_accuracy_ = true;
     add_curve(drawn_accuracy(split), {fmt::format("accuracy_{}", index), split.name + " accuracy", kAccuracyColour,
                                       kDashes[dash_of(split, index)], true});
+}
+
+void LineCurves::add_band(const SplitSurface& split, std::size_t index, const std::vector<double>& loss) {
+    std::string rows;
+    for (std::size_t i = 0; i < loss.size(); ++i) {
+        const double half = confidence_half_width(split, i);
+        if (std::isnan(loss[i]) || std::isnan(half)) {
+            rows += "\n";
+            continue;
+        }
+        // A logarithmic axis ends above zero: what reaches below is cut off at its end.
+        const double bottom = log_ ? std::fmax(loss[i] - half, std::numeric_limits<double>::min()) : loss[i] - half;
+        rows += fmt::format("{} {} {}\n", exact(surface_.x[i]), exact(bottom), exact(loss[i] + half));
+        high_ = std::fmax(high_, loss[i] + half);
+        if (!log_) low_ = std::fmin(low_, loss[i] - half);
+    }
+    const std::string name = surface_.splits.size() > 1 ? split.name + ": " : "";
+    if (rows.find_first_not_of('\n') == std::string::npos) {
+        notes_.push_back(name + sampling_note(split));
+        return;
+    }
+    notes_.push_back(name + sampling_note(split) + "; band: 95 % confidence");
+    bands_.push_back(fmt::format("band_{}", index));
+    blocks_ += data_block(bands_.back(), rows);
 }
 
 void LineCurves::add_curve(const std::vector<double>& values, Curve curve) {

@@ -19,12 +19,13 @@ public:
 
     /// Data blocks `$loss_0`, `$accuracy_0`, ..
     [[nodiscard]] const std::string& blocks() const { return blocks_; }
-    /// Plot elements, with titles for a key; accuracy on the second axis.
+    /// Plot elements, with titles for a key; accuracy on the second axis. Bands of confidence intervals lie below.
     [[nodiscard]] std::vector<std::string> elements() const;
     /// The same keys without data.
     [[nodiscard]] std::vector<std::string> key_entries() const;
-    /// A sentence a split that has gaps: "train loss: 3 of 51 points not finite".
-    [[nodiscard]] const std::vector<std::string>& gap_notes() const { return gap_notes_; }
+    /// A sentence a split that has gaps, "train loss: 3 of 51 points not finite", and one a split that was drawn at
+    /// random.
+    [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
     [[nodiscard]] bool has_accuracy() const { return has_accuracy_; }
     /// Least and largest loss drawn; NaN when there is none.
     [[nodiscard]] double low() const { return low_; }
@@ -41,13 +42,15 @@ private:
     };
 
     void add_split(const SplitSurface& split, std::size_t index);
+    void add_band(const SplitSurface& split, std::size_t index, const std::vector<double>& loss);
     void add_curve(const std::vector<double>& values, Curve curve);
 
     const Surface& surface_;
     bool log_;
     std::string blocks_;
     std::vector<Curve> curves_;
-    std::vector<std::string> gap_notes_;
+    std::vector<std::string> notes_;
+    std::vector<std::string> bands_;  ///< names of blocks
     double low_ = std::numeric_limits<double>::quiet_NaN();
     double high_ = std::numeric_limits<double>::quiet_NaN();
     bool has_accuracy_ = false;

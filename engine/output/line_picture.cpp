@@ -31,7 +31,7 @@ std::string axes(const Surface& surface, const LineCurves& curves, bool log) {
 std::string line_script(const Surface& surface, const PlotOptions& options) {
     const LineCurves curves(surface, options.log);
     const std::string title = options.title.empty() ? "Loss along a line" : options.title;
-    std::string text = curves.blocks() + script_head(kLineCanvas, options, title, curves.gap_notes());
+    std::string text = curves.blocks() + script_head(kLineCanvas, options, title, curves.notes());
     text += axes(surface, curves, options.log);
     return text + fmt::format("plot {}\n", fmt::join(curves.elements(), ", \\\n     "));
 }

@@ -300,11 +300,11 @@ protected:
     [[nodiscard]] std::vector<std::string> caption() const override {
         std::vector<std::string> text;
         for (std::size_t k = 0; k < count(); ++k) {
-            for (const std::string& note : curves_[k].gap_notes())
+            for (const std::string& note : curves_[k].notes())
                 text.push_back(panel_at(k).title + ": " + note);
         }
         if (text.size() <= 3) return text;
-        return {fmt::format("{} and gaps in other panels", text.front())};
+        return {fmt::format("{}; other panels have notes, too", text.front())};
     }
 
     [[nodiscard]] std::string shared(const Canvas& whole) const override {

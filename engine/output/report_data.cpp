@@ -80,6 +80,12 @@ Json split_json(const SplitSurface& split, const std::vector<std::size_t>& point
     json["done"] = values_of(split.done, points, split, count);
     json["samples"] = values_of(split.samples, points, split, count);
     json["non_finite"] = values_of(split.non_finite, points, split, count);
+    if (!split.is_drawn()) return json;
+    json["drawn"] = sampling_note(split);
+    std::vector<double> interval(count);
+    for (std::size_t k = 0; k < count; ++k)
+        interval[k] = confidence_half_width(split, k);
+    json["interval"] = values_of(interval, points, split, count);
     return json;
 }
 

@@ -1,5 +1,8 @@
 #include "cli/run/model_tables.hpp"
 
+#include <cmath>
+
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace lossmap {
@@ -35,6 +38,19 @@ TEST(Table, HasLossAndErrorOfEachModel) {
               "test_loss,test_error,test_standard_error,test_samples,test_non_finite\n"
               "a.onnx,0.5,50,0,2,0,0.25,0,0,2,0\n"
               "\"b,\"\"c\"\".onnx\",,,,,,,,,,\n");
+}
+
+TEST(Table, HasTheIntervalOfADraw) {
+    Surface surface = make_surface({0.0, 1.0}, {}, {"train"}, true);
+    surface.splits[0].drawn = 2;
+    surface.splits[0].drawn_from = 8;
+    LossSums two = sums(0.5, 1);
+    two.loss_square_sum = 1.0;  // losses 0 and 1: standard error 1/2
+    set_result(surface.splits[0], 0, two);
+    EXPECT_EQ(csv_text(exact_table(config_of({"a", "b"}), surface)),
+              fmt::format("model,train_loss,train_error,train_standard_error,train_samples,train_non_finite,"
+                          "train_interval_95\na,0.5,50,0.5,2,0,{}\nb,,,,,,\n",
+                          1.959963984540054 * 0.5 * std::sqrt(0.75)));
 }
 
 TEST(Table, MarkdownAndLatexKeepNamesInTheirCells) {

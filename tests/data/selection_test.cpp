@@ -43,7 +43,7 @@ TEST(Selection, InOrder) {
 }
 
 TEST(Selection, RunsAreJoined) {
-    const Selection selection(std::vector<std::int64_t>{1, 2, 3, 7, 9, 10});
+    const Selection selection(std::vector<std::int64_t>{1, 2, 3, 7, 9, 10}, 20);
     std::vector<std::vector<std::int64_t>> runs;
     selection.for_each_run(1, 5, [&](std::int64_t first, std::int64_t count, std::int64_t position) {
         runs.push_back({first, count, position});
@@ -88,6 +88,9 @@ TEST(Selection, StratifiedFollowsTheSeed) {
     EXPECT_NE(draw(3), draw(4));
     const Selection everything = select_stratified({0, 100, true, 1}, all, "f");
     EXPECT_EQ(samples_of(everything, 0, 100).back(), 99);
+    EXPECT_EQ(everything.drawn_from(), std::nullopt);
+    EXPECT_EQ(select_stratified({0, 20, true, 1}, all, "f").drawn_from(), 100);
+    EXPECT_EQ(Selection(0, 20).drawn_from(), std::nullopt);
     expect_input_error(
         [&] {
             (void)select_stratified({0, 101, true, 1}, all, "f");

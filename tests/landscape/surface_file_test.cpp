@@ -45,6 +45,8 @@ Surface sample_surface() {
     train.done = {1, 1, 1, 1, 1, 0};
     train.non_finite = {0, 3, 4, 0, 0, 0};
     train.samples = {10, 10, 10, 10, 10, 0};
+    train.drawn = 10;
+    train.drawn_from = 50;
     return surface;
 }
 
@@ -66,6 +68,8 @@ void expect_equal(const Surface& a, const Surface& b) {
         EXPECT_EQ(a.splits[i].done, b.splits[i].done);
         EXPECT_EQ(a.splits[i].non_finite, b.splits[i].non_finite);
         EXPECT_EQ(a.splits[i].samples, b.splits[i].samples);
+        EXPECT_EQ(a.splits[i].drawn, b.splits[i].drawn);
+        EXPECT_EQ(a.splits[i].drawn_from, b.splits[i].drawn_from);
     }
 }
 

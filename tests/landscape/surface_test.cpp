@@ -3,8 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <random>
 
 #include "core/error.hpp"
 
@@ -92,6 +95,48 @@ TEST(SetResult, ExactZeroNanAndInfinityAreResults) {
     EXPECT_THAT(split.non_finite, testing::ElementsAre(0, 1, 1));
     EXPECT_THAT(split.done, testing::Each(1));
     EXPECT_TRUE(std::isnan(split.accuracy[0]));
+}
+
+TEST(ConfidenceInterval, IsTheNormalOneOfADrawWithoutReplacement) {
+    SplitSurface split = make_surface({0.0, 1.0, 2.0}, {}, {"train"}, true).splits[0];
+    set_result(split, 0, sums_of({1.0, 2.0, 6.0, 3.0}, 2));
+    EXPECT_TRUE(std::isnan(confidence_half_width(split, 0))) << "no random draw";
+    EXPECT_EQ(sampling_note(split), "");
+    split.drawn = 4;
+    split.drawn_from = 10;
+    // Sample variance 14 / 3; 4 of 10 drawn.
+    EXPECT_NEAR(confidence_half_width(split, 0), 1.959963984540054 * std::sqrt(14.0 / 3.0 / 4.0 * 0.6), 1e-12);
+    EXPECT_EQ(sampling_note(split), "4 of 10 samples, drawn at random");
+    EXPECT_TRUE(std::isnan(confidence_half_width(split, 1))) << "not computed";
+    set_result(split, 1, sums_of({1.0, 2.0, std::numeric_limits<double>::infinity(), 1.0}, 0));
+    EXPECT_TRUE(std::isnan(confidence_half_width(split, 1))) << "not finite";
+    set_result(split, 2, sums_of({1.0, 2.0, 3.0, 4.0, 5.0}, 0));
+    EXPECT_TRUE(std::isnan(confidence_half_width(split, 2))) << "several losses a sample";
+    set_result(split, 2, sums_of({1.0}, 0));
+    EXPECT_TRUE(std::isnan(confidence_half_width(split, 2))) << "one sample has no variance";
+}
+
+/// What the interval promises: it covers the mean of all in 95 % of draws.
+TEST(ConfidenceInterval, CoversTheMeanOfAllAsOftenAsItSays) {
+    constexpr std::size_t kAll = 400;
+    constexpr std::size_t kDrawn = 100;
+    constexpr int kDraws = 4000;
+    std::mt19937_64 random(7);
+    std::exponential_distribution<double> losses(1.0);
+    std::vector<double> all(kAll);
+    std::generate(all.begin(), all.end(), [&] { return losses(random); });
+    const double mean = std::accumulate(all.begin(), all.end(), 0.0) / kAll;
+    SplitSurface split = make_surface({0.0}, {}, {"train"}, true).splits[0];
+    split.drawn = kDrawn;
+    split.drawn_from = kAll;
+    int covered = 0;
+    for (int draw = 0; draw < kDraws; ++draw) {
+        std::shuffle(all.begin(), all.end(), random);
+        set_result(split, 0, sums_of({all.begin(), all.begin() + kDrawn}, 0));
+        covered += std::abs(split.loss[0] - mean) <= confidence_half_width(split, 0) ? 1 : 0;
+    }
+    // 95 % give or take four standard deviations of this count, and a little less for the skewed losses.
+    EXPECT_NEAR(covered, 0.945 * kDraws, 4 * std::sqrt(0.05 * 0.95 * kDraws));
 }
 
 }  // namespace

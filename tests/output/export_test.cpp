@@ -192,6 +192,21 @@ TEST_F(Export, CsvQuotesNamesAndLeavesOutWhatIsNotThere) {
     EXPECT_EQ(note_, "1 of 2 points not computed");
 }
 
+TEST_F(Export, CsvHasTheIntervalOfADraw) {
+    Surface surface = surface_of({0, 1}, {}, [](double x, double) { return 1 + x; });
+    surface.splits.resize(1);
+    surface.splits[0].has_accuracy = false;
+    surface.splits[0].standard_error = {0.25, 0.5};
+    surface.splits[0].drawn = 1000;
+    surface.splits[0].drawn_from = 4000;
+    const double half = 1.959963984540054 * 0.25 * std::sqrt(0.75);
+    EXPECT_EQ(
+        exported(surface, options_of(ExportFormat::csv)),
+        fmt::format("x,train_loss,train_done,train_non_finite,train_samples,train_standard_error,train_interval_95"
+                    "\n0,1,1,0,1000,0.25,{}\n1,2,1,0,1000,0.5,{}\n",
+                    half, 2 * half));
+}
+
 TEST_F(Export, RefusesWithOneSentence) {
     const Surface line = surface_of(steps(0, 1, 3), {}, [](double x, double) { return x; });
     EXPECT_EQ(refusal(line, options_of(ExportFormat::stl)),

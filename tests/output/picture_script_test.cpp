@@ -1,4 +1,5 @@
 #include <cmath>
+#include <cstdio>
 #include <limits>
 
 #include <gmock/gmock.h>
@@ -252,6 +253,44 @@ TEST(PictureScript, DefaultKinds) {
     EXPECT_THAT(default_kinds(bowl()),
                 ElementsAre(PlotKind::contour, PlotKind::filled, PlotKind::heatmap, PlotKind::surface3d));
     EXPECT_THAT(default_kinds(surface_of({0.0}, {}, [](double, double) { return 1.0; })), ElementsAre(PlotKind::line));
+}
+
+TEST(LinePicture, HasABandWhereSamplesWereDrawnAtRandom) {
+    Surface line = surface_of(steps(-1, 1, 5), {}, [](double x, double) { return 0.001 + x * x; });
+    EXPECT_THAT(picture_script(line, options_of(PlotKind::line)), Not(HasSubstr("filledcurves")));
+    SplitSurface& train = line.splits[0];
+    train.drawn = 1000;
+    train.drawn_from = 4000;
+    train.standard_error[3] = kNaN;
+    const std::string script = picture_script(line, options_of(PlotKind::line));
+    EXPECT_THAT(script, HasSubstr("$band_0 using 1:2:3 axes x1y1 with filledcurves"));
+    EXPECT_THAT(script, HasSubstr("train: 1000 of 4000 samples, drawn at random; band: 95 % confidence"));
+    const std::vector<std::string> rows = block(script, "band_0");
+    ASSERT_EQ(rows.size(), 5u);
+    double x = 0.0;
+    double low = 0.0;
+    double high = 0.0;
+    ASSERT_EQ(std::sscanf(rows[0].c_str(), "%lf %lf %lf", &x, &low, &high), 3);
+    const double half = 1.959963984540054 * 0.01 * std::sqrt(0.75);
+    EXPECT_EQ(x, -1.0);
+    EXPECT_NEAR(low, 1.001 - half, 1e-12);
+    EXPECT_NEAR(high, 1.001 + half, 1e-12);
+    EXPECT_EQ(rows[3], "") << "no interval";
+    PlotOptions logarithmic = options_of(PlotKind::line);
+    logarithmic.log = true;
+    const std::vector<std::string> above_zero = block(picture_script(line, logarithmic), "band_0");
+    ASSERT_EQ(std::sscanf(above_zero[2].c_str(), "%lf %lf", &x, &low), 2);
+    EXPECT_GT(low, 0.0);
+    EXPECT_LT(low, 1e-300);
+}
+
+TEST(PlanePicture, SaysThatSamplesWereDrawnAtRandom) {
+    Surface plane = bowl(5, 5);
+    plane.splits[0].drawn = 1000;
+    plane.splits[0].drawn_from = 60000;
+    for (const PlotKind kind : {PlotKind::contour, PlotKind::heatmap, PlotKind::surface3d}) {
+        EXPECT_THAT(picture_script(plane, options_of(kind)), HasSubstr("1000 of 60000 samples, drawn at random"));
+    }
 }
 
 }  // namespace

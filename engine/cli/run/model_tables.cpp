@@ -58,6 +58,8 @@ Table exact_table(const Config& config, const Surface& surface) {
         add("standard_error", [&](std::size_t row) { return fmt::format("{}", split.standard_error[row]); });
         add("samples", [&](std::size_t row) { return fmt::format("{}", split.samples[row]); });
         add("non_finite", [&](std::size_t row) { return fmt::format("{}", split.non_finite[row]); });
+        if (!split.is_drawn()) continue;
+        add("interval_95", [&](std::size_t row) { return fmt::format("{}", confidence_half_width(split, row)); });
     }
     return table;
 }

@@ -9,7 +9,8 @@ namespace lossmap {
 
 /// Loss and error of each model, a row a model: "model,train_loss,train_error,train_standard_error,train_samples,
 /// train_non_finite,..", with every digit; after "model" the columns "run", "epoch" and "iteration" where the
-/// configuration has them. No `_error` where targets are no classes; empty cells where not computed.
+/// configuration has them. No `_error` where targets are no classes, `_interval_95` where samples were drawn
+/// at random; empty cells where not computed.
 [[nodiscard]] Table exact_table(const Config& config, const Surface& surface);
 
 /// The same for papers: loss (four digits) and error (percent).

@@ -43,6 +43,19 @@ std::int64_t choose_block(std::int64_t macs_per_sample, std::int64_t chunk_sampl
     return std::clamp(static_cast<std::int64_t>(kBlockMacs / macs), std::int64_t{1}, kMostPointsPerBlock);
 }
 
+/// Splits whose samples were drawn at random have confidence intervals.
+void note_draws(PreparedRun& run, RunLog& log) {
+    for (std::size_t k = 0; k < run.data.size(); ++k) {
+        const auto drawn_from = run.data[k]->drawn_from();
+        const auto split = std::find_if(run.surface.splits.begin(), run.surface.splits.end(),
+                                        [&](const SplitSurface& s) { return s.name == run.config.splits[k]; });
+        if (!drawn_from || split == run.surface.splits.end()) continue;
+        split->drawn = run.data[k]->size();
+        split->drawn_from = *drawn_from;
+        log.info(fmt::format("{}: {}; losses have 95 % confidence intervals", split->name, sampling_note(*split)));
+    }
+}
+
 }  // namespace
 
 std::string program_version() { return LOSSMAP_VERSION; }
@@ -79,6 +92,7 @@ PreparedRun prepare_run(const Config& config, int threads, RunLog& log, const st
         run.splits.push_back({config.splits[k], run.data[k].get()});
         log.info(fmt::format("{}: {}", config.splits[k], run.data[k]->describe()));
     }
+    note_draws(run, log);
     run.chunk_samples = choose_chunk(config, run.data);
     if (run.executable && run.points_per_block == 0)
         run.points_per_block = choose_block(run.executable->macs_per_sample(),

@@ -50,6 +50,7 @@ void write_header(const Surface& surface, const std::vector<const SplitSurface*>
         column("_non_finite");
         column("_samples");
         column("_standard_error");
+        if (split->is_drawn()) column("_interval_95");
     }
     out.write("\n");
 }
@@ -60,6 +61,7 @@ struct SplitArrays {
     std::vector<double> z;
     std::vector<double> accuracy;
     std::vector<double> standard_error;
+    std::vector<double> interval;  ///< where the samples were drawn at random
 };
 
 SplitArrays arrays_of(const SplitSurface& split, const ZScale& scale) {
@@ -70,6 +72,7 @@ SplitArrays arrays_of(const SplitSurface& split, const ZScale& scale) {
         if (scale.changes_values()) arrays.z.push_back(z_value(split, point, scale, gaps));
         if (split.has_accuracy) arrays.accuracy.push_back(known(split, split.accuracy[point], point));
         arrays.standard_error.push_back(known_error(split, point));
+        if (split.is_drawn()) arrays.interval.push_back(confidence_half_width(split, point));
     }
     return arrays;
 }
@@ -95,6 +98,7 @@ std::string write_csv(const Surface& surface, const std::vector<const SplitSurfa
             if (split->has_accuracy) out.print(",{}", known(*split, split->accuracy[point], point));
             out.print(",{},{},{},{}", split->done[point] == 0 ? 0 : 1, split->non_finite[point], split->samples[point],
                       known_error(*split, point));
+            if (split->is_drawn()) out.print(",{}", confidence_half_width(*split, point));
         }
         out.write("\n");
     }
@@ -104,8 +108,8 @@ std::string write_csv(const Surface& surface, const std::vector<const SplitSurfa
 
 std::string write_npz_table(const Surface& surface, const std::vector<const SplitSurface*>& splits, const ZScale& scale,
                             const std::filesystem::path& file) {
-    // 5 arrays of 8 bytes and the mask, a split; a little more for the headers.
-    const std::uint64_t expected = std::uint64_t{surface.point_count()} * splits.size() * (6 * 8 + 1);
+    // 7 arrays of 8 bytes and the mask, a split; a little more for the headers.
+    const std::uint64_t expected = std::uint64_t{surface.point_count()} * splits.size() * (7 * 8 + 1);
     constexpr std::uint64_t kMostBytes = std::uint64_t{0xffffffff} - (std::uint64_t{1} << 24);
     if (expected > kMostBytes) {
         throw InputError("npz holds at most 4 GiB; this surface needs up to {} bytes, which csv takes", expected);
@@ -127,6 +131,7 @@ std::string write_npz_table(const Surface& surface, const std::vector<const Spli
         arrays.emplace_back(split->name + "_non_finite", view_of(split->non_finite, shape));
         arrays.emplace_back(split->name + "_samples", view_of(split->samples, shape));
         arrays.emplace_back(split->name + "_standard_error", view_of(values.standard_error, shape));
+        if (split->is_drawn()) arrays.emplace_back(split->name + "_interval_95", view_of(values.interval, shape));
     }
     write_npz(file, arrays);
     return gap_note(surface, *splits.front(), scale);

@@ -38,7 +38,8 @@ function hoverTexts(run, split) {
     const [x, y] = coordinates(run, k);
     const lines = ["x " + shortNumber(x) + (run.isLine ? "" : ", y " + shortNumber(y))];
     if (state !== NOT_COMPUTED) {
-      lines.push("loss " + shortNumber(split.loss[k]));
+      lines.push("loss " + shortNumber(split.loss[k]) +
+        (Number.isFinite(split.interval[k]) ? " ± " + shortNumber(split.interval[k]) + " (95 %, " + split.drawn + ")" : ""));
       if (split.standard_error[k] >= 0) lines.push("standard error " + shortNumber(split.standard_error[k]));
       if (split.hasAccuracy) lines.push("accuracy " + shortNumber(split.accuracy[k]) + " %");
       if (split.samples[k] > 0) lines.push(split.samples[k] + " samples" + (split.non_finite[k] > 0 ? ", " + split.non_finite[k] + " not finite" : ""));
@@ -166,6 +167,21 @@ function dashOf(name, index) {
   return ["solid", "dash", "dot", "dashdot"][index % 4];
 }
 
+/** The 95 % band of a split that was drawn at random, a filled piece for each run of neighbours that have an interval. */
+function intervalTraces(run, split, view, theme) {
+  const pieces = [[]];
+  split.state.forEach((state, k) => {
+    const inside = state === COMPUTED && Number.isFinite(split.interval[k]) && !(view.log && split.loss[k] <= split.interval[k]);
+    if (inside) pieces.at(-1).push(k); else pieces.push([]);
+  });
+  return pieces.filter(piece => piece.length > 1).map(piece => {
+    const edge = sign => piece.map(k => Math.min(split.loss[k] + sign * split.interval[k], view.clip));
+    const x = piece.map(k => run.x[k]);
+    return {type: "scatter", mode: "lines", x: [...x, ...x.reverse()], y: [...edge(1), ...edge(-1).reverse()], fill: "toself",
+            fillcolor: LOSS_COLOURS[theme.name] + "2e", line: {width: 0}, hoverinfo: "skip", showlegend: false};
+  });
+}
+
 function lineFigure(run, view, theme) {
   const data = [];
   run.splits.forEach((split, index) => {
@@ -174,6 +190,7 @@ function lineFigure(run, view, theme) {
     const common = {type: "scatter", mode: "lines+markers", x: run.x, text, hoverinfo: "text", connectgaps: false};
     const loss = split.state.map((state, k) => state === COMPUTED && !(view.log && split.loss[k] <= 0) ?
                                                Math.min(split.loss[k], view.clip) : null);
+    if (split.drawn) data.push(...intervalTraces(run, split, view, theme));
     data.push({...common, y: loss, name: plotlyText(shortText(split.name, 28)) + " loss", marker: loneMarkers(loss),
                line: {color: LOSS_COLOURS[theme.name], dash, width: 2.2}});
     if (!split.hasAccuracy) return;

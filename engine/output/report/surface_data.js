@@ -23,6 +23,8 @@ function decodeSplit(split, count) {
   for (const key of ["loss", "accuracy", "standard_error", "done", "samples", "non_finite"]) {
     decoded[key] = decodeArray(split[key], count);
   }
+  decoded.drawn = split.drawn ?? "";   // "1000 of 60000 samples, drawn at random"
+  decoded.interval = decodeArray(split.interval ?? "nan", count);
   decoded.state = decoded.done.map(
     (done, k) => !done ? NOT_COMPUTED : Number.isFinite(decoded.loss[k]) ? COMPUTED : NOT_FINITE);
   return decoded;

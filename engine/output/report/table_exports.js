@@ -12,14 +12,17 @@ function csvOfTable(table) {
 /** Everything that the page knows of a run; numbers as JavaScript prints them, which reads back to the same bits. */
 function csvOf(run) {
   const names = run.isLine ? ["x"] : ["x", "y"];
-  const rows = [[...names, "split", "loss", "accuracy", "standard_error", "samples", "non_finite_samples", "state"].join(",")];
+  const sampled = run.splits.some(split => split.drawn);
+  const rows = [[...names, "split", "loss", "accuracy", "standard_error", "samples", "non_finite_samples", "state",
+                 ...(sampled ? ["interval_95"] : [])].join(",")];
   for (const split of run.splits) {
     const label = csvField(split.name);
     for (let k = 0; k < run.count; ++k) {
       const known = split.state[k] !== NOT_COMPUTED;
       const number = value => known ? (Number.isNaN(value) ? "nan" : String(value).replace("Infinity", "inf")) : "";
       rows.push([...coordinates(run, k), label, number(split.loss[k]), split.hasAccuracy ? number(split.accuracy[k]) : "",
-                 number(split.standard_error[k]), number(split.samples[k]), number(split.non_finite[k]), split.state[k]].join(","));
+                 number(split.standard_error[k]), number(split.samples[k]), number(split.non_finite[k]), split.state[k],
+                 ...(sampled ? [number(split.interval[k])] : [])].join(","));
     }
   }
   return rows.join("\n") + "\n";
