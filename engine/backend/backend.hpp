@@ -10,6 +10,7 @@
 #include "graph/graph.hpp"
 #include "params/parameter_space.hpp"
 #include "plan/loss_spec.hpp"
+#include "plan/passes.hpp"
 
 namespace lossmap {
 
@@ -70,7 +71,7 @@ struct ExecutableRequest {
     Precision precision = Precision::fp32;
     int threads = 0;       ///< 0: all the process may use
     int tile_samples = 0;  ///< samples a pass; 0: the backend chooses and reports it in `plan_json`
-    bool fuse = true;      ///< batch norm, residual and activation fusion
+    PassSet passes;        ///< of the graph optimiser
     /// Samples of the batches that `estimate_statistics` will get; empty: it will not be called.
     std::vector<std::int64_t> statistics_batches{};
 };

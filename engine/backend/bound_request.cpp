@@ -196,7 +196,7 @@ BoundRequest bind_request(const ExecutableRequest& request, std::int64_t tile_sa
     const auto position = std::find(graph.outputs.begin(), graph.outputs.end(), named) - graph.outputs.begin();
     Graph narrowed = graph;
     narrowed.outputs = {graph.outputs[static_cast<std::size_t>(position)]};
-    bound.graph = specialize(narrowed, shapes);
+    bound.graph = specialize(narrowed, shapes, {request.passes.constant_folding, request.passes.dead_code});
     bound.output = bound.graph.outputs.at(0);
     const Value& output = bound.graph.value(bound.output);
     if (output.dtype != DType::f32) {

@@ -12,6 +12,7 @@
 #include "cli/config/config_keys.hpp"
 #include "cli/run/prepared_run.hpp"
 #include "core/error.hpp"
+#include "plan/passes.hpp"
 
 namespace lossmap {
 namespace {
@@ -42,6 +43,15 @@ void add_run_flags(CLI::App& command, RunArguments& arguments) {
         ->type_name("DEVICE");
     command.add_option("--precision", arguments.precision, "Precision; over the configuration's")
         ->check(CLI::IsMember({"fp32", "tf32", "fp16", "bf16"}));
+    std::vector<std::string> passes;
+    for (const PassInfo& pass : pass_table())
+        passes.emplace_back(pass.name);
+    command
+        .add_option("--disable-pass", arguments.disabled_passes, "Leave a pass of the graph optimiser out (repeatable)")
+        ->check(CLI::IsMember(passes))
+        ->expected(1)
+        ->allow_extra_args(false)
+        ->take_all();
     command.add_option("--threads", arguments.threads, "Threads; 0 is all that the process may use")
         ->check(CLI::Range(0, 65536));
     command.add_option("--log-level", arguments.log_level, "What stderr shows")

@@ -33,7 +33,7 @@ std::size_t thread_count(int asked) {
 /// A batch runs as one tile on each thread: refused before memory is taken.
 void require_room(const BoundRequest& batch, const ExecutableRequest& request) {
     const auto threads = static_cast<double>(thread_count(request.threads));
-    const double bytes = static_cast<double>(activation_bytes_per_sample(batch, request.fuse)) *
+    const double bytes = static_cast<double>(activation_bytes_per_sample(batch, request.passes)) *
                          static_cast<double>(batch.tile_samples) * threads;
     const auto available = static_cast<double>(memory_bytes());
     if (bytes <= available) return;
@@ -57,7 +57,7 @@ BoundRequest bind_for_cpu(const ExecutableRequest& request) {
     const std::int64_t required = required_tile_samples(request);
     if (required > 0) return bind_request(request, required);
     BoundRequest small = bind_request(request, 2);
-    const std::int64_t tile = choose_tile(activation_bytes_per_sample(small, request.fuse));
+    const std::int64_t tile = choose_tile(activation_bytes_per_sample(small, request.passes));
     return tile == 2 ? std::move(small) : bind_request(request, tile);
 }
 
@@ -67,7 +67,7 @@ CpuExecutable::CpuExecutable(const ExecutableRequest& request)
       target_(request.target),
       axes_(request.axes.size()),
       states_(static_cast<std::size_t>(request.space->states_size())),
-      fuse_(request.fuse),
+      passes_(request.passes),
       pool_(thread_count(request.threads)),
       state_(copy_state(request)),
       runner_(pool_, [&] { return build_program(request, bind_for_cpu(request), state_); }) {
@@ -170,7 +170,7 @@ void CpuExecutable::estimate_statistics(std::span<const Point> points, const Sam
 }
 
 std::string CpuExecutable::plan_json() const {
-    return plan_record(runner_.program(), estimator_ ? estimator_->programs() : std::vector<const Program*>{}, fuse_);
+    return plan_record(runner_.program(), estimator_ ? estimator_->programs() : std::vector<const Program*>{}, passes_);
 }
 
 std::int64_t CpuExecutable::memory_bytes() const {

@@ -41,7 +41,7 @@ private:
     FieldInfo target_;
     std::size_t axes_ = 0;
     std::size_t states_ = 0;
-    bool fuse_ = true;
+    PassSet passes_;
     WorkerPool pool_;
     std::shared_ptr<const ResidentState> state_;
     ProgramRunner runner_;

@@ -120,7 +120,7 @@ bool lower_convolution(ProgramBuilder& builder, const Step& step) {
         std::make_unique<DnnlOperation>(dnnl::convolution_forward(primitive), primitive.impl_info_str(), arguments);
     direct->copy_first(target.copy_from);
     direct->activate(joined.activation());
-    if (!builder.options().transforms || !suits_winograd(node, source_shape, weights_shape)) {
+    if (!builder.options().passes.transforms || !suits_winograd(node, source_shape, weights_shape)) {
         builder.add(std::move(direct), node.name);
         return true;
     }

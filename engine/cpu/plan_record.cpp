@@ -38,12 +38,13 @@ nlohmann::ordered_json operations_of(const Program& program) {
 
 }  // namespace
 
-std::string plan_record(const Program& program, const std::vector<const Program*>& training, bool fuse) {
+std::string plan_record(const Program& program, const std::vector<const Program*>& training, const PassSet& passes) {
     nlohmann::ordered_json record;
     record["backend"] = "cpu";
     record["precision"] = "fp32";
     record["tile_samples"] = program.bound.tile_samples;
-    record["fuse"] = fuse;
+    for (const PassInfo& pass : pass_table())
+        record["passes"][std::string(pass.name)] = passes.*pass.enabled;
     record["instruction_set"] = instruction_set();
     record["onednn"] = dnnl_version();
     record["operations"] = operations_of(program);

@@ -10,7 +10,8 @@ namespace lossmap::cpu {
 /// JSON object of what a result's bits depend on beside the inputs: tile, fusion, instruction set, library, and what
 /// computes each operation. Not the number of threads: results do not depend on it.
 /// @param training  programs that estimate statistics.
-[[nodiscard]] std::string plan_record(const Program& program, const std::vector<const Program*>& training, bool fuse);
+[[nodiscard]] std::string plan_record(const Program& program, const std::vector<const Program*>& training,
+                                      const PassSet& passes);
 
 /// Instruction set that oneDNN uses here, "avx512_core".
 [[nodiscard]] std::string instruction_set();

@@ -12,8 +12,6 @@
 namespace lossmap::cpu {
 namespace {
 
-FusionOptions fusion_options(bool fuse) { return fuse ? FusionOptions{} : FusionOptions::none(); }
-
 void lower_node(ProgramBuilder& builder, const Node& node) {
     const auto lower = node.domain.empty() ? find_lowering(node_lowerings(), node.op_type) : nullptr;
     if (lower == nullptr || !lower(builder, node)) lower_to_host_kernel(builder, node);
@@ -29,12 +27,12 @@ void lower_separately(ProgramBuilder& builder, const Step& step) {
 /// Fills in everything that follows from program->bound and program->training_norms.
 void assemble(Program& program, const ExecutableRequest& request, std::shared_ptr<const ResidentState> state) {
     const Graph& graph = program.bound.graph;
-    FusionOptions fusion = fusion_options(request.fuse);
-    if (!program.training_norms.empty()) fusion.batch_norm = false;
-    program.lowering = lower(graph, fusion);
+    PassSet passes = request.passes;
+    if (!program.training_norms.empty()) passes.batch_norm = false;
+    program.lowering = lower(graph, passes);
     program.materializer =
         std::make_unique<Materializer>(graph, program.lowering, *request.space, std::move(state), *program.engine);
-    ProgramBuilder builder(graph, program.lowering, *program.materializer, {request.fuse, program.training_norms});
+    ProgramBuilder builder(graph, program.lowering, *program.materializer, {request.passes, program.training_norms});
     for (std::size_t k = 0; k < graph.inputs.size(); ++k) {
         const ValueId id = graph.inputs[k];
         InputBinding input;
@@ -85,8 +83,8 @@ std::unique_ptr<Program> build_training_program(const ExecutableRequest& request
     return program;
 }
 
-std::int64_t activation_bytes_per_sample(const BoundRequest& bound, bool fuse) {
-    const Lowering lowering = lower(bound.graph, fusion_options(fuse));
+std::int64_t activation_bytes_per_sample(const BoundRequest& bound, const PassSet& passes) {
+    const Lowering lowering = lower(bound.graph, passes);
     std::vector<Lifetime> lives(bound.graph.values.size());
     std::vector<bool> used(lives.size(), false);
     const auto touch = [&](ValueId id, std::int64_t step) {

@@ -54,6 +54,6 @@ struct Program {
                                                               std::shared_ptr<const ResidentState> state);
 
 /// Bytes of activations alive at the same time, a sample, were every step to write memory of its own.
-[[nodiscard]] std::int64_t activation_bytes_per_sample(const BoundRequest& bound, bool fuse);
+[[nodiscard]] std::int64_t activation_bytes_per_sample(const BoundRequest& bound, const PassSet& passes);
 
 }  // namespace lossmap::cpu

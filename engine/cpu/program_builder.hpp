@@ -22,7 +22,7 @@ namespace lossmap::cpu {
 class ProgramBuilder {
 public:
     struct Options {
-        bool transforms = true;  ///< convolutions may be computed through transforms of their operands
+        PassSet passes;
         std::span<const TrainingNorm> training_norms{};  ///< batch norms that normalise with their batch's statistics
     };
     ProgramBuilder(const Graph& graph, const Lowering& lowering, Materializer& materializer, const Options& options);

@@ -50,7 +50,8 @@ bool is_plain(const Node& node, std::string_view op_type) {
 
 }  // namespace
 
-Specializer::Specializer(const Graph& source) : graph_(source), forwarded_(source.values.size(), kNoValue) {
+Specializer::Specializer(const Graph& source, const SpecializeOptions& options)
+    : graph_(source), options_(options), forwarded_(source.values.size(), kNoValue) {
     graph_.nodes.clear();
     for (Value& value : graph_.values) {
         if (value.kind == ValueKind::computed) value.shape.reset();
@@ -112,7 +113,9 @@ void Specializer::set_constant(ValueId id, Tensor tensor) {
 const Tensor* Specializer::constant(ValueId id) const {
     if (id == kNoValue) return nullptr;
     const Value& value = graph_.value(id);
-    return value.kind == ValueKind::constant ? value.data.get() : nullptr;
+    if (value.kind == ValueKind::constant) return value.data.get();
+    const auto known = known_.find(id);
+    return known == known_.end() ? nullptr : &known->second;
 }
 
 void Specializer::process(Node node) {
@@ -171,7 +174,8 @@ bool Specializer::can_fold(const Node& node) const {
     return std::ranges::all_of(node.inputs, [&](ValueId id) { return id == kNoValue || constant(id) != nullptr; });
 }
 
-void Specializer::fold(const Node& node, const OperatorInfo& info, const std::vector<TensorType>& types) {
+std::vector<Tensor> Specializer::compute(const Node& node, const OperatorInfo& info,
+                                         const std::vector<TensorType>& types) const {
     std::vector<ConstTensorView> inputs;
     for (const ValueId id : node.inputs) {
         const Tensor* tensor = constant(id);
@@ -196,9 +200,13 @@ void Specializer::fold(const Node& node, const OperatorInfo& info, const std::ve
         outputs.push_back(results.emplace_back(types[index].dtype, types[index].shape).view());
     }
     info.run(node, inputs, outputs);
-    for (std::size_t index = 0; index < node.outputs.size(); ++index) {
-        if (node.has_output(index)) set_constant(node.outputs[index], std::move(results[index]));
-    }
+    return results;
+}
+
+bool Specializer::stays_in_graph(const Node& node, const std::vector<TensorType>& types) const {
+    if (options_.fold_constants) return false;
+    return std::ranges::all_of(node.inputs, [&](ValueId id) { return id == kNoValue || constant(id) != nullptr; }) &&
+           std::ranges::all_of(types, [](const TensorType& type) { return is_floating_point(type.dtype); });
 }
 
 void Specializer::emit(Node node) {
@@ -207,7 +215,18 @@ void Specializer::emit(Node node) {
     const std::vector<TensorType> types = infer(node, info);
     // Outputs without a type exist in training mode only; whoever reads them is refused.
     if (node.outputs.size() > types.size()) node.outputs.resize(types.size());
-    if (can_fold(node)) return fold(node, info, types);
+    if (can_fold(node)) {
+        const bool stays = stays_in_graph(node, types);
+        std::vector<Tensor> results = compute(node, info, types);
+        for (std::size_t index = 0; index < node.outputs.size(); ++index) {
+            if (!node.has_output(index)) continue;
+            if (stays)
+                known_.insert_or_assign(node.outputs[index], std::move(results[index]));
+            else
+                set_constant(node.outputs[index], std::move(results[index]));
+        }
+        if (!stays) return;
+    }
     for (std::size_t index = 0; index < node.outputs.size(); ++index) {
         if (!node.has_output(index)) continue;
         Value& value = graph_.value(node.outputs[index]);
@@ -237,12 +256,13 @@ Graph Specializer::finish() {
         if (!graph_.value(id).shape) throw UnsupportedError("output '{}' is not supported", graph_.value(id).name);
     }
     graph_.nodes = std::move(nodes_);
-    remove_dead_nodes(graph_);
+    if (options_.drop_dead_nodes) remove_dead_nodes(graph_);
     return std::move(graph_);
 }
 
-Graph specialize(const Graph& graph, const std::map<std::string, Shape>& input_shapes) {
-    Specializer specializer(graph);
+Graph specialize(const Graph& graph, const std::map<std::string, Shape>& input_shapes,
+                 const SpecializeOptions& options) {
+    Specializer specializer(graph, options);
     specializer.set_input_shapes(input_shapes);
     for (const Node& node : graph.nodes)
         specializer.process(node);

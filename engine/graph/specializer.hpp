@@ -13,13 +13,13 @@ namespace lossmap {
 /// folder.
 class Specializer {
 public:
-    explicit Specializer(const Graph& source);
+    Specializer(const Graph& source, const SpecializeOptions& options);
 
     /// Fixes the shapes of the fed inputs.
     void set_input_shapes(const std::map<std::string, Shape>& input_shapes);
     /// Takes the next node; its inputs are ids of graph(), possibly forwarded ones.
     void process(Node node);
-    /// Rewires the graph's outputs, drops dead nodes, hands the graph over.
+    /// Rewires the graph's outputs, drops dead nodes where that is wanted, hands the graph over.
     [[nodiscard]] Graph finish();
 
     [[nodiscard]] Graph& graph() { return graph_; }
@@ -33,7 +33,7 @@ public:
     [[nodiscard]] ValueId add_constant(const std::string& name, Tensor tensor);
     /// Turns a computed value into a constant.
     void set_constant(ValueId id, Tensor tensor);
-    /// Value of a constant, nullptr where it is not one.
+    /// Value of a constant, or of what is computed from constants alone; nullptr for everything else.
     [[nodiscard]] const Tensor* constant(ValueId id) const;
 
 private:
@@ -55,10 +55,14 @@ private:
     [[nodiscard]] const std::vector<ValueId>& sequence(const Node& node, std::size_t index) const;
     [[nodiscard]] std::vector<TensorType> infer(const Node& node, const OperatorInfo& info) const;
     [[nodiscard]] bool can_fold(const Node& node) const;
-    void fold(const Node& node, const OperatorInfo& info, const std::vector<TensorType>& types);
+    [[nodiscard]] std::vector<Tensor> compute(const Node& node, const OperatorInfo& info,
+                                              const std::vector<TensorType>& types) const;
+    [[nodiscard]] bool stays_in_graph(const Node& node, const std::vector<TensorType>& types) const;
     void emit(Node node);
 
     Graph graph_;
+    SpecializeOptions options_;
+    std::map<ValueId, Tensor> known_;                     ///< values of nodes that were not folded
     std::vector<Node> nodes_;                             ///< emitted so far
     std::vector<ValueId> forwarded_;                      ///< per value; kNoValue: stands for itself
     std::map<ValueId, std::vector<ValueId>> sequences_;   ///< tensors of each sequence value

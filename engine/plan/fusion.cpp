@@ -12,10 +12,10 @@ namespace {
 
 class Fuser {
 public:
-    Fuser(const Graph& graph, const std::vector<ValueClass>& classes, const FusionOptions& options)
+    Fuser(const Graph& graph, const std::vector<ValueClass>& classes, const PassSet& passes)
         : graph_(graph),
           classes_(classes),
-          options_(options),
+          passes_(passes),
           consumers_(graph.consumers()),
           taken_(graph.nodes.size(), false),
           is_output_(graph.values.size(), false) {
@@ -37,10 +37,10 @@ public:
         if (!node.has_input(1) || depends_on_samples(class_of(node.inputs[1]))) return step;
         if (!depends_on_samples(class_of(node.inputs[0]))) return step;
         ValueId value = node.outputs[0];
-        if (options_.bias_add && dense) join_bias(step, value);
-        if (options_.batch_norm) join_batch_norm(step, value, convolution);
-        if (options_.residual) join_residual(step, value);
-        if (options_.activation) join_activation(step, value);
+        if (passes_.bias_add && dense) join_bias(step, value);
+        if (passes_.batch_norm) join_batch_norm(step, value, convolution);
+        if (passes_.residual) join_residual(step, value);
+        if (passes_.activation) join_activation(step, value);
         return step;
     }
 
@@ -131,7 +131,7 @@ private:
 
     const Graph& graph_;
     const std::vector<ValueClass>& classes_;
-    const FusionOptions& options_;
+    const PassSet& passes_;
     std::vector<std::vector<std::int32_t>> consumers_;
     std::vector<bool> taken_;
     std::vector<bool> is_output_;
@@ -145,10 +145,10 @@ bool node_depends_on_samples(const Node& node, const std::vector<ValueClass>& cl
 
 }  // namespace
 
-Lowering lower(const Graph& graph, const FusionOptions& options) {
+Lowering lower(const Graph& graph, const PassSet& passes) {
     Lowering result;
     result.classes = classify(graph);
-    Fuser fuser(graph, result.classes, options);
+    Fuser fuser(graph, result.classes, passes);
     for (std::int32_t index = 0; index < static_cast<std::int32_t>(graph.nodes.size()); ++index) {
         if (!node_depends_on_samples(graph.nodes[static_cast<std::size_t>(index)], result.classes)) {
             result.theta_nodes.push_back(index);

@@ -4,19 +4,10 @@
 #include <vector>
 
 #include "graph/graph.hpp"
+#include "plan/passes.hpp"
 #include "plan/value_classes.hpp"
 
 namespace lossmap {
-
-/// Which passes join nodes behind a convolution or dense layer into one step.
-struct FusionOptions {
-    bool bias_add = true;    ///< Add of a row of theta behind MatMul or Gemm
-    bool batch_norm = true;  ///< folded into the weights, after they have been perturbed
-    bool residual = true;    ///< Add of a value of the same shape
-    bool activation = true;  ///< Relu, Clip
-
-    [[nodiscard]] static FusionOptions none() { return {false, false, false, false}; }
-};
 
 /// One unit of work of the part that depends on samples: a node and what is computed together with it, in this order.
 struct Step {
@@ -40,7 +31,8 @@ struct Lowering {
 
 /// Splits the graph and joins nodes. A node is joined only where nothing else reads the value in between, and the batch
 /// norm's own parameters do not depend on samples. A step stands where its last node stands, so all it reads is ready.
-/// @param graph  specialised: all shapes are known.
-[[nodiscard]] Lowering lower(const Graph& graph, const FusionOptions& options = {});
+/// @param graph   specialised: all shapes are known.
+/// @param passes  which kinds of node are joined: bias_add, batch_norm, residual, activation.
+[[nodiscard]] Lowering lower(const Graph& graph, const PassSet& passes = {});
 
 }  // namespace lossmap

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/config/config_keys.hpp"
+#include "plan/passes.hpp"
 #include "tests/support/test_files.hpp"
 
 namespace lossmap {
@@ -35,6 +36,13 @@ TEST(Schema, HasTheKeysOfTheParser) {
         EXPECT_EQ(definition.at("additionalProperties"), false) << name;
     }
     EXPECT_EQ(document.at("$defs").size() + 1, config_sections().size());
+}
+
+TEST(Schema, PassesAreThoseOfTheOptimiser) {
+    std::set<std::string> passes;
+    for (const PassInfo& pass : pass_table())
+        passes.emplace(pass.name);
+    EXPECT_EQ(keys_of(schema().at("$defs").at("passes")), passes);
 }
 
 TEST(Schema, DescribesEveryKey) {

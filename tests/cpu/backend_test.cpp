@@ -1,9 +1,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "backend/bound_request.hpp"
 #include "core/error.hpp"
 #include "cpu/cpu_backend.hpp"
+#include "cpu/winograd_kernel.hpp"
 #include "tests/cpu/network_runner.hpp"
 
 namespace lossmap {
@@ -128,6 +130,29 @@ TEST(CpuBackend, RecordsItsPlan) {
     EXPECT_THAT(plan, HasSubstr("\"tile_samples\":2"));
     EXPECT_THAT(plan, HasSubstr("\"instruction_set\""));
     EXPECT_THAT(plan, HasSubstr("Conv_0"));
+}
+
+TEST(CpuBackend, EachPassOfTheCpuChangesThePlan) {
+    ReferenceNet net({16, 8, 8}, 3);
+    const auto x = net.relu(net.batch_norm(net.conv(net.input(), 16, 3, 1, 1)));
+    const auto sum = net.relu(net.add(net.batch_norm(net.conv(x, 16, 3, 1, 1)), x));
+    net.output(net.linear(net.flatten(net.global_average_pool(sum)), 5));
+    NetworkRunner runner(std::move(net), 4, 5);
+    const std::vector<double> point{0.3, -0.2};
+    const auto operations = [&] { return nlohmann::json::parse(runner.compile()->plan_json()).at("operations"); };
+    const nlohmann::json all = operations();
+    for (const PassInfo& pass : pass_table()) {
+        runner.request().passes = {};
+        runner.request().passes.*pass.enabled = false;
+        const auto executable = runner.compile();
+        EXPECT_LT(runner.error(*executable, point), 1e-5) << pass.name;
+        EXPECT_EQ(nlohmann::json::parse(executable->plan_json()).at("passes").at(std::string(pass.name)), false);
+        // The network has neither dead nodes nor constants to fold; Winograd needs a processor that lossmap knows it
+        // for.
+        const bool can_change = pass.enabled != &PassSet::dead_code && pass.enabled != &PassSet::constant_folding &&
+                                (pass.enabled != &PassSet::transforms || cpu::winograd_available());
+        EXPECT_EQ(operations() != all, can_change) << pass.name;
+    }
 }
 
 TEST(CpuBackend, AChunkOfOtherFieldsIsAnInternalError) {

@@ -31,7 +31,7 @@ void expect_agreement(ReferenceNet net, std::int64_t classes) {
     NetworkRunner runner(std::move(net), 7, classes);
     for (const bool fuse : {true, false}) {
         for (const int tile : {0, 1, 3, 7, 8}) {
-            runner.request().fuse = fuse;
+            runner.request().passes = fuse ? PassSet{} : PassSet::none();
             runner.request().tile_samples = tile;
             const auto executable = runner.compile();
             EXPECT_LT(runner.error(*executable, kPoint), kTolerance) << "fuse " << fuse << ", tile " << tile;
@@ -98,7 +98,7 @@ TEST(CpuForward, AResidualThatIsReadAgainIsKept) {
 TEST(CpuForward, FusedAndUnfusedCountTheSameMultiplications) {
     NetworkRunner runner(residual_net(1, 16, true), 2, 10);
     const std::int64_t fused = runner.compile()->macs_per_sample();
-    runner.request().fuse = false;
+    runner.request().passes = PassSet::none();
     EXPECT_EQ(runner.compile()->macs_per_sample(), fused);
     // stem 3*16*9*63, two of 16*16*9*63, down 16*32*9*20, projection 16*32*20, one of 32*32*9*20, Gemm 320
     EXPECT_EQ(fused, 3 * 16 * 9 * 63 + 2 * 16 * 16 * 9 * 63 + 16 * 32 * 9 * 20 + 16 * 32 * 20 + 32 * 32 * 9 * 20 + 320);

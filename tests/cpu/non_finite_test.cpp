@@ -29,7 +29,7 @@ ReferenceNet hiding_net() {
 TEST(CpuNonFinite, ANegativeVarianceGivesNaNForEverySample) {
     for (const bool fuse : {true, false}) {
         NetworkRunner runner(hiding_net(), 6, 5);
-        runner.request().fuse = fuse;
+        runner.request().passes = fuse ? PassSet{} : PassSet::none();
         // Only the first norm's variance of one channel, and only along the second axis.
         std::fill(runner.state_direction().begin(), runner.state_direction().end(), 0.0F);
         runner.state_direction()[8] = -10.0F;

@@ -71,7 +71,7 @@ protected:
 
 TEST_F(CpuStatistics, AgreeWithTheReference) {
     for (const bool fuse : {true, false}) {
-        runner_.request().fuse = fuse;
+        runner_.request().passes = fuse ? PassSet{} : PassSet::none();
         const auto executable = runner_.compile();
         const std::vector<Point> at = points();
         const std::vector<StatisticSums> sums = estimate(*executable, at);

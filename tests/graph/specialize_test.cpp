@@ -223,5 +223,34 @@ TEST(SpecializeTest, ValueIdsAndUntouchedSourceAreKept) {
         EXPECT_EQ(graph.values[k].name, b.graph().values[k].name);
 }
 
+TEST(SpecializeTest, WithoutFoldingFloatingPointConstantsStayComputed) {
+    GraphBuilder b;
+    const ValueId x = b.input("x", {{-1, "n"}, {2, ""}});
+    const ValueId sum = b.node("Add", {b.constant<float>({1.0f, 2.0f}, {2}), b.constant<float>({0.5f, -0.5f}, {2})});
+    const ValueId half = b.node("Sub", {b.scalar(3), b.scalar(1)});
+    const ValueId shape =
+        b.node("Concat", {b.ints({-1}), b.node("Unsqueeze", {half, b.ints({0})})}, {{"axis", std::int64_t{0}}});
+    b.output(b.node("Reshape", {b.node("Add", {x, sum}), shape}));
+    const std::map<std::string, Shape> shapes{{"x", {3, 2}}};
+    const Graph folded = specialize(b.graph(), shapes);
+    const Graph kept = specialize(b.graph(), shapes, {.fold_constants = false});
+    EXPECT_EQ(folded.nodes.size(), 2u);
+    ASSERT_EQ(kept.nodes.size(), 3u);  // the sum of constants stays, integers are folded all the same
+    EXPECT_EQ(kept.value(kept.nodes[0].outputs[0]).kind, ValueKind::computed);
+    const Tensor input = noise({3, 2});
+    const auto a = run_graph(folded, {{"x", &input}});
+    const auto c = run_graph(kept, {{"x", &input}});
+    EXPECT_TRUE(std::ranges::equal(a[0].as<float>(), c[0].as<float>()));
+}
+
+TEST(SpecializeTest, DeadNodesMayStay) {
+    GraphBuilder b;
+    const ValueId x = b.input("x", {{-1, "n"}, {2, ""}});
+    b.node("Exp", {x});
+    b.output(b.node("Relu", {x}));
+    EXPECT_EQ(specialize(b.graph(), {{"x", {3, 2}}}).nodes.size(), 1u);
+    EXPECT_EQ(specialize(b.graph(), {{"x", {3, 2}}}, {.drop_dead_nodes = false}).nodes.size(), 2u);
+}
+
 }  // namespace
 }  // namespace lossmap::test

@@ -72,12 +72,12 @@ TEST(Fusion, JoinsAResidualBlockIntoTwoSteps) {
 TEST(Fusion, EachPassCanBeSwitchedOff) {
     const Graph graph = specialized(residual_net());
     for (int off = 0; off < 4; ++off) {
-        FusionOptions options;
-        (off == 0   ? options.batch_norm
-         : off == 1 ? options.residual
-         : off == 2 ? options.activation
-                    : options.bias_add) = false;
-        const Lowering lowering = lower(graph, options);
+        PassSet passes;
+        (off == 0   ? passes.batch_norm
+         : off == 1 ? passes.residual
+         : off == 2 ? passes.activation
+                    : passes.bias_add) = false;
+        const Lowering lowering = lower(graph, passes);
         expect_complete(graph, lowering);
         for (const Step& step : lowering.steps) {
             EXPECT_TRUE(off != 0 || step.batch_norm < 0);
@@ -85,7 +85,7 @@ TEST(Fusion, EachPassCanBeSwitchedOff) {
             EXPECT_TRUE(off != 2 || step.activation < 0);
         }
     }
-    EXPECT_EQ(lower(graph, FusionOptions::none()).steps.size(), graph.nodes.size());
+    EXPECT_EQ(lower(graph, PassSet::none()).steps.size(), graph.nodes.size());
 }
 
 TEST(Fusion, AValueThatIsReadTwiceIsKept) {

@@ -171,6 +171,23 @@ class Others(unittest.TestCase):
         with h5py.File(self.run_it(name, config) / "surface.h5") as file:
             return file["train_loss"][()]
 
+    def test_passes_that_are_left_out(self):
+        """Another identity, the same surface but for rounding."""
+        file = support.write_config(self.folder, self.config)
+        plain, other = self.folder / "plain", self.folder / "other"
+        support.run_lossmap("run", file, "--out", plain, "--progress", "none")
+        support.run_lossmap("run", file, "--out", other, "--disable-pass", "bias_add", "--disable-pass", "constant_folding",
+                            "--progress", "none")
+        with h5py.File(plain / "surface.h5") as a, h5py.File(other / "surface.h5") as b:
+            np.testing.assert_allclose(b["train_loss"][:], a["train_loss"][:], rtol=1e-6)
+        resolved = [json.loads((out / "config.resolved.json").read_text()) for out in (plain, other)]
+        self.assertNotEqual(*(config["provenance"]["identity"] for config in resolved))
+        self.assertEqual([name for name, on in resolved[1]["passes"].items() if not on], ["constant_folding", "bias_add"])
+        self.assertTrue(all(resolved[0]["passes"].values()))
+        process = support.run_lossmap("run", file, "--out", plain, "--disable-pass", "activation", expect=2)
+        self.assertIn("passes", process.stderr)
+        self.assertIn("bias_add", support.run_lossmap("run", file, "--disable-pass", "bias", expect=2).stderr)
+
     def test_difference_joins_two_networks(self):
         weights = [support.write_mlp(self.folder / "net.onnx", 0), support.write_mlp(self.folder / "other.onnx", 5)]
         x, y = support.write_samples(self.folder / "samples.npz")

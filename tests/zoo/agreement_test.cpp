@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <iostream>
 #include <limits>
+#include <string_view>
 
 #include <fmt/core.h>
 #include <gtest/gtest.h>
@@ -70,7 +72,7 @@ protected:
     }
 
     /// @param tile_samples  0: the backend chooses
-    [[nodiscard]] Errors measure(bool fuse, int tile_samples) const {
+    [[nodiscard]] Errors measure(const PassSet& passes, int tile_samples) const {
         ExecutableRequest request;
         request.graph = &graph_;
         request.space = &space_;
@@ -79,7 +81,7 @@ protected:
         request.loss = reference_.loss;
         request.inputs = reference_.inputs;
         request.target = reference_.target;
-        request.fuse = fuse;
+        request.passes = passes;
         request.tile_samples = tile_samples;
         const std::unique_ptr<Executable> executable = make_cpu_backend()->compile(request);
 
@@ -115,12 +117,12 @@ TEST_P(ZooAgreementTest, LossAndOutputAreThoseOfPyTorch) {
     if (GetParam().trained_elements >= 0) {
         EXPECT_EQ(space_.weights_size(), GetParam().trained_elements);
     }
-    const Errors fused = measure(true, 0);
-    const Errors plain = measure(false, 0);
+    const Errors fused = measure({}, 0);
+    const Errors plain = measure(PassSet::none(), 0);
     // One sample a pass: nothing in a graph may mistake a batch of 1 for a dimension to broadcast or squeeze.
-    const Errors single = measure(true, 1);
+    const Errors single = measure({}, 1);
     Errors uneven;
-    if (!declares_batch()) uneven = measure(true, 7);  // 16 samples: 7, 7 and 2
+    if (!declares_batch()) uneven = measure({}, 7);  // 16 samples: 7, 7 and 2
     std::cout << fmt::format("{:34} {} points: loss {:.1e}, output {:.1e}; not fused: {:.1e}, {:.1e}\n",
                              GetParam().file, reference_.alphas.size(), fused.loss, fused.logits, plain.loss,
                              plain.logits);
@@ -134,8 +136,38 @@ INSTANTIATE_TEST_SUITE_P(Zoo, ZooAgreementTest, ::testing::ValuesIn(zoo_models()
                          [](const auto& test) { return test.param.test_name(); });
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(ZooAgreementTest);
 
+/// Files in which each pass finds something to do: convolutions with batch norms, skips and Relu6, dense layers with a
+/// bias behind them, weights computed in the graph, constants that an exporter did not fold.
+class ZooPassTest : public ZooAgreementTest {};
+
+TEST_P(ZooPassTest, AnyOneOfThemCanBeLeftOut) {
+    for (const PassInfo& pass : pass_table()) {
+        PassSet passes;
+        passes.*pass.enabled = false;
+        const Errors errors = measure(passes, 0);
+        EXPECT_LE(errors.loss, kTolerance) << pass.name;
+        EXPECT_LE(errors.logits, kTolerance) << pass.name;
+    }
+}
+
+std::vector<ZooModel> models_for_passes() {
+    constexpr std::array<std::string_view, 6> kFiles{"resnet8_bn.onnx",     "mobilenet_v2-legacy13.onnx",
+                                                     "vit_tiny-raw.onnx",   "resnet8_gn-raw.onnx",
+                                                     "weightnorm_mlp.onnx", "tied_lm-opset23.onnx"};
+    std::vector<ZooModel> models;
+    for (const ZooModel& model : zoo_models()) {
+        if (std::ranges::find(kFiles, model.file) != kFiles.end()) models.push_back(model);
+    }
+    return models;
+}
+
+INSTANTIATE_TEST_SUITE_P(Zoo, ZooPassTest, ::testing::ValuesIn(models_for_passes()),
+                         [](const auto& test) { return test.param.test_name(); });
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(ZooPassTest);
+
 TEST(Zoo, IsThere) {
     LOSSMAP_REQUIRE_REFERENCE("models/zoo/index.json");
+    EXPECT_EQ(models_for_passes().size(), 6U);
     EXPECT_EQ(zoo_models().size(), 71U);
 }
 

@@ -18,6 +18,7 @@ struct RunArguments {
     std::vector<std::string> overrides;
     std::string device;     ///< "": the configuration's
     std::string precision;  ///< likewise
+    std::vector<std::string> disabled_passes;
     int threads = 0;
     bool fresh = false;
     bool dry_run = false;

@@ -13,6 +13,8 @@ std::vector<std::string> overrides_of(const RunArguments& arguments) {
     };
     put("/device", arguments.device);
     put("/precision", arguments.precision);
+    for (const std::string& pass : arguments.disabled_passes)
+        overrides.push_back("/passes/" + pass + "=false");
     return overrides;
 }
 

@@ -134,6 +134,7 @@ struct Config {
     std::vector<PathConfig> paths;  ///< trajectory; the last checkpoint of the first one is the origin
     std::string device = "auto";
     Precision precision = Precision::fp32;
+    PassSet passes;
 
     /// Checkpoints of all paths, one path after the other.
     [[nodiscard]] std::vector<ModelConfig> path_checkpoints() const;

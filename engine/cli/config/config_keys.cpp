@@ -24,6 +24,7 @@ constexpr ConfigKey kConfigKeys[] = {
     {"y"},
     {"device"},
     {"precision"},
+    {"passes"},
     {"provenance"},
     {"to"},
     {"move"},
@@ -62,6 +63,8 @@ constexpr ConfigKey kStatisticsKeys[] = {{"split"}, {"count"}, {"batch"}};
 constexpr ConfigKey kDirectionsByAxisKeys[] = {{"x"}, {"y"}};
 constexpr ConfigKey kSweepAxisKeys[] = {{"pointer"}, {"values"}, {"labels"}};
 constexpr ConfigKey kAxisKeys[] = {{"min"}, {"max"}, {"points"}, {"margin"}};
+constexpr ConfigKey kPassesKeys[] = {{"constant_folding"}, {"dead_code"},  {"bias_add"},  {"batch_norm"},
+                                     {"residual"},         {"activation"}, {"transforms"}};
 
 constexpr ConfigSection kSections[] = {
     {"config", kConfigKeys},
@@ -79,6 +82,7 @@ constexpr ConfigSection kSections[] = {
     {"directions_by_axis", kDirectionsByAxisKeys},
     {"statistics", kStatisticsKeys},
     {"axis", kAxisKeys},
+    {"passes", kPassesKeys},
     {"sweep_axis", kSweepAxisKeys},
 };
 

@@ -173,6 +173,7 @@ Config parse_config(const JsonReader& document, const std::filesystem::path& fil
     }
     if (const auto loss = root.find("loss")) config.loss = parse_loss(*loss);
     if (const auto precision = root.find("precision")) config.precision = parse_precision(*precision);
+    if (const auto passes = root.find("passes")) config.passes = parse_passes(*passes);
     return config;
 }
 

@@ -57,5 +57,7 @@ void refuse_keys(const JsonReader& reader, const std::vector<const char*>& keys,
 [[nodiscard]] std::vector<std::int64_t> parse_checkpoint_numbers(const JsonReader& reader, std::size_t checkpoints);
 [[nodiscard]] std::string parse_device(const JsonReader& reader);
 [[nodiscard]] Precision parse_precision(const JsonReader& reader);
+/// {"NAME": false, ..}: passes of the graph optimiser, on unless they are switched off.
+[[nodiscard]] PassSet parse_passes(const JsonReader& reader);
 
 }  // namespace lossmap

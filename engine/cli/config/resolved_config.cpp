@@ -235,7 +235,11 @@ Json resolved_json(const Config& config) {
     if (config.x) json["x"] = axis_json(*config.x);
     if (config.y) json["y"] = axis_json(*config.y);
     json["device"] = config.device;
-    if (needs_data(config.experiment)) json["precision"] = name_of(config.precision);
+    if (needs_data(config.experiment)) {
+        json["precision"] = name_of(config.precision);
+        for (const PassInfo& pass : pass_table())
+            json["passes"][std::string(pass.name)] = config.passes.*pass.enabled;
+    }
     return json;
 }
 

@@ -74,6 +74,13 @@ std::string hash_directions(const std::vector<Direction>& axes) {
     return hasher.hex();
 }
 
+std::string hash_passes(const PassSet& passes) {
+    Hasher hasher;
+    for (const PassInfo& pass : pass_table())
+        hasher.add_text(std::string(pass.name)).add_integer(passes.*pass.enabled ? 1 : 0);
+    return hasher.hex();
+}
+
 std::string hash_grid(const Config& config) {
     Hasher hasher;
     hasher.add_text(name_of(config.experiment));

@@ -35,6 +35,7 @@ private:
 /// Every value of every axis.
 [[nodiscard]] std::string hash_directions(const std::vector<Direction>& axes);
 /// Experiment, splits and coordinates.
+[[nodiscard]] std::string hash_passes(const PassSet& passes);
 [[nodiscard]] std::string hash_grid(const Config& config);
 
 }  // namespace lossmap

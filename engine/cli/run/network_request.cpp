@@ -19,6 +19,7 @@ ExecutableRequest make_request(const LoadedModel& model, const PreparedRun& run,
     request.inputs = run.data.front()->inputs();
     request.target = run.data.front()->target();
     request.precision = run.config.precision;
+    request.passes = run.config.passes;
     request.threads = threads;
     return request;
 }
@@ -76,6 +77,7 @@ std::unique_ptr<ModelSequence> make_sequence(const PreparedRun& run, const std::
     shared.inputs = run.data.front()->inputs();
     shared.target = run.data.front()->target();
     shared.precision = run.config.precision;
+    shared.passes = run.config.passes;
     shared.threads = threads;
     const auto build = [context, shared, backend = run.backend.get()](std::size_t index) {
         const LoadedModel model = load_model(context->models.at(index), context->rules);

@@ -106,6 +106,8 @@ PreparedRun prepare_run(const Config& config, int threads, RunLog& log, const st
     run.identity.set("grid", hash_grid(run.config));
     run.identity.set("precision", hash_text(name_of(config.precision)));
     run.identity.set("chunking", hash_text(std::to_string(run.chunk_samples)));
+    // Passes change the last bits of a loss: points of one surface must agree on them.
+    run.identity.set("passes", hash_passes(config.passes));
     record(run, threads);
     return run;
 }

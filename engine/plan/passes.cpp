@@ -1,0 +1,21 @@
+#include "plan/passes.hpp"
+
+namespace lossmap {
+
+std::span<const PassInfo> pass_table() {
+    static constexpr PassInfo kPasses[] = {
+        {"constant_folding", &PassSet::constant_folding,
+         "floating-point results of constants alone are computed once, not at every point"},
+        {"dead_code", &PassSet::dead_code, "nodes that the loss does not read are left out"},
+        {"bias_add", &PassSet::bias_add, "the Add of a bias behind MatMul or Gemm joins the product"},
+        {"batch_norm", &PassSet::batch_norm,
+         "a batch norm behind a convolution or dense layer is folded into its weights, after they have been perturbed"},
+        {"residual", &PassSet::residual, "the Add of a skip connection joins the layer in front of it"},
+        {"activation", &PassSet::activation, "Relu and Clip join the layer in front of them"},
+        {"transforms", &PassSet::transforms,
+         "3x3 convolutions are computed through Winograd transforms where that pays"},
+    };
+    return kPasses;
+}
+
+}  // namespace lossmap
