@@ -207,7 +207,7 @@ class StoppedPath(unittest.TestCase):
                 support.write_convnet(folder / f"e_{k}.onnx", seed=k)
             config = {"name": "path", "experiment": "trajectory", "checkpoints": "e_*.onnx",
                       "data": {"format": "synthetic", "count": 1000, "seed": 4, "chunk": 250}, "splits": ["train"],
-                      "x": {"points": 7}, "y": {"points": 5}}
+                      "x": {"points": 21}, "y": {"points": 15}}
             file = support.write_config(folder, config)
             support.run_lossmap("run", file, "--out", folder / "unbroken", "--progress", "none")
             status, _ = support.stop_in_the_middle(file, folder / "stopped", support.KILL)
