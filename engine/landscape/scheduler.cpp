@@ -214,13 +214,13 @@ private:
     void points_outside(ChunkStore& store, const std::vector<std::size_t>& round) {
         const auto block_size = static_cast<std::size_t>(options_.points_per_block);
         std::vector<std::size_t> block;
-        for (const std::size_t& point : round) {
-            if (is_recorded(point)) {
-                add_recorded(point);
+        for (std::size_t k = 0; k < round.size(); ++k) {
+            if (is_recorded(round[k])) {
+                add_recorded(round[k]);
             } else {
-                block.push_back(point);
+                block.push_back(round[k]);
             }
-            if (block.size() < block_size && &point != &round.back()) continue;
+            if (block.size() < block_size && k + 1 < round.size() && same_group(round[k], round[k + 1])) continue;
             for (SplitState& split : splits_) {
                 for (std::int64_t chunk = 0; chunk < split.chunks; ++chunk) {
                     const std::vector<std::size_t> missing = add_recorded(split, chunk, block);
@@ -246,14 +246,27 @@ private:
                     }
                     return samples;
                 };
-                const auto block_size = static_cast<std::size_t>(options_.points_per_block);
-                for (std::size_t first = 0; first < missing.size(); first += block_size) {
-                    evaluate(split, chunk, Block(missing).subspan(first, std::min(block_size, missing.size() - first)),
-                             load);
+                for (std::size_t first = 0, size = 0; first < missing.size(); first += size) {
+                    size = block_length(missing, first);
+                    evaluate(split, chunk, Block(missing).subspan(first, size), load);
                     show_surface();
                 }
             }
         }
+    }
+
+    [[nodiscard]] bool same_group(std::size_t a, std::size_t b) const {
+        const auto group = static_cast<std::size_t>(options_.points_per_group);
+        return group == 0 || a / group == b / group;
+    }
+
+    /// Points from `first` on that make a block.
+    [[nodiscard]] std::size_t block_length(Block points, std::size_t first) const {
+        std::size_t end = first + 1;
+        while (end < points.size() && end - first < static_cast<std::size_t>(options_.points_per_block) &&
+               same_group(points[first], points[end]))
+            ++end;
+        return end - first;
     }
 
     /// Reads the next chunk that some point lacks while this one is worked on.

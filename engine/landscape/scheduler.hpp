@@ -27,6 +27,9 @@ struct RunProgress {
 struct SchedulerOptions {
     std::int64_t chunk_samples = 1000;  ///< samples a unit; part of the run's identity
     std::int64_t points_per_block = 8;  ///< a journal transaction each
+    /// Blocks do not cross the multiples of this number: an executable that is costly to turn to the next group of
+    /// points turns once a group, not once a chunk. 0: no groups.
+    std::int64_t points_per_group = 0;
     /// Decoded chunks kept. When all fit, points are outside and chunks inside; else data stream: chunks outside,
     /// points inside, and two chunks are in memory (the current one and the next, read ahead).
     std::int64_t cache_bytes = std::int64_t{1} << 30;

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "core/error.hpp"
 #include "tests/support/fake_executable.hpp"
@@ -113,6 +114,27 @@ TEST_P(Schedule, BlockSizeDoesNotChangeTheBits) {
             EXPECT_LE(call.points.size(), static_cast<std::size_t>(block));
         }
     }
+}
+
+TEST_P(Schedule, BlocksStayInsideTheirGroup) {
+    const Surface expected = fresh();
+    const std::vector<Point> points = points_of(expected);
+    constexpr std::int64_t kGroup = 5;
+    FakeExecutable executable;
+    SchedulerOptions changed = options();
+    changed.points_per_group = kGroup;
+    expect_same_bits(run(executable, nullptr, changed), expected);
+    std::size_t largest = 0;
+    for (const FakeExecutable::Call& call : executable.calls) {
+        std::set<std::int64_t> groups;
+        for (const Point& point : call.points) {
+            const auto same = [&](const Point& one) { return one.coordinates == point.coordinates; };
+            groups.insert((std::find_if(points.begin(), points.end(), same) - points.begin()) / kGroup);
+        }
+        EXPECT_EQ(groups.size(), 1u);
+        largest = std::max(largest, call.points.size());
+    }
+    EXPECT_EQ(largest, 4u) << "blocks are as long as they may be";
 }
 
 TEST_P(Schedule, ReadsEachChunkOnce) {
