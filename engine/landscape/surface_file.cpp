@@ -153,6 +153,7 @@ Surface read_surface(const fs::path& file) {
     const Hdf5File hdf5 = Hdf5File::open(file);
     if (!hdf5.exists("xcoordinates"))
         throw InputError("'{}' is no surface file: it has no 'xcoordinates'", file.string());
+    if (hdf5.exists("seeds")) throw InputError("'{}' holds repetitions, not one surface", file.string());
     Surface surface;
     surface.x = read_coordinates(hdf5, "xcoordinates");
     if (hdf5.exists("ycoordinates")) surface.y = read_coordinates(hdf5, "ycoordinates");
