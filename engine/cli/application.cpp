@@ -184,7 +184,9 @@ private:
         export_->add_option("--format", export_format_, "vtp, obj, stl or gltf (planes), csv or npz")->required();
         export_->add_option("--zmax", export_arguments_.options.zmax, "Values above it are drawn at it");
         export_->add_flag("--log", export_arguments_.options.log, "ln(loss + 0.1) instead of the loss");
-        export_->add_option("--split", export_arguments_.options.split, "Split; default the first, of tables all");
+        export_->add_option("--split", export_arguments_.options.split,
+                            "Split; default the first, of tables all. Of experiment repeat train_mean, train_std,\n"
+                            "train_range, train_seed_1, ..");
         export_->add_option("--out", export_arguments_.out, "The file; default RUN/surface.FORMAT, or beside the .h5")
             ->type_name("FILE");
         export_->footer(

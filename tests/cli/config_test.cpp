@@ -194,13 +194,32 @@ TEST(Config, WrongValuesAreRefusedInOneSentence) {
 
 TEST(Config, WhatThisVersionLacksIsRefusedByName) {
     const std::pair<const char*, const char*> cases[] = {
-        {"/experiment=repeat", "/experiment: experiment 'repeat' is not available in this version"},
         {"/refine={}", "/refine: 'refine' is not available in this version"},
         {"/grow=true", "/grow: 'grow' is not available in this version"},
     };
     for (const auto& [override_text, expected] : cases)
         EXPECT_EQ(message_with(override_text), expected) << override_text;
-    EXPECT_THROW(static_cast<void>(load(plane(), {"/experiment=repeat"})), UnsupportedError);
+    EXPECT_THROW(static_cast<void>(load(plane(), {"/grow=true"})), UnsupportedError);
+}
+
+TEST(Config, WrongRepetitionsAreErrorsWithTheirPlace) {
+    Json repeat = plane();
+    repeat["experiment"] = "repeat";
+    repeat["count"] = 3;
+    const std::string first = resolved_json(load(repeat)).dump();
+    EXPECT_EQ(load(repeat).repeats, 3);
+    EXPECT_EQ(resolved_json(load(Json::parse(first))).dump(), first);
+    const std::pair<const char*, const char*> cases[] = {
+        {"/count=1", "/count: expected an integer from 2 to 1000, got number 1"},
+        {"/directions={\"kind\": \"file\", \"path\": \"d.h5\"}",
+         "/directions/kind: only random directions can be repeated, each time with another seed"},
+        {"/directions={\"x\": {\"kind\": \"random\"}, \"y\": {\"kind\": \"random\"}}",
+         "/directions: repeated directions are one object for all axes"},
+        {"/directions/seed=9000000000000000000", "/directions/seed: repeated directions need a seed of at most 2^62"},
+        {"/experiment=surface", "/count: is not used by experiment 'surface'"},
+    };
+    for (const auto& [override_text, expected] : cases)
+        EXPECT_EQ(message_of(repeat.dump(), {override_text}), expected) << override_text;
 }
 
 Json norms() { return Json::parse(R"({"experiment": "weight_norm", "checkpoints": ["a.onnx", "b.onnx"]})"); }
@@ -403,7 +422,7 @@ TEST(Config, WrongStatisticsAreErrorsWithTheirPlace) {
 TEST(Config, BrokenFilesAreRefused) {
     EXPECT_EQ(message_of("[1]"), "expected an object, got an array");
     EXPECT_EQ(message_of("{}"),
-              "/experiment: is missing, expected surface, interpolation, trajectory, evaluate or weight_norm");
+              "/experiment: is missing, expected surface, interpolation, trajectory, evaluate, weight_norm or repeat");
     EXPECT_EQ(message_of(R"({"a": [1, {"b": 1, "b": 2}]})"), "/a/1/b: the key stands there twice");
     EXPECT_TRUE(message_of("{\"a\": 1,}").starts_with("is not valid JSON: line 1, column 9: "));
     EXPECT_TRUE(message_of("{\"a\": 1e999}").starts_with("is not valid JSON: "));

@@ -34,6 +34,22 @@ TEST(ModelSequence, EachPointIsANetworkAndOneIsHeld) {
     EXPECT_EQ(built, (std::vector<std::size_t>{0, 2, 1}));
 }
 
+TEST(ModelSequence, HandsOnWhatFollowsTheNumberOfTheNetwork) {
+    ModelSequence sequence(2, [](std::size_t model) {
+        return std::make_unique<test::FakeExecutable>([model](const Point& point, float, std::int64_t) {
+            EXPECT_EQ(point.coordinates.size(), 2U);
+            return 100.0 * static_cast<double>(model) + point.coordinates[0] - point.coordinates[1];
+        });
+    });
+    const SampleChunk chunk = test::FakeDataset(1).read(0, 1);
+    const std::vector<Point> points{{{0.0, 5.0, 2.0}}, {{1.0, 5.0, 2.0}}, {{1.0, -1.0, 0.5}}};
+    std::vector<LossSums> sums(points.size());
+    sequence.evaluate(points, chunk, sums);
+    const double expected[] = {3.0, 103.0, 98.5};
+    for (std::size_t k = 0; k < points.size(); ++k)
+        EXPECT_EQ(sums[k].loss_sum, expected[k]);
+}
+
 TEST(ModelSequence, RefusesPointsThatAreNoNetwork) {
     ModelSequence sequence(2, build_fake);
     const test::FakeDataset data(1);
@@ -41,8 +57,8 @@ TEST(ModelSequence, RefusesPointsThatAreNoNetwork) {
     LossSums sums;
     const Point beyond{{2.0}};
     EXPECT_THROW(sequence.evaluate({&beyond, 1}, chunk, {&sums, 1}), InternalError);
-    const Point plane{{0.0, 0.0}};
-    EXPECT_THROW(sequence.evaluate({&plane, 1}, chunk, {&sums, 1}), InternalError);
+    const Point nothing;
+    EXPECT_THROW(sequence.evaluate({&nothing, 1}, chunk, {&sums, 1}), InternalError);
 }
 
 }  // namespace

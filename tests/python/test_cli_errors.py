@@ -96,9 +96,11 @@ class Refusals(unittest.TestCase):
         self.refused("device 'cuda'", "LOSSMAP_CUDA=ON", arguments=("--device", "cuda"))
         self.refused("fp16", arguments=("--precision", "fp16", "--device", "cpu"))
 
-    def test_later_experiments_by_name(self):
+    def test_repetitions_need_a_count_and_random_directions(self):
         self.config["experiment"] = "repeat"
-        self.refused("experiment 'repeat' is not available in this version")
+        self.refused("/count: is missing, expected the number of repetitions")
+        self.config.update(count=3, directions={"kind": "difference", "models": ["net.onnx"]})
+        self.refused("/directions/kind: only random directions can be repeated")
 
     def test_an_existing_run_stays_as_it_was(self):
         file = support.write_config(self.folder, self.config)

@@ -50,6 +50,16 @@ class Examples(unittest.TestCase):
             bad[key] = value
             self.assertFalse(validator.is_valid(bad), key)
 
+    @unittest.skipIf(REASON, REASON)
+    def test_only_random_directions_are_repeated(self):
+        validator = jsonschema.Draft202012Validator(json.loads((CONFIGS / "lossmap.schema.json").read_text()))
+        good = json.loads((CONFIGS / "repeat.json").read_text())
+        good["y"] = {"min": -1, "max": 1, "points": 5}
+        self.assertTrue(validator.is_valid(good))
+        for change in ({"count": 1}, {"directions": {"kind": "file", "path": "a.h5"}}, {"lr_drops": [1]}, {"to": "a.onnx"},
+                       {"directions": {"x": {"kind": "random"}, "y": {"kind": "random"}}}, {"experiment": "surface"}):
+            self.assertFalse(validator.is_valid({**good, **change}), change)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -16,6 +16,17 @@ fs::path default_file(const StoredRun& run, const ExportArguments& arguments) {
     return run.folder / (stem + "." + name_of(arguments.options.format));
 }
 
+/// A mesh holds one split; of repetitions it must not pass for one of them.
+std::string repeat_note(const StoredRun& run, const ExportOptions& options) {
+    const bool table = options.format == ExportFormat::csv || options.format == ExportFormat::npz;
+    if (!run.repeated || table || !options.split.empty()) return {};
+    std::vector<std::string> others;
+    for (std::size_t k = 1; k < run.surface.splits.size(); ++k)
+        others.push_back(run.surface.splits[k].name);
+    return fmt::format("{}, of {} repetitions; --split takes {}", run.surface.splits.front().name,
+                       run.repeated->seeds.size(), fmt::join(others, ", "));
+}
+
 }  // namespace
 
 int export_command(const ExportArguments& arguments, std::ostream& out) {
@@ -25,6 +36,8 @@ int export_command(const ExportArguments& arguments, std::ostream& out) {
     const std::string note =
         with_context(arguments.input.string(), [&] { return export_surface(run.surface, arguments.options, file); });
     if (!note.empty()) std::fprintf(stderr, "lossmap: %s: %s\n", file.string().c_str(), note.c_str());
+    const std::string which = repeat_note(run, arguments.options);
+    if (!which.empty()) std::fprintf(stderr, "lossmap: %s: %s\n", file.string().c_str(), which.c_str());
     out << file.string() << '\n';
     return 0;
 }

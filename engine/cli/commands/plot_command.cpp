@@ -3,6 +3,7 @@
 #include "cli/commands/commands.hpp"
 #include "cli/commands/run_files.hpp"
 #include "cli/run/outputs.hpp"
+#include "cli/run/repeat_outputs.hpp"
 #include "core/error.hpp"
 
 namespace lossmap {
@@ -38,7 +39,11 @@ void draw_one(const StoredRun& run, const std::vector<PlotKind>& kinds, const Pl
     options.title = run.title;
     options.plane = run.plane;
     if (arguments.out.has_parent_path()) fs::create_directories(arguments.out.parent_path());
-    draw_plot(run.surface, options, arguments.out);
+    if (run.repeated) {
+        draw_repeat(*run.repeated, 0, options, arguments.out);
+    } else {
+        draw_plot(run.surface, options, arguments.out);
+    }
     out << arguments.out.string() << '\n';
 }
 
@@ -65,7 +70,9 @@ int plot_command(const PlotArguments& arguments, std::ostream& out) {
         PlotOptions options = arguments.options;
         options.title = run.title;
         options.plane = run.plane;
-        const auto files = draw_pictures(run.surface, kinds, options, target.folder, target.prefix, log, [] {});
+        const auto files = run.repeated
+                               ? draw_repeats(*run.repeated, kinds, options, target.folder, target.prefix, log, [] {})
+                               : draw_pictures(run.surface, kinds, options, target.folder, target.prefix, log, [] {});
         for (const fs::path& file : files)
             out << file.string() << '\n';
         if (files.empty()) throw InputError("{}: there is nothing to draw", arguments.inputs[k].string());

@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/run/repeat_outputs.hpp"
 #include "core/error.hpp"
 #include "landscape/surface_file.hpp"
 
@@ -28,6 +29,15 @@ std::string title_of(const std::string& config, const fs::path& fallback) {
     return fallback.filename().string();
 }
 
+void read_surfaces(const fs::path& file, StoredRun& run) {
+    if (!holds_repetitions(file)) {
+        run.surface = read_surface(file);
+        return;
+    }
+    run.repeated = read_repeated_surface(file);
+    run.surface = summary_surface(*run.repeated, true);
+}
+
 }  // namespace
 
 StoredRun read_run(const fs::path& path) {
@@ -35,7 +45,7 @@ StoredRun read_run(const fs::path& path) {
     if (!fs::exists(path)) throw InputError("{}: no such file or folder", path.string());
     if (!fs::is_directory(path)) {
         run.folder = path.parent_path();
-        run.surface = read_surface(path);
+        read_surfaces(path, run);
         run.title = title_of(run.surface.provenance, path.stem());
         run.resolved_config = run.surface.provenance;
         return run;
@@ -49,7 +59,7 @@ StoredRun read_run(const fs::path& path) {
         }
         throw InputError("{}: holds no surface.h5", path.string());
     }
-    run.surface = read_surface(path / "surface.h5");
+    read_surfaces(path / "surface.h5", run);
     if (fs::exists(path / "trajectory.h5")) run.plane = read_trajectory(path / "trajectory.h5");
     if (fs::exists(path / "config.resolved.json")) run.resolved_config = read_text(path / "config.resolved.json");
     const fs::path absolute = fs::absolute(path).lexically_normal();
@@ -99,6 +109,7 @@ ReportRun read_report_run(const fs::path& path) {
     const fs::path table = path / "table.csv";
     if (!fs::is_directory(path) || fs::exists(path / "surface.h5") || !fs::exists(table)) {
         StoredRun run = read_run(path);
+        if (run.repeated) return repeat_report(*run.repeated, run.title, run.resolved_config);
         return {run.title, std::move(run.surface), std::move(run.resolved_config), std::move(run.plane)};
     }
     std::vector<std::vector<std::string>> rows =
@@ -113,6 +124,7 @@ ReportRun read_report_run(const fs::path& path) {
 }
 
 std::vector<PlotKind> StoredRun::kinds() const {
+    if (repeated) return repeat_kinds(*repeated);
     std::vector<PlotKind> kinds = default_kinds(surface);
     if (plane) kinds.insert(kinds.begin(), PlotKind::trajectory);
     return kinds;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "landscape/repeated_surface.hpp"
 #include "landscape/surface.hpp"
 #include "landscape/trajectory_file.hpp"
 #include "output/plot.hpp"
@@ -17,7 +18,8 @@ struct StoredRun {
     std::filesystem::path folder;  ///< where what is made from it goes by default
     bool is_run = false;           ///< a run's folder, not a single file
     std::string title;
-    Surface surface;
+    Surface surface;                          ///< of `repeated` its summary and every repetition
+    std::optional<RepeatedSurface> repeated;  ///< of a run of experiment `repeat`
     std::optional<TrajectoryPlane> plane;
     std::string resolved_config;  ///< "" when there is none
 

@@ -16,7 +16,7 @@
 
 namespace lossmap {
 
-enum class Experiment : std::uint8_t { surface, interpolation, trajectory, evaluate, weight_norm };
+enum class Experiment : std::uint8_t { surface, interpolation, trajectory, evaluate, weight_norm, repeat };
 [[nodiscard]] const char* name_of(Experiment experiment);
 /// Whether its result is a loss over directions from an origin (surface.h5, direction.h5).
 [[nodiscard]] bool is_landscape(Experiment experiment);
@@ -132,6 +132,7 @@ struct Config {
     std::optional<GridAxis> x;      ///< landscapes
     std::optional<GridAxis> y;      ///< absent: a line
     std::vector<PathConfig> paths;  ///< trajectory; the last checkpoint of the first one is the origin
+    std::int64_t repeats = 0;       ///< repeat: random directions, a seed each
     std::string device = "auto";
     Precision precision = Precision::fp32;
     PassSet passes;

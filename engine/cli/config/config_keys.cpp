@@ -36,7 +36,7 @@ constexpr ConfigKey kConfigKeys[] = {
     {"lr_drops"},
     {"runs"},
     {"labels"},
-    {"count", "experiment 'repeat'"},
+    {"count"},
     {"sweep"},
     {"refine", "'refine'"},
     {"grow", "'grow'"},

@@ -11,35 +11,28 @@
 namespace lossmap {
 namespace {
 
-/// Refuses what the interface names and this version does not have, by its name.
 Experiment parse_experiment(const JsonReader& root) {
-    enum class Named : std::uint8_t { surface, interpolation, trajectory, evaluate, weight_norm, repeat };
-    constexpr std::pair<std::string_view, Named> kNames[] = {
-        {"surface", Named::surface},   {"interpolation", Named::interpolation}, {"trajectory", Named::trajectory},
-        {"evaluate", Named::evaluate}, {"weight_norm", Named::weight_norm},     {"repeat", Named::repeat}};
-    const JsonReader reader = root.member("experiment", "surface, interpolation, trajectory, evaluate or weight_norm");
-    switch (reader.choice(kNames)) {
-        case Named::surface: return Experiment::surface;
-        case Named::interpolation: return Experiment::interpolation;
-        case Named::trajectory: return Experiment::trajectory;
-        case Named::evaluate: return Experiment::evaluate;
-        case Named::weight_norm: return Experiment::weight_norm;
-        default: reader.unavailable(fmt::format("experiment '{}'", reader.text("a name")));
-    }
+    using enum Experiment;
+    constexpr std::pair<std::string_view, Experiment> kNames[] = {
+        {"surface", surface},   {"interpolation", interpolation}, {"trajectory", trajectory},
+        {"evaluate", evaluate}, {"weight_norm", weight_norm},     {"repeat", repeat}};
+    return root.member("experiment", "surface, interpolation, trajectory, evaluate, weight_norm or repeat")
+        .choice(kNames);
 }
 
 /// Refuses keys of other experiments, so that none is left out silently.
 void require_fitting_keys(const JsonReader& root, Experiment experiment) {
     using enum Experiment;
-    const std::vector<Experiment> evaluations{surface, interpolation, trajectory, evaluate};
+    const std::vector<Experiment> evaluations{surface, interpolation, trajectory, evaluate, repeat};
     const std::pair<const char*, std::vector<Experiment>> uses[] = {
-        {"model", {surface, interpolation, trajectory, evaluate, weight_norm}},
+        {"model", {surface, interpolation, trajectory, evaluate, weight_norm, repeat}},
         {"models", {evaluate}},
         {"labels", {evaluate}},
         {"runs", {trajectory, evaluate, weight_norm}},
-        {"directions", {surface}},
-        {"x", {surface, interpolation, trajectory}},
-        {"y", {surface, trajectory}},
+        {"directions", {surface, repeat}},
+        {"count", {repeat}},
+        {"x", {surface, interpolation, trajectory, repeat}},
+        {"y", {surface, trajectory, repeat}},
         {"to", {interpolation}},
         {"move", {interpolation}},
         {"statistics", {interpolation}},
@@ -69,6 +62,7 @@ const char* name_of(Experiment experiment) {
         case Experiment::trajectory: return "trajectory";
         case Experiment::evaluate: return "evaluate";
         case Experiment::weight_norm: return "weight_norm";
+        case Experiment::repeat: return "repeat";
     }
     throw InternalError("unknown experiment {}", static_cast<int>(experiment));
 }
@@ -153,6 +147,7 @@ Config parse_config(const JsonReader& document, const std::filesystem::path& fil
         case Experiment::surface: parse_surface(root, config); break;
         case Experiment::interpolation: parse_interpolation(root, config); break;
         case Experiment::trajectory: parse_trajectory(root, config); break;
+        case Experiment::repeat: parse_repeat(root, config); break;
         case Experiment::evaluate: parse_evaluate(root, config); break;
         case Experiment::weight_norm: parse_weight_norm(root, config); break;
     }

@@ -88,6 +88,26 @@ void parse_surface(const JsonReader& root, Config& config) {
     }
 }
 
+void parse_repeat(const JsonReader& root, Config& config) {
+    parse_surface(root, config);
+    constexpr std::int64_t kMostRepeats = 1000;
+    config.repeats = root.member("count", "the number of repetitions").integer(2, kMostRepeats);
+    const auto directions = root.find("directions");
+    if (config.directions.by_axis) directions->fail("repeated directions are one object for all axes");
+    const auto* random = std::get_if<RandomDirection>(&config.directions.entries.front());
+    if (random == nullptr) {
+        directions->member("kind", "random")
+            .fail("only random directions can be repeated, each time with another seed");
+    }
+    constexpr std::uint64_t kMostSeed = std::uint64_t{1} << 62;
+    if (random->seed > kMostSeed)
+        directions->member("seed", "a number").fail("repeated directions need a seed of at most 2^62");
+    const std::int64_t points = config.x->points * (config.y ? config.y->points : 1);
+    if (points > kMostPoints / config.repeats)
+        root.fail(fmt::format("{} repetitions of {} points are more than the {} that are possible", config.repeats,
+                              points, kMostPoints));
+}
+
 void parse_interpolation(const JsonReader& root, Config& config) {
     config.models.push_back(parse_model(root.member("model", kModelExpected), &config.rules));
     DifferenceDirection difference;

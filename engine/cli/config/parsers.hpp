@@ -47,6 +47,7 @@ void parse_move(const JsonReader& reader, DifferenceDirection& difference);
 void parse_surface(const JsonReader& root, Config& config);
 void parse_interpolation(const JsonReader& root, Config& config);
 void parse_trajectory(const JsonReader& root, Config& config);
+void parse_repeat(const JsonReader& root, Config& config);
 void parse_evaluate(const JsonReader& root, Config& config);
 void parse_weight_norm(const JsonReader& root, Config& config);
 /// Name of a run, other than those of the runs before it.

@@ -168,6 +168,7 @@ Json series_json(const Config& config) {
 Json networks_json(const Config& config) {
     switch (config.experiment) {
         case Experiment::surface: return {{"model", model_json(config.models.front())}};
+        case Experiment::repeat: return {{"model", model_json(config.models.front())}, {"count", config.repeats}};
         case Experiment::evaluate:
         case Experiment::weight_norm: return series_json(config);
         case Experiment::interpolation: {
@@ -230,7 +231,8 @@ Json resolved_json(const Config& config) {
         json["splits"] = config.splits;
         json["loss"] = resolved_loss(config.loss);
     }
-    if (config.experiment == Experiment::surface) json["directions"] = resolved_directions(config.directions);
+    if (config.experiment == Experiment::surface || config.experiment == Experiment::repeat)
+        json["directions"] = resolved_directions(config.directions);
     if (config.experiment == Experiment::trajectory) json["plane"] = resolved_directions(config.directions);
     if (config.x) json["x"] = axis_json(*config.x);
     if (config.y) json["y"] = axis_json(*config.y);

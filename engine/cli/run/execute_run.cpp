@@ -72,6 +72,7 @@ private:
         SchedulerOptions options;
         options.chunk_samples = run_.chunk_samples;
         options.points_per_block = run_.points_per_block;
+        options.points_per_group = run_.points_per_group;
         options.stop = &interrupt_.flag();
         options.on_progress = [this](const RunProgress& progress) { take_progress(progress); };
         options.on_block = [this](const Surface&) { save_now_and_then(); };
@@ -116,7 +117,7 @@ private:
     /// Pictures and page come from what is in memory, which is what the files hold.
     void finish() {
         add_files(number_files_);
-        for (const SplitSurface& split : run_.surface.splits) {
+        for (const SplitSurface& split : (run_.repeated ? run_.computed() : run_.surface).splits) {
             const auto bad =
                 std::count_if(split.loss.begin(), split.loss.end(), [](double loss) { return !std::isfinite(loss); });
             if (bad > 0)

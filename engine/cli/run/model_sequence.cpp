@@ -3,6 +3,12 @@
 #include "core/error.hpp"
 
 namespace lossmap {
+namespace {
+
+/// The point without the number of its network.
+Point rest_of(const Point& point) { return {{point.coordinates.begin() + 1, point.coordinates.end()}}; }
+
+}  // namespace
 
 ModelSequence::ModelSequence(std::size_t models, Build build) : models_(models), build_(std::move(build)) {
     if (models_ == 0) throw InternalError("a sequence of no models");
@@ -14,17 +20,24 @@ ModelSequence::ModelSequence(std::size_t models, Build build) : models_(models),
 
 void ModelSequence::evaluate(std::span<const Point> points, const SampleChunk& chunk, std::span<LossSums> sums) {
     if (points.size() != sums.size()) throw InternalError("{} points, {} sums", points.size(), sums.size());
-    const Point origin;
-    for (std::size_t k = 0; k < points.size(); ++k)
-        select(points[k]).evaluate({&origin, 1}, chunk, sums.subspan(k, 1));
+    for (std::size_t first = 0; first < points.size();) {
+        Executable& executable = select(points[first]);
+        std::vector<Point> own;
+        while (first + own.size() < points.size() && points[first + own.size()].coordinates.size() > 0 &&
+               points[first + own.size()].coordinates[0] == points[first].coordinates[0])
+            own.push_back(rest_of(points[first + own.size()]));
+        executable.evaluate(own, chunk, sums.subspan(first, own.size()));
+        first += own.size();
+    }
 }
 
 Tensor ModelSequence::forward(const Point& point, const SampleChunk& chunk) {
-    return select(point).forward(Point{}, chunk);
+    Executable& executable = select(point);
+    return executable.forward(rest_of(point), chunk);
 }
 
 Executable& ModelSequence::select(const Point& point) {
-    if (point.coordinates.size() != 1) throw InternalError("a point of {} coordinates", point.coordinates.size());
+    if (point.coordinates.empty()) throw InternalError("a point without the number of its network");
     const auto model = static_cast<std::size_t>(point.coordinates[0]);
     if (model >= models_) throw InternalError("model {} of {}", model, models_);
     if (current_ == nullptr || model != current_model_) {

@@ -10,8 +10,9 @@
 
 namespace lossmap {
 
-/// Several networks behind one Executable: the only coordinate of a point is the number of the network, which is built
-/// when its point comes. One is held at a time, so that a thousand checkpoints need the memory of one.
+/// Several networks, or one with several sets of directions, behind one Executable: the first coordinate of a point is
+/// the number of the network, the others are the point for it. A network is built when its point comes. One is held at
+/// a time, so that a thousand checkpoints need the memory of one.
 class ModelSequence final : public Executable {
 public:
     using Build = std::function<std::unique_ptr<Executable>(std::size_t model)>;

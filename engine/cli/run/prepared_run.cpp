@@ -68,6 +68,7 @@ std::int64_t PreparedRun::samples() const {
 }
 
 void PreparedRun::collect() {
+    if (results && repeated) repeated->take(*results);
     if (results && plane) take_path_results(*this);
 }
 
@@ -102,7 +103,7 @@ PreparedRun prepare_run(const Config& config, int threads, RunLog& log, const st
         data.add_text(config.splits[k]).add_text(run.data[k]->content_hash());
     run.identity.set("data", data.hex());
     run.identity.set("loss", hash_text(resolved_loss(config.loss).dump()));
-    run.identity.set("directions", hash_directions(run.axes));
+    if (!run.repeated) run.identity.set("directions", hash_directions(run.axes));
     run.identity.set("grid", hash_grid(run.config));
     run.identity.set("precision", hash_text(name_of(config.precision)));
     run.identity.set("chunking", hash_text(std::to_string(run.chunk_samples)));

@@ -12,6 +12,7 @@
 #include "cli/run/identity.hpp"
 #include "cli/run/run_log.hpp"
 #include "landscape/direction.hpp"
+#include "landscape/repeated_surface.hpp"
 #include "landscape/scheduler.hpp"
 #include "landscape/surface.hpp"
 #include "landscape/surface_file.hpp"
@@ -34,19 +35,23 @@ struct PreparedRun {
     DirectionFileNotes direction_notes;
     std::unique_ptr<Executable> executable;  ///< nullptr where nothing is evaluated (weight_norm)
     std::vector<Point> points;
-    Surface surface;                       ///< all points not computed; evaluate: a line with a point a model
-    std::optional<TrajectoryPlane> plane;  ///< trajectory: its paths
-    std::optional<TrajectoryPath> path;    ///< trajectory
-    std::vector<WeightNorms> norms;        ///< weight_norm: one a model
+    Surface surface;                          ///< all points not computed; evaluate: a line with a point a model
+    std::optional<TrajectoryPlane> plane;     ///< trajectory: its paths
+    std::optional<TrajectoryPath> path;       ///< trajectory
+    std::optional<RepeatedSurface> repeated;  ///< repeat
+    std::vector<WeightNorms> norms;           ///< weight_norm: one a model
     /// Where there are more points than the surface's: all of them as a line; collect() hands them on.
     std::optional<Surface> results;
     std::int64_t chunk_samples = 0;
+    std::int64_t points_per_group = 0;  ///< repeat: those of a repetition; no block crosses from one to the next
     std::int64_t points_per_block = 0;  ///< 0 until the experiment or, else, the amount of work has told
     Identity identity;
     std::string resolved;                     ///< JSON text of config.resolved.json
     const std::atomic<bool>* stop = nullptr;  ///< set by a signal
 
     [[nodiscard]] std::int64_t samples() const;
+    /// Every result, in the order of `points`.
+    [[nodiscard]] const Surface& computed() const { return results ? *results : surface; }
     /// Takes what `results` has so far over into `surface` and `plane`.
     void collect();
     /// Points x samples over all splits.

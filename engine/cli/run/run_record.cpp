@@ -54,6 +54,10 @@ void record(PreparedRun& run, int threads) {
         attributes[key] = value;
     run.surface.provenance = text(attributes);
     run.direction_notes.provenance = run.surface.provenance;
+    if (run.repeated) {
+        for (Surface& repeat : run.repeated->repeats)
+            repeat.provenance = run.surface.provenance;
+    }
     if (run.plane) run.plane->provenance = run.surface.provenance;
     config["provenance"] = provenance;
     run.resolved = text(config);

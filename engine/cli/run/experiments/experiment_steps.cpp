@@ -2,6 +2,7 @@
 
 #include "cli/run/experiments/evaluate_steps.hpp"
 #include "cli/run/experiments/landscape_steps.hpp"
+#include "cli/run/experiments/repeat_steps.hpp"
 #include "cli/run/experiments/trajectory_steps.hpp"
 #include "cli/run/experiments/weight_norm_steps.hpp"
 #include "core/error.hpp"
@@ -22,12 +23,14 @@ const ExperimentSteps& steps_of(Experiment experiment) {
     static const TrajectorySteps trajectory;
     static const EvaluateSteps evaluate;
     static const WeightNormSteps weight_norm;
+    static const RepeatSteps repeat;
     switch (experiment) {
         case Experiment::surface:
         case Experiment::interpolation: return landscape;
         case Experiment::trajectory: return trajectory;
         case Experiment::evaluate: return evaluate;
         case Experiment::weight_norm: return weight_norm;
+        case Experiment::repeat: return repeat;
     }
     throw InternalError("unknown experiment {}", static_cast<int>(experiment));
 }

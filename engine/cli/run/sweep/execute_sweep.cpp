@@ -102,7 +102,7 @@ private:
             static_cast<void>(execute_run(run, RunDirectory(folder(k)), options_.fresh, progress_, interrupt_, log));
         });
         if (!failure.empty()) failures_.push_back(sweep_.describe(k) + ": " + failure);
-        if (!is_complete(run.surface)) return;  // the failure came before the numbers were
+        if (!is_complete(run.computed())) return;  // the failure came before the numbers were
         files_.push_back(folder(k));
         take_results(k, run);
     }
@@ -125,7 +125,8 @@ private:
 
     /// What the grid tells, and what it does not from an evaluation of its own.
     std::vector<OriginResult> origin_results(std::size_t k, const PreparedRun& run) {
-        std::vector<OriginResult> results = origin_on_grid(run.surface);
+        // At the origin all repetitions are the same network.
+        std::vector<OriginResult> results = origin_on_grid(run.repeated ? run.repeated->repeats.front() : run.surface);
         const std::optional<Config> config = origin_config(sweep_.combinations[k].config);
         if (!config) return results;
         RunLog log(options_.log_level == "info" ? "warning" : options_.log_level);
