@@ -269,4 +269,26 @@ void Refinement::mark_wanted(std::span<const double> losses, double floor, std::
     }
 }
 
+void interpolate_missing(Surface& surface, std::int64_t initial) {
+    const GridLevels levels(surface.x.size(), std::max<std::size_t>(1, surface.y.size()), initial);
+    const std::vector<std::size_t> coarse = levels.points(0);
+    for (SplitSurface& split : surface.splits) {
+        split.interpolated_loss.clear();
+        split.interpolated_accuracy.clear();
+        split.error_estimate.clear();
+        const auto is_done = [&](std::size_t point) { return split.done[point] != 0; };
+        if (!std::all_of(coarse.begin(), coarse.end(), is_done)) continue;
+        if (std::all_of(split.done.begin(), split.done.end(), [](std::uint8_t done) { return done != 0; })) continue;
+        FilledGrid loss = levels.fill(split.loss, split.done, levels.count() - 1);
+        split.interpolated_loss = std::move(loss.value);
+        split.error_estimate = std::move(loss.error);
+        if (!split.has_accuracy) continue;
+        split.interpolated_accuracy = levels.fill(split.accuracy, split.done, levels.count() - 1).value;
+        for (std::size_t point = 0; point < split.done.size(); ++point) {
+            if (!is_done(point))  // a cubic may swing beyond what a share can be; NaN stays
+                split.interpolated_accuracy[point] = std::clamp(split.interpolated_accuracy[point], 0.0, 100.0);
+        }
+    }
+}
+
 }  // namespace lossmap

@@ -5,6 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "landscape/surface.hpp"
+
 namespace lossmap {
 
 struct RefineSpec {
@@ -72,5 +74,9 @@ private:
     std::vector<std::uint8_t> known_;
     std::vector<double> floors_;  ///< a split: least loss that the tolerance relates to
 };
+
+/// Fills in loss and accuracy of the points that are not done, with their error estimates. Leaves them empty when every
+/// point is done, and where the coarse grid is not.
+void interpolate_missing(Surface& surface, std::int64_t initial);
 
 }  // namespace lossmap

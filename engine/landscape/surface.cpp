@@ -21,6 +21,16 @@ double standard_error_of(const LossSums& sums, double mean) {
 
 }  // namespace
 
+double SplitSurface::shown_loss(std::size_t point) const {
+    if (done[point] != 0) return loss[point];
+    return interpolated_loss.empty() ? std::numeric_limits<double>::quiet_NaN() : interpolated_loss[point];
+}
+
+double SplitSurface::shown_accuracy(std::size_t point) const {
+    if (done[point] != 0) return accuracy[point];
+    return interpolated_accuracy.empty() ? std::numeric_limits<double>::quiet_NaN() : interpolated_accuracy[point];
+}
+
 const SplitSurface* Surface::find(const std::string& split) const {
     for (const SplitSurface& candidate : splits) {
         if (candidate.name == split) return &candidate;

@@ -25,6 +25,15 @@ struct SplitSurface {
     std::int64_t drawn_from = 0;
 
     [[nodiscard]] bool is_drawn() const { return drawn_from > 0; }
+
+    // Of a grid that was refined and is not complete (interpolate_missing); else empty.
+    std::vector<double> interpolated_loss;      ///< the loss where done, interpolated elsewhere; NaN where neither
+    std::vector<double> interpolated_accuracy;  ///< likewise; empty without accuracy
+    std::vector<double> error_estimate;         ///< of interpolated_loss: 0 where done; infinity where nothing is known
+
+    /// Loss to be shown at a point: NaN where it is neither computed nor interpolated.
+    [[nodiscard]] double shown_loss(std::size_t point) const;
+    [[nodiscard]] double shown_accuracy(std::size_t point) const;
 };
 
 /// A line (y empty) or plane of results.

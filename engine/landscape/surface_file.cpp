@@ -1,6 +1,7 @@
 #include "landscape/surface_file.hpp"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include "core/error.hpp"
@@ -25,6 +26,12 @@ void write_split(Hdf5File& file, const SplitSurface& split, const Shape& shape) 
     file.write(split.name + "_non_finite", std::span<const std::int64_t>(split.non_finite), shape);
     file.write(split.name + "_samples", std::span<const std::int64_t>(split.samples), shape);
     file.write(split.name + "_standard_error", std::span<const double>(split.standard_error), shape);
+    const auto write_if_any = [&](const char* name, const std::vector<double>& values) {
+        if (!values.empty()) file.write(split.name + name, std::span<const double>(values), shape);
+    };
+    write_if_any("_interpolated_loss", split.interpolated_loss);
+    write_if_any("_interpolated_acc", split.interpolated_accuracy);
+    write_if_any("_error_estimate", split.error_estimate);
     if (!split.is_drawn()) return;
     file.write_attribute(split.name + "_loss", kDrawn, split.drawn);
     file.write_attribute(split.name + "_loss", kDrawnFrom, split.drawn_from);
@@ -76,6 +83,11 @@ std::vector<T> read_grid_or(const Hdf5File& file, const std::string& name, const
     return read_grid<T>(file, name, surface);
 }
 
+/// A dataset of a refined grid; empty when there is none.
+std::vector<double> read_grid_if_any(const Hdf5File& file, const std::string& name, const Surface& surface) {
+    return file.exists(name) ? read_grid<double>(file, name, surface) : std::vector<double>();
+}
+
 std::vector<std::uint8_t> done_mask(const Hdf5File& file, const SplitSurface& split, const Surface& surface) {
     const std::string name = split.name + "_done";
     std::vector<std::uint8_t> done(surface.point_count());
@@ -100,6 +112,9 @@ SplitSurface read_split(const Hdf5File& file, const std::string& name, const Sur
     split.non_finite = read_grid_or(file, name + "_non_finite", surface, std::int64_t{0});
     split.samples = read_grid_or(file, name + "_samples", surface, std::int64_t{0});
     read_draw(file, split);
+    split.interpolated_loss = read_grid_if_any(file, name + "_interpolated_loss", surface);
+    split.interpolated_accuracy = read_grid_if_any(file, name + "_interpolated_acc", surface);
+    split.error_estimate = read_grid_if_any(file, name + "_error_estimate", surface);
     return split;
 }
 
@@ -124,7 +139,11 @@ void require_complete(const SplitSurface& split, std::size_t points) {
     const bool complete = split.loss.size() == points && split.accuracy.size() == points &&
                           split.done.size() == points && split.standard_error.size() == points &&
                           split.non_finite.size() == points && split.samples.size() == points;
-    if (!complete) throw InternalError("split '{}' does not cover the {} points of its surface", split.name, points);
+    const bool refined_whole =
+        std::ranges::all_of(std::array{&split.interpolated_loss, &split.interpolated_accuracy, &split.error_estimate},
+                            [&](const auto* values) { return values->empty() || values->size() == points; });
+    if (!complete || !refined_whole)
+        throw InternalError("split '{}' does not cover the {} points of its surface", split.name, points);
 }
 
 }  // namespace

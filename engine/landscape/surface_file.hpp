@@ -12,7 +12,8 @@
 namespace lossmap {
 
 /// Writes surface.h5 in the reference implementation's layout with the additions of interface.md (done, non_finite,
-/// samples, standard_error; [ny, nx]; no `_acc` where targets are no classes). Attributes of the root:
+/// samples, standard_error; [ny, nx]; no `_acc` where targets are no classes; interpolated_loss, interpolated_acc,
+/// error_estimate where a refined grid is not complete). Attributes of the root:
 /// `lossmap_split_names`, `lossmap_provenance` (surface.provenance as it is) and one `lossmap_<key>` for each of its
 /// top-level keys. Written to a temporary file and renamed: a reader never sees half of it. The same surface gives the
 /// same bytes.

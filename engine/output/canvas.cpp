@@ -147,6 +147,7 @@ std::vector<std::string> plane_caption(const Surface& surface, const SplitSurfac
     if (std::isnan(values.low)) first += ", none with a value to draw";
     if (split.is_drawn()) first += "; " + sampling_note(split);
     std::vector<std::string> caption{first};
+    if (values.gaps.interpolated > 0) caption.push_back(values.gaps.interpolation_text());
     if (values.gaps.any()) caption.push_back(values.gaps.text() + " (grey)");
     return caption;
 }

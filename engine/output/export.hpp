@@ -43,6 +43,8 @@ struct ExportOptions {
 /// Tables (lines, too). All points in the order of the file, y slowest. A value that is not known (not computed; no
 /// standard error) is NaN; NaN and infinite results stay as they are. With zmax or `log` the z values stand beside the
 /// loss as `<split>_zvalue`, NaN for a gap.
+/// Points that a refined grid leaves to interpolation have a z value, but no `loss`; `_interpolated_loss`,
+/// `_interpolated_acc` and `_error_estimate` follow where surface.h5 has them.
 /// - csv: x, y (not for a line), and of each split `_loss`, `_accuracy` (where targets are classes), `_done`,
 ///   `_non_finite`, `_samples`, `_standard_error`, and `_interval_95` where the samples were drawn at random: half the
 ///   width of the loss's 95 % confidence interval.

@@ -43,9 +43,10 @@ std::string rows_of(const std::vector<double>& x, const std::vector<double>& val
 }
 
 std::vector<double> drawn_accuracy(const SplitSurface& split) {
-    std::vector<double> values(split.accuracy);
+    std::vector<double> values(split.accuracy.size());
     for (std::size_t i = 0; i < values.size(); ++i) {
-        if (split.done[i] == 0 || !std::isfinite(values[i])) values[i] = std::numeric_limits<double>::quiet_NaN();
+        values[i] = split.shown_accuracy(i);
+        if (!std::isfinite(values[i])) values[i] = std::numeric_limits<double>::quiet_NaN();
     }
     return values;
 }
@@ -97,9 +98,9 @@ void LineCurves::add_split(const SplitSurface& split, std::size_t index) {
         low_ = std::fmin(low_, loss[i]);
         high_ = std::fmax(high_, loss[i]);
     }
-    if (gaps.any()) {
-        const bool several = surface_.splits.size() > 1;
-        notes_.push_back((several ? split.name + " loss: " : "loss: ") + gaps.text());
+    const bool several = surface_.splits.size() > 1;
+    for (const std::string& note : {gaps.interpolation_text(), gaps.text()}) {
+        if (!note.empty()) notes_.push_back((several ? split.name + " loss: " : "loss: ") + note);
     }
     if (split.is_drawn()) add_band(split, index, loss);
     add_curve(loss, {fmt::format("loss_{}", index), split.name + " loss", kLossColour, kDashes[dash_of(split, index)],

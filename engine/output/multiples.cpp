@@ -209,6 +209,7 @@ protected:
         GapCounts gaps;
         for (const PlaneValues& values : values_)
             gaps += values.gaps;
+        if (gaps.interpolated > 0) text.push_back(gaps.interpolation_text());
         if (gaps.any()) text.push_back(gaps.text() + " (grey)");
         const std::string& note = heatmap_ ? scale_.note : style_.levels.note;
         if (!note.empty()) text.push_back(note);

@@ -23,6 +23,7 @@ void check_axis(const std::vector<double>& axis, const char* name) {
 
 GapCounts& GapCounts::operator+=(const GapCounts& other) {
     points += other.points;
+    interpolated += other.interpolated;
     not_computed += other.not_computed;
     not_finite += other.not_finite;
     not_positive += other.not_positive;
@@ -42,17 +43,25 @@ std::string GapCounts::text() const {
     return result;
 }
 
+std::string GapCounts::interpolation_text() const {
+    if (interpolated == 0) return {};
+    return fmt::format("{} of {} points computed, the others interpolated", points - interpolated - not_computed,
+                       points);
+}
+
 double drawn_loss(const SplitSurface& split, std::size_t point, bool log, GapCounts& gaps) {
     constexpr double kGapValue = std::numeric_limits<double>::quiet_NaN();
     ++gaps.points;
-    const double loss = split.loss[point];
-    if (split.done[point] == 0) {
+    const double loss = split.shown_loss(point);
+    const bool computed = split.done[point] != 0;
+    if (!computed && !std::isfinite(loss)) {
         ++gaps.not_computed;
     } else if (!std::isfinite(loss)) {
         ++gaps.not_finite;
     } else if (log && loss <= 0.0) {
         ++gaps.not_positive;
     } else {
+        gaps.interpolated += computed ? 0 : 1;
         return loss;
     }
     return kGapValue;

@@ -9,9 +9,10 @@
 
 namespace lossmap {
 
-/// How many points a picture leaves out, and why.
+/// How many points a picture leaves out, and why; and how many it shows that were not computed.
 struct GapCounts {
     std::int64_t points = 0;
+    std::int64_t interpolated = 0;  ///< drawn
     std::int64_t not_computed = 0;
     std::int64_t not_finite = 0;
     std::int64_t not_positive = 0;  ///< only with a logarithmic scale
@@ -20,9 +21,11 @@ struct GapCounts {
     GapCounts& operator+=(const GapCounts& other);
     /// "3 of 51 points not finite, 2 not computed"; "" when there is no gap.
     [[nodiscard]] std::string text() const;
+    /// "497 of 2601 points computed, the others interpolated"; "" when nothing is interpolated.
+    [[nodiscard]] std::string interpolation_text() const;
 };
 
-/// Loss at `point` as drawn: NaN for a gap, which is counted.
+/// Loss at `point` as drawn, interpolated where a refined grid has it so: NaN for a gap, which is counted.
 [[nodiscard]] double drawn_loss(const SplitSurface& split, std::size_t point, bool log, GapCounts& gaps);
 
 /// The values of a plane as a picture shows them.

@@ -74,8 +74,11 @@ Json split_json(const SplitSurface& split, const std::vector<std::size_t>& point
     Json json;
     json["name"] = split.name;
     json["has_accuracy"] = split.has_accuracy;
-    json["loss"] = values_of(split.loss, points, split, count);
-    json["accuracy"] = values_of(split.accuracy, points, split, count);
+    const bool refined = !split.error_estimate.empty();
+    json["loss"] = values_of(refined ? split.interpolated_loss : split.loss, points, split, count);
+    json["accuracy"] =
+        values_of(refined && split.has_accuracy ? split.interpolated_accuracy : split.accuracy, points, split, count);
+    if (refined) json["error_estimate"] = values_of(split.error_estimate, points, split, count);
     json["standard_error"] = values_of(split.standard_error, points, split, count);
     json["done"] = values_of(split.done, points, split, count);
     json["samples"] = values_of(split.samples, points, split, count);

@@ -83,8 +83,10 @@ std::array<std::uint32_t, 4> SurfaceMesh::corners(std::size_t ix, std::size_t iy
 
 std::string SurfaceMesh::note() const {
     const std::size_t all = columns() * rows();
-    if (quad_count_ == all) return "";
-    return fmt::format("{}; {} of {} quads left out", gaps_.text(), all - quad_count_, all);
+    std::string note = gaps_.interpolation_text();
+    if (quad_count_ == all) return note;
+    if (!note.empty()) note += "; ";
+    return note + fmt::format("{}; {} of {} quads left out", gaps_.text(), all - quad_count_, all);
 }
 
 SurfaceMesh surface_mesh(const Surface& surface, const SplitSurface& split, const ZScale& scale) {

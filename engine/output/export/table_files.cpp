@@ -23,11 +23,23 @@ double known_error(const SplitSurface& split, std::size_t point) {
     return error < 0.0 ? kNotKnown : error;  // -1: a file of the reference implementation has none
 }
 
+/// Arrays of a refined grid under their names in surface.h5; empty otherwise.
+std::vector<std::pair<const char*, const std::vector<double>*>> refined_arrays(const SplitSurface& split) {
+    std::vector<std::pair<const char*, const std::vector<double>*>> arrays;
+    for (const auto& [name, values] : {std::pair("_interpolated_loss", &split.interpolated_loss),
+                                       std::pair("_interpolated_acc", &split.interpolated_accuracy),
+                                       std::pair("_error_estimate", &split.error_estimate)}) {
+        if (!values->empty()) arrays.emplace_back(name, values);
+    }
+    return arrays;
+}
+
 std::string gap_note(const Surface& surface, const SplitSurface& split, const ZScale& scale) {
     GapCounts gaps;
     for (std::size_t point = 0; point < surface.point_count(); ++point)
         (void)z_value(split, point, scale, gaps);
-    return gaps.text();
+    const std::string interpolation = gaps.interpolation_text();
+    return interpolation.empty() || !gaps.any() ? interpolation + gaps.text() : interpolation + "; " + gaps.text();
 }
 
 std::string quoted(const std::string& text) {
@@ -51,6 +63,8 @@ void write_header(const Surface& surface, const std::vector<const SplitSurface*>
         column("_samples");
         column("_standard_error");
         if (split->is_drawn()) column("_interval_95");
+        for (const auto& [name, values] : refined_arrays(*split))
+            column(name);
     }
     out.write("\n");
 }
@@ -99,6 +113,8 @@ std::string write_csv(const Surface& surface, const std::vector<const SplitSurfa
             out.print(",{},{},{},{}", split->done[point] == 0 ? 0 : 1, split->non_finite[point], split->samples[point],
                       known_error(*split, point));
             if (split->is_drawn()) out.print(",{}", confidence_half_width(*split, point));
+            for (const auto& [name, values] : refined_arrays(*split))
+                out.print(",{}", (*values)[point]);
         }
         out.write("\n");
     }
@@ -108,8 +124,8 @@ std::string write_csv(const Surface& surface, const std::vector<const SplitSurfa
 
 std::string write_npz_table(const Surface& surface, const std::vector<const SplitSurface*>& splits, const ZScale& scale,
                             const std::filesystem::path& file) {
-    // 7 arrays of 8 bytes and the mask, a split; a little more for the headers.
-    const std::uint64_t expected = std::uint64_t{surface.point_count()} * splits.size() * (7 * 8 + 1);
+    // At most 10 arrays of 8 bytes and the mask, a split.
+    const std::uint64_t expected = std::uint64_t{surface.point_count()} * splits.size() * (10 * 8 + 1);
     constexpr std::uint64_t kMostBytes = std::uint64_t{0xffffffff} - (std::uint64_t{1} << 24);
     if (expected > kMostBytes) {
         throw InputError("npz holds at most 4 GiB; this surface needs up to {} bytes, which csv takes", expected);
@@ -132,6 +148,8 @@ std::string write_npz_table(const Surface& surface, const std::vector<const Spli
         arrays.emplace_back(split->name + "_samples", view_of(split->samples, shape));
         arrays.emplace_back(split->name + "_standard_error", view_of(values.standard_error, shape));
         if (split->is_drawn()) arrays.emplace_back(split->name + "_interval_95", view_of(values.interval, shape));
+        for (const auto& [name, refined] : refined_arrays(*split))
+            arrays.emplace_back(split->name + name, view_of(*refined, shape));
     }
     write_npz(file, arrays);
     return gap_note(surface, *splits.front(), scale);

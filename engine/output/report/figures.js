@@ -28,7 +28,7 @@ function rowsOf(run, values) {
 /** Height of a loss in the figure: clipped, logarithmic where asked for; null is a gap. */
 function drawnValue(split, k, view) {
   const loss = split.loss[k];
-  if (split.state[k] !== COMPUTED || (view.log && loss <= 0)) return null;
+  if (!hasLoss(split, k) || (view.log && loss <= 0)) return null;
   const clipped = Math.min(loss, view.clip);
   return view.log ? Math.log10(clipped) : clipped;
 }
@@ -40,7 +40,8 @@ function hoverTexts(run, split) {
     if (state !== NOT_COMPUTED) {
       lines.push("loss " + shortNumber(split.loss[k]) +
         (Number.isFinite(split.interval[k]) ? " ± " + shortNumber(split.interval[k]) + " (95 %, " + split.drawn + ")" : ""));
-      if (split.standard_error[k] >= 0) lines.push("standard error " + shortNumber(split.standard_error[k]));
+      if (state === INTERPOLATED) lines.push("estimated error " + shortNumber(split.error_estimate[k]));
+      else if (split.standard_error[k] >= 0) lines.push("standard error " + shortNumber(split.standard_error[k]));
       if (split.hasAccuracy) lines.push("accuracy " + shortNumber(split.accuracy[k]) + " %");
       if (split.samples[k] > 0) lines.push(split.samples[k] + " samples" + (split.non_finite[k] > 0 ? ", " + split.non_finite[k] + " not finite" : ""));
     }
@@ -188,8 +189,8 @@ function lineFigure(run, view, theme) {
     const dash = dashOf(split.name, index);
     const text = hoverTexts(run, split);
     const common = {type: "scatter", mode: "lines+markers", x: run.x, text, hoverinfo: "text", connectgaps: false};
-    const loss = split.state.map((state, k) => state === COMPUTED && !(view.log && split.loss[k] <= 0) ?
-                                               Math.min(split.loss[k], view.clip) : null);
+    const loss = split.loss.map((value, k) => hasLoss(split, k) && !(view.log && value <= 0) ?
+                                              Math.min(value, view.clip) : null);
     if (split.drawn) data.push(...intervalTraces(run, split, view, theme));
     data.push({...common, y: loss, name: plotlyText(shortText(split.name, 28)) + " loss", marker: loneMarkers(loss),
                line: {color: LOSS_COLOURS[theme.name], dash, width: 2.2}});

@@ -6,7 +6,7 @@ const SHAPE_SIZE = {longerSide: 2, height: 1, base: 0};
 
 /** Clamped, then ln(loss + 0.1); NaN is a gap. */
 function zValue(split, k, view) {
-  if (split.state[k] !== COMPUTED) return NaN;
+  if (!hasLoss(split, k)) return NaN;
   const value = Math.min(split.loss[k], view.clip);
   return !view.log ? value : value + LOG_OFFSET > 0 ? Math.log(value + LOG_OFFSET) : NaN;
 }

@@ -3,6 +3,7 @@
 const NOT_COMPUTED = "not computed";
 const NOT_FINITE = "not finite";
 const COMPUTED = "computed";
+const INTERPOLATED = "interpolated";
 
 /** A stored value: a number, or "nan", "inf", "-inf" (JSON has no words for these). */
 function decodeNumber(value) {
@@ -25,8 +26,13 @@ function decodeSplit(split, count) {
   }
   decoded.drawn = split.drawn ?? "";   // "1000 of 60000 samples, drawn at random"
   decoded.interval = decodeArray(split.interval ?? "nan", count);
-  decoded.state = decoded.done.map(
-    (done, k) => !done ? NOT_COMPUTED : Number.isFinite(decoded.loss[k]) ? COMPUTED : NOT_FINITE);
+  const refined = split.error_estimate !== undefined;  // a grid of which only a part is computed
+  if (refined) decoded.error_estimate = decodeArray(split.error_estimate, count);
+  decoded.state = decoded.done.map((done, k) => {
+    const finite = Number.isFinite(decoded.loss[k]);
+    if (done) return finite ? COMPUTED : NOT_FINITE;
+    return refined && finite ? INTERPOLATED : NOT_COMPUTED;
+  });
   return decoded;
 }
 
@@ -39,6 +45,11 @@ function decodePath(path) {
 function decodeCurves(figure) {
   const decoded = (one, keys) => ({...one, ...Object.fromEntries(keys.map(key => [key, one[key].map(decodeNumber)]))});
   return {...figure, bands: figure.bands.map(band => decoded(band, ["x", "low", "high"])), curves: figure.curves.map(curve => decoded(curve, ["x", "y"]))};
+}
+
+/** Whether there is a loss to draw. */
+function hasLoss(split, k) {
+  return split.state[k] === COMPUTED || split.state[k] === INTERPOLATED;
 }
 
 function decodeRun(run) {
@@ -63,7 +74,7 @@ function lossRange(runs, name, log) {
     const split = findSplit(run, name);
     if (!split) continue;
     split.loss.forEach((loss, k) => {
-      if (split.state[k] !== COMPUTED || (log && loss <= 0)) return;
+      if (!hasLoss(split, k) || (log && loss <= 0)) return;
       low = Math.min(low, loss);
       high = Math.max(high, loss);
     });
@@ -103,7 +114,7 @@ function keyNumbers(run, split) {
     origin: exact && split.state[origin] !== NOT_COMPUTED ? split.loss[origin] : NaN,
     originAccuracy: exact && split.hasAccuracy && split.state[origin] !== NOT_COMPUTED ? split.accuracy[origin] : NaN,
     points: run.count,
-    computed: split.state.filter(state => state !== NOT_COMPUTED).length,
+    computed: split.state.filter(state => state === COMPUTED || state === NOT_FINITE).length,
     notFinite: split.state.filter(state => state === NOT_FINITE).length,
     samples: split.samples.reduce((most, value) => Math.max(most, value), 0),
   };

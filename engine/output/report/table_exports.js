@@ -13,16 +13,19 @@ function csvOfTable(table) {
 function csvOf(run) {
   const names = run.isLine ? ["x"] : ["x", "y"];
   const sampled = run.splits.some(split => split.drawn);
+  const refined = run.splits.some(split => split.error_estimate);
   const rows = [[...names, "split", "loss", "accuracy", "standard_error", "samples", "non_finite_samples", "state",
-                 ...(sampled ? ["interval_95"] : [])].join(",")];
+                 ...(sampled ? ["interval_95"] : []), ...(refined ? ["error_estimate"] : [])].join(",")];
   for (const split of run.splits) {
     const label = csvField(split.name);
     for (let k = 0; k < run.count; ++k) {
-      const known = split.state[k] !== NOT_COMPUTED;
-      const number = value => known ? (Number.isNaN(value) ? "nan" : String(value).replace("Infinity", "inf")) : "";
-      rows.push([...coordinates(run, k), label, number(split.loss[k]), split.hasAccuracy ? number(split.accuracy[k]) : "",
-                 number(split.standard_error[k]), number(split.samples[k]), number(split.non_finite[k]), split.state[k],
-                 ...(sampled ? [number(split.interval[k])] : [])].join(","));
+      const number = (value, known) => known ? (Number.isNaN(value) ? "nan" : String(value).replace("Infinity", "inf")) : "";
+      const computed = split.done[k] !== 0;
+      const shown = split.state[k] !== NOT_COMPUTED;
+      rows.push([...coordinates(run, k), label, number(split.loss[k], shown), number(split.accuracy[k], shown && split.hasAccuracy),
+                 number(split.standard_error[k], computed), number(split.samples[k], computed), number(split.non_finite[k], computed),
+                 split.state[k], ...(sampled ? [number(split.interval[k], computed)] : []),
+                 ...(refined ? [number(split.error_estimate?.[k], shown && split.error_estimate)] : [])].join(","));
     }
   }
   return rows.join("\n") + "\n";
@@ -127,6 +130,10 @@ async function npzOf(run) {
     arrays.push([split.name + "_done", Uint8Array.from(split.done), shape], [split.name + "_non_finite", whole(split.non_finite), shape],
                 [split.name + "_samples", whole(split.samples), shape],
                 [split.name + "_standard_error", known(split.standard_error.map(error => error < 0 ? NaN : error)), shape]);
+    if (!split.error_estimate) continue;
+    arrays.push([split.name + "_interpolated_loss", Float64Array.from(split.loss), shape]);
+    if (split.hasAccuracy) arrays.push([split.name + "_interpolated_acc", Float64Array.from(split.accuracy), shape]);
+    arrays.push([split.name + "_error_estimate", Float64Array.from(split.error_estimate), shape]);
   }
   const files = [];
   for (const [name, values, dimensions] of arrays) {
