@@ -36,7 +36,7 @@ struct SplitState {
     std::vector<std::size_t> cursor;  ///< a point: next entry of `recorded` (points + 1 entries: the last one ends it)
     std::vector<std::size_t> end;
     std::vector<std::int64_t> missing;  ///< a chunk: points of the round that it has to be evaluated for
-    std::vector<std::uint8_t> given;    ///< a point: done before the run
+    std::vector<std::uint8_t> settled;  ///< a point: done before the run or in an earlier round
 
     [[nodiscard]] std::int64_t chunk_count(std::int64_t chunk, std::int64_t chunk_samples) const {
         return std::min(chunk_samples, samples - chunk * chunk_samples);
@@ -148,7 +148,7 @@ private:
         if (state.result == nullptr) throw InternalError("the surface has no split '{}'", split.name);
         state.chunks = (state.samples - 1) / options_.chunk_samples + 1;
         state.totals.resize(points_.size());
-        state.given = state.result->done;
+        state.settled = state.result->done;
         splits_.push_back(std::move(state));
     }
 
@@ -182,7 +182,7 @@ private:
                 samples -= split.chunk_count(split.recorded[entry].chunk, options_.chunk_samples);
             }
             split.end[point] = entry;
-            if (split.given[point] != 0) continue;
+            if (split.settled[point] != 0) continue;
             progress_.total_units += split.chunks;
             progress_.resumed_units += static_cast<std::int64_t>(entry - split.cursor[point]);
             progress_.total_evaluations += samples;
@@ -194,7 +194,7 @@ private:
     void count_missing(SplitState& split, const std::vector<std::size_t>& round) const {
         split.missing.assign(static_cast<std::size_t>(split.chunks), 0);
         for (const std::size_t point : round) {
-            if (split.given[point] != 0) continue;
+            if (split.settled[point] != 0) continue;
             for (std::int64_t& missing : split.missing)
                 ++missing;
             for (std::size_t entry = split.cursor[point]; entry < split.end[point]; ++entry)
@@ -280,7 +280,7 @@ private:
 
     [[nodiscard]] bool is_recorded(std::size_t point) const {
         return std::all_of(splits_.begin(), splits_.end(), [&](const SplitState& split) {
-            return split.given[point] != 0 ||
+            return split.settled[point] != 0 ||
                    static_cast<std::int64_t>(split.end[point] - split.cursor[point]) == split.chunks;
         });
     }
@@ -297,7 +297,7 @@ private:
     std::vector<std::size_t> add_recorded(SplitState& split, std::int64_t chunk, Block block) {
         std::vector<std::size_t> missing;
         for (const std::size_t point : block) {
-            if (split.given[point] != 0) continue;
+            if (split.settled[point] != 0) continue;
             std::size_t& cursor = split.cursor[point];
             if (cursor < split.end[point] && split.recorded[cursor].chunk == chunk) {
                 add(split, chunk, point, split.recorded[cursor].sums);
@@ -313,6 +313,7 @@ private:
         split.totals[point] += sums;
         if (chunk + 1 < split.chunks) return;
         set_result(*split.result, point, split.totals[point]);
+        split.settled[point] = 1;
         if (!std::isfinite(split.result->loss[point])) ++progress_.non_finite_points;
     }
 

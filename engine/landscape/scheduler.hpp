@@ -37,8 +37,8 @@ struct SchedulerOptions {
     std::function<void(const RunProgress&)> on_progress;
     std::function<void(const Surface&)> on_block;  ///< after each block, surface as known so far
     /// Names the points to compute next: asked at first and whenever those that it named are done; none ends the run.
-    /// The surface is as known so far. Points of the journal that it does not name are shown, too, in the end. Without
-    /// it all points are computed.
+    /// Naming a point that is done already does nothing. The surface is as known so far. Points of the journal that it
+    /// does not name are shown, too, in the end. Without it all points are computed.
     std::function<std::vector<std::size_t>(const Surface&)> next_points;
 };
 

@@ -118,6 +118,21 @@ SplitSurface read_split(const Hdf5File& file, const std::string& name, const Sur
     return split;
 }
 
+/// Tells other files of the reference implementation from surfaces, and what to do with them.
+void require_surface(const Hdf5File& file) {
+    const auto refuse = [&](const char* what) {
+        throw InputError("'{}' is no surface file: {}", file.path().string(), what);
+    };
+    if (file.exists("min_eig") || file.exists("max_eig"))
+        refuse("it holds eigenvalues of the Hessian ('min_eig', 'max_eig'), which lossmap neither computes nor draws");
+    if (file.exists("xcoordinates")) return;
+    if (file.exists("xdirection"))
+        refuse("it holds directions, which a configuration names: \"directions\": {\"kind\": \"file\", \"path\": ..}");
+    if (file.exists("proj_xcoord"))
+        refuse("it holds the path of a training run, which is drawn over a surface of the same directions");
+    refuse("it has no 'xcoordinates'");
+}
+
 /// Names of the splits: ours are listed; others are those of the `<split>_loss`, training first.
 std::vector<std::string> split_names(const Hdf5File& file) {
     if (file.has_attribute("/", "lossmap_split_names")) return file.strings_attribute("/", "lossmap_split_names");
@@ -170,8 +185,7 @@ void write_surface(const fs::path& file, const Surface& surface) {
 
 Surface read_surface(const fs::path& file) {
     const Hdf5File hdf5 = Hdf5File::open(file);
-    if (!hdf5.exists("xcoordinates"))
-        throw InputError("'{}' is no surface file: it has no 'xcoordinates'", file.string());
+    require_surface(hdf5);
     if (hdf5.exists("seeds")) throw InputError("'{}' holds repetitions, not one surface", file.string());
     Surface surface;
     surface.x = read_coordinates(hdf5, "xcoordinates");

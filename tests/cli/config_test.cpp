@@ -192,16 +192,6 @@ TEST(Config, WrongValuesAreRefusedInOneSentence) {
         EXPECT_EQ(message_with(override_text), expected) << override_text;
 }
 
-TEST(Config, WhatThisVersionLacksIsRefusedByName) {
-    const std::pair<const char*, const char*> cases[] = {
-        {"/refine={}", "/refine: 'refine' is not available in this version"},
-        {"/grow=true", "/grow: 'grow' is not available in this version"},
-    };
-    for (const auto& [override_text, expected] : cases)
-        EXPECT_EQ(message_with(override_text), expected) << override_text;
-    EXPECT_THROW(static_cast<void>(load(plane(), {"/grow=true"})), UnsupportedError);
-}
-
 TEST(Config, WrongRepetitionsAreErrorsWithTheirPlace) {
     Json repeat = plane();
     repeat["experiment"] = "repeat";

@@ -81,6 +81,15 @@ TEST_P(Rounded, ComputesTheNamedPointsInTheirOrderAndNoOther) {
     EXPECT_EQ(executable.calls.back().points.back().coordinates, std::vector<double>{0.25});
 }
 
+TEST_P(Rounded, NamingAPointAgainDoesNothing) {
+    FakeExecutable executable;
+    expect_points(run(executable, nullptr, options({{0, 8}, {8, 4, 0}, {4}})), whole(), {0, 4, 8});
+    std::size_t evaluated = 0;
+    for (const FakeExecutable::Call& call : executable.calls)
+        evaluated += call.points.size();
+    EXPECT_EQ(evaluated, 3u * 8u);
+}
+
 TEST_P(Rounded, AllPointsInAnyOrderGiveTheBitsOfAPlainRun) {
     FakeExecutable executable;
     expect_points(run(executable, nullptr, options({{8, 0, 4}, {2, 6}, {7, 1, 3, 5}})), whole(),

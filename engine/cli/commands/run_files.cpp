@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/commands/companion_path.hpp"
 #include "cli/run/repeat_outputs.hpp"
 #include "core/error.hpp"
 #include "landscape/surface_file.hpp"
@@ -46,6 +47,7 @@ StoredRun read_run(const fs::path& path) {
     if (!fs::is_directory(path)) {
         run.folder = path.parent_path();
         read_surfaces(path, run);
+        run.plane = companion_path(path, run.surface);
         run.title = title_of(run.surface.provenance, path.stem());
         run.resolved_config = run.surface.provenance;
         return run;

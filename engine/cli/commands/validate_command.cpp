@@ -81,7 +81,8 @@ void print_work(PreparedRun& run, std::ostream& out) {
     for (std::size_t k = 0; k < run.data.size(); ++k)
         out << fmt::format("  {:<13} {}\n", config.splits[k], run.data[k]->describe());
     out << fmt::format("  chunk         {} samples\n", run.chunk_samples);
-    out << fmt::format("  evaluations   {} (points x samples)\n", run.evaluations());
+    out << fmt::format("  evaluations   {} (points x samples{})\n", run.evaluations(),
+                       config.refine || config.grow_from ? ", at most" : "");
     if (run.statistics) {
         out << fmt::format("  statistics    {} (points x samples), of batch norms\n", run.estimations());
     }

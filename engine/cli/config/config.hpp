@@ -11,6 +11,7 @@
 #include "backend/backend.hpp"
 #include "data/dataset_factory.hpp"
 #include "landscape/direction.hpp"
+#include "landscape/refinement.hpp"
 #include "params/parameter_space.hpp"
 #include "plan/loss_spec.hpp"
 
@@ -133,6 +134,8 @@ struct Config {
     std::optional<GridAxis> y;      ///< absent: a line
     std::vector<PathConfig> paths;  ///< trajectory; the last checkpoint of the first one is the origin
     std::int64_t repeats = 0;       ///< repeat: random directions, a seed each
+    std::optional<RefineSpec> refine;                ///< landscapes: coarse to fine
+    std::optional<std::filesystem::path> grow_from;  ///< a run's folder or a surface .h5 that points are taken from
     std::string device = "auto";
     Precision precision = Precision::fp32;
     PassSet passes;

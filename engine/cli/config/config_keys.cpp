@@ -38,9 +38,9 @@ constexpr ConfigKey kConfigKeys[] = {
     {"labels"},
     {"count"},
     {"sweep"},
-    {"refine", "'refine'"},
-    {"grow", "'grow'"},
-    {"from", "'grow'"},
+    {"refine"},
+    {"grow"},
+    {"from"},
 };
 constexpr ConfigKey kModelKeys[] = {{"path"}, {"parameters"}};
 constexpr ConfigKey kRunKeys[] = {{"label"},    {"checkpoints"}, {"epochs"}, {"iterations"},
@@ -65,6 +65,7 @@ constexpr ConfigKey kSweepAxisKeys[] = {{"pointer"}, {"values"}, {"labels"}};
 constexpr ConfigKey kAxisKeys[] = {{"min"}, {"max"}, {"points"}, {"margin"}};
 constexpr ConfigKey kPassesKeys[] = {{"constant_folding"}, {"dead_code"},  {"bias_add"},  {"batch_norm"},
                                      {"residual"},         {"activation"}, {"transforms"}};
+constexpr ConfigKey kRefineKeys[] = {{"initial"}, {"tolerance"}};
 
 constexpr ConfigSection kSections[] = {
     {"config", kConfigKeys},
@@ -83,6 +84,7 @@ constexpr ConfigSection kSections[] = {
     {"statistics", kStatisticsKeys},
     {"axis", kAxisKeys},
     {"passes", kPassesKeys},
+    {"refine", kRefineKeys},
     {"sweep_axis", kSweepAxisKeys},
 };
 

@@ -41,6 +41,9 @@ void require_fitting_keys(const JsonReader& root, Experiment experiment) {
         {"iterations", {trajectory, evaluate, weight_norm}},
         {"epochs", {trajectory, evaluate, weight_norm}},
         {"lr_drops", {trajectory}},
+        {"refine", {surface, interpolation, trajectory}},
+        {"grow", {surface, interpolation, trajectory}},
+        {"from", {surface, interpolation, trajectory}},
         {"data", evaluations},
         {"splits", evaluations},
         {"loss", evaluations},
@@ -151,6 +154,8 @@ Config parse_config(const JsonReader& document, const std::filesystem::path& fil
         case Experiment::evaluate: parse_evaluate(root, config); break;
         case Experiment::weight_norm: parse_weight_norm(root, config); break;
     }
+    if (const auto refine = root.find("refine")) config.refine = parse_refine(*refine);
+    config.grow_from = parse_grow(root);
     if (const auto rules = root.find("parameters")) {
         if (!config.rules.include.empty() || !config.rules.exclude.empty()) {
             rules->fail("stands in /model/parameters already");

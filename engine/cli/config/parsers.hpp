@@ -56,6 +56,9 @@ void parse_weight_norm(const JsonReader& root, Config& config);
 void refuse_keys(const JsonReader& reader, const std::vector<const char*>& keys, Experiment experiment);
 /// Epochs or iterations: one ascending number a checkpoint.
 [[nodiscard]] std::vector<std::int64_t> parse_checkpoint_numbers(const JsonReader& reader, std::size_t checkpoints);
+[[nodiscard]] RefineSpec parse_refine(const JsonReader& reader);
+/// Where `grow` takes points from; nothing when it is false or absent.
+[[nodiscard]] std::optional<std::filesystem::path> parse_grow(const JsonReader& root);
 [[nodiscard]] std::string parse_device(const JsonReader& reader);
 [[nodiscard]] Precision parse_precision(const JsonReader& reader);
 /// {"NAME": false, ..}: passes of the graph optimiser, on unless they are switched off.

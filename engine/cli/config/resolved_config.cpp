@@ -236,6 +236,11 @@ Json resolved_json(const Config& config) {
     if (config.experiment == Experiment::trajectory) json["plane"] = resolved_directions(config.directions);
     if (config.x) json["x"] = axis_json(*config.x);
     if (config.y) json["y"] = axis_json(*config.y);
+    if (config.refine) json["refine"] = {{"initial", config.refine->initial}, {"tolerance", config.refine->tolerance}};
+    if (config.grow_from) {
+        json["grow"] = true;
+        json["from"] = absolute_path(*config.grow_from);
+    }
     json["device"] = config.device;
     if (needs_data(config.experiment)) {
         json["precision"] = name_of(config.precision);

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "cli/run/experiments/experiment_steps.hpp"
+#include "cli/run/point_rounds.hpp"
 #include "core/error.hpp"
 #include "io/atomic_file.hpp"
 #include "output/report.hpp"
@@ -16,7 +17,7 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kSaveInterval{30};
-constexpr const char* kPlanNote = "plan";
+constexpr const char* kGrownNote = "grown_from";
 
 class Execution {
 public:
@@ -48,6 +49,7 @@ private:
         log_.info(
             fmt::format("lossmap {}, run {} in {}", program_version(), run_.config.name, directory_.path().string()));
         if (run_.executable) note_plan(journal);
+        take_over_units(journal);
         write_file_atomically(directory_ / "config.resolved.json", run_.resolved + "\n");
         files_.push_back(directory_ / "config.resolved.json");
         add_files(steps_.write_first(run_, directory_));
@@ -64,6 +66,13 @@ private:
         journal.set_note(kPlanNote, plan);
     }
 
+    /// Once: afterwards they are the journal's own.
+    void take_over_units(Journal& journal) {
+        if (run_.taken_units.empty() || !journal.note(kGrownNote).empty()) return;
+        journal.append(run_.taken_units);
+        journal.set_note(kGrownNote, run_.config.grow_from->string());
+    }
+
     void compute(Journal& journal) {
         if (!run_.executable) {
             save();
@@ -76,6 +85,14 @@ private:
         options.stop = &interrupt_.flag();
         options.on_progress = [this](const RunProgress& progress) { take_progress(progress); };
         options.on_block = [this](const Surface&) { save_now_and_then(); };
+        PointRounds rounds(run_);
+        if (run_.config.refine || !run_.checked.empty()) {
+            options.next_points = [&](const Surface& results) {
+                std::vector<std::size_t> points = rounds.next(results);
+                if (rounds.has_coarse_grid() && !points.empty() && latest_.finished_evaluations > 0) preview();
+                return points;
+            };
+        }
         last_saved_ = Clock::now();
         try {
             Surface& results = run_.results ? *run_.results : run_.surface;
@@ -109,7 +126,20 @@ private:
 
     void save() {
         run_.collect();
+        if (run_.config.refine) interpolate_missing(run_.surface, run_.config.refine->initial);
         number_files_ = steps_.write_numbers(run_, directory_);
+    }
+
+    /// The coarse grid with everything else interpolated, as soon as it is there.
+    void preview() {
+        save();
+        last_saved_ = Clock::now();
+        std::vector<fs::path> pictures;
+        const std::string failure =
+            attempt([&] { pictures = steps_.preview(run_, directory_, log_, [this] { interrupt_.check(); }); });
+        if (!failure.empty()) log_.warning("no preview: " + failure);
+        for (const fs::path& picture : pictures)
+            log_.info(fmt::format("preview: {}", picture.string()));
     }
 
     void add_files(const std::vector<fs::path>& files) { files_.insert(files_.end(), files.begin(), files.end()); }
@@ -124,11 +154,23 @@ private:
                 log_.warning(
                     fmt::format("{}: the loss of {} of {} points is not finite", split.name, bad, split.loss.size()));
         }
+        note_interpolated();
         std::string failure =
             attempt([this] { add_files(steps_.draw(run_, directory_, log_, [this] { interrupt_.check(); })); });
         const std::string report_failure = attempt([this] { write_page(); });
         if (failure.empty()) failure = report_failure;
-        if (!failure.empty()) throw Error("all points are computed and saved, but {}", failure);
+        if (!failure.empty()) throw Error("all numbers are computed and saved, but {}", failure);
+    }
+
+    void note_interpolated() {
+        if (!run_.config.refine || run_.surface.splits.empty()) return;
+        const SplitSurface& split = run_.surface.splits.front();
+        const auto computed = std::count(split.done.begin(), split.done.end(), 1);
+        if (split.error_estimate.empty()) return;
+        log_.info(
+            fmt::format("{} of {} points are computed; the others are interpolated, each with an estimated error "
+                        "within {:g} of its loss",
+                        computed, split.done.size(), run_.config.refine->tolerance));
     }
 
     void write_page() {

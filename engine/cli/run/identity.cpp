@@ -11,6 +11,14 @@ namespace lossmap {
 
 void Identity::set(const std::string& part, const std::string& hash) { parts_.emplace_back(part, hash); }
 
+Identity Identity::without(const std::string& part) const {
+    Identity others;
+    for (const auto& [name, hash] : parts_) {
+        if (name != part) others.set(name, hash);
+    }
+    return others;
+}
+
 std::string Identity::whole() const {
     Hasher hasher;
     hasher.add_text("run 1");

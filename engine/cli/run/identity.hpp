@@ -17,6 +17,8 @@ public:
     /// Adds a part; the order of calls is part of the whole.
     void set(const std::string& part, const std::string& hash);
 
+    /// The other parts.
+    [[nodiscard]] Identity without(const std::string& part) const;
     /// Hash of all parts.
     [[nodiscard]] std::string whole() const;
     [[nodiscard]] std::string part(const std::string& name) const;

@@ -10,6 +10,7 @@
 #include "cli/run/experiments/experiment_steps.hpp"
 #include "cli/run/path_points.hpp"
 #include "cli/run/run_record.hpp"
+#include "cli/run/takeover.hpp"
 #include "io/hash.hpp"
 
 namespace lossmap {
@@ -109,6 +110,7 @@ PreparedRun prepare_run(const Config& config, int threads, RunLog& log, const st
     run.identity.set("chunking", hash_text(std::to_string(run.chunk_samples)));
     // Passes change the last bits of a loss: points of one surface must agree on them.
     run.identity.set("passes", hash_passes(config.passes));
+    take_over_earlier(run, log);
     record(run, threads);
     return run;
 }

@@ -22,6 +22,13 @@
 
 namespace lossmap {
 
+/// A loss that a surface file states and this run computes again.
+struct CheckedPoint {
+    std::string split;
+    std::size_t point = 0;
+    double loss = 0.0;
+};
+
 /// An experiment with everything checked and built, ready to be computed; nothing has been written yet.
 struct PreparedRun {
     Config config;
@@ -37,11 +44,12 @@ struct PreparedRun {
     std::vector<Point> points;
     Surface surface;                          ///< all points not computed; evaluate: a line with a point a model
     std::optional<TrajectoryPlane> plane;     ///< trajectory: its paths
-    std::optional<TrajectoryPath> path;       ///< trajectory
     std::optional<RepeatedSurface> repeated;  ///< repeat
     std::vector<WeightNorms> norms;           ///< weight_norm: one a model
     /// Where there are more points than the surface's: all of them as a line; collect() hands them on.
     std::optional<Surface> results;
+    std::vector<JournalEntry> taken_units;  ///< of an earlier run (`grow`), as units of this one
+    std::vector<CheckedPoint> checked;      ///< of a surface file that points were taken from (`grow`)
     std::int64_t chunk_samples = 0;
     std::int64_t points_per_group = 0;  ///< repeat: those of a repetition; no block crosses from one to the next
     std::int64_t points_per_block = 0;  ///< 0 until the experiment or, else, the amount of work has told

@@ -52,6 +52,19 @@ std::unique_ptr<Journal> RunDirectory::open(const Identity& identity, bool fresh
     return journal;
 }
 
+std::string RunDirectory::identity_parts() const { return note(kPartsNote); }
+
+std::string RunDirectory::note(const std::string& key) const {
+    const fs::path journal = path_ / kJournal;
+    const std::string stored = Journal::identity_of(journal);
+    return stored.empty() ? "" : Journal(journal, stored).note(key);
+}
+
+std::vector<JournalEntry> RunDirectory::journal_entries() const {
+    const fs::path journal = path_ / kJournal;
+    return Journal(journal, Journal::identity_of(journal)).entries();
+}
+
 void RunDirectory::remove_results() const {
     // The journal goes first: it refuses when another process is writing it, and then nothing is removed.
     Journal::remove(path_ / kJournal);

@@ -3,11 +3,15 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cli/run/identity.hpp"
 #include "landscape/journal.hpp"
 
 namespace lossmap {
+
+/// Note of a journal: the backend's plan.
+inline constexpr const char* kPlanNote = "plan";
 
 /// The folder that a run writes into (interface.md, "A run's directory").
 class RunDirectory {
@@ -23,6 +27,13 @@ public:
 
     /// Makes the folder and opens its journal. With `fresh` first removes what lossmap writes, and nothing else.
     [[nodiscard]] std::unique_ptr<Journal> open(const Identity& identity, bool fresh) const;
+
+    /// Parts of the identity (Identity::json) of the run that the folder holds; "" when it holds none.
+    [[nodiscard]] std::string identity_parts() const;
+    /// A note of its journal; "" when there is none.
+    [[nodiscard]] std::string note(const std::string& key) const;
+    /// Its finished units. Throws InputError when its journal is damaged or in use.
+    [[nodiscard]] std::vector<JournalEntry> journal_entries() const;
 
 private:
     void remove_results() const;

@@ -49,7 +49,13 @@ void record(PreparedRun& run, int threads) {
     Json config = resolved_json(run.config);
     if (run.executable) config["data"]["chunk"] = run.chunk_samples;
     const Json provenance = provenance_json(run, threads);
-    Json attributes{{"name", run.config.name}, {"config", config}};
+    Json shared = config;  // with the numbers: the same for the same points, however they were come by
+    shared.erase("refine");
+    if (run.config.grow_from && std::filesystem::is_directory(*run.config.grow_from)) {
+        shared.erase("grow");
+        shared.erase("from");
+    }
+    Json attributes{{"name", run.config.name}, {"config", shared}};
     for (const auto& [key, value] : provenance.items())
         attributes[key] = value;
     run.surface.provenance = text(attributes);

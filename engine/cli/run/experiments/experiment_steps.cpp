@@ -16,6 +16,11 @@ ExperimentSteps::Files ExperimentSteps::draw(const PreparedRun&, const RunDirect
     return {};
 }
 
+ExperimentSteps::Files ExperimentSteps::preview(const PreparedRun&, const RunDirectory&, RunLog&,
+                                                const std::function<void()>&) const {
+    return {};
+}
+
 std::optional<ReportRun> ExperimentSteps::report(const PreparedRun&) const { return std::nullopt; }
 
 const ExperimentSteps& steps_of(Experiment experiment) {

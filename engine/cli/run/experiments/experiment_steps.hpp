@@ -41,6 +41,10 @@ public:
     virtual Files draw(const PreparedRun& run, const RunDirectory& directory, RunLog& log,
                        const std::function<void()>& check) const;
 
+    /// The one picture a split that shows a refined grid early on. Returns the files.
+    virtual Files preview(const PreparedRun& run, const RunDirectory& directory, RunLog& log,
+                          const std::function<void()>& check) const;
+
     /// What the page shows; nothing where there is no page.
     [[nodiscard]] virtual std::optional<ReportRun> report(const PreparedRun& run) const;
 };

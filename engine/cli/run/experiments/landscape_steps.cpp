@@ -69,6 +69,22 @@ std::string statistics_note(const PreparedRun& run) {
         statistics.count, statistics.split, std::min(statistics.batch, statistics.count));
 }
 
+std::vector<PlotKind> kinds_of(const PreparedRun& run) {
+    std::vector<PlotKind> kinds = default_kinds(run.surface);
+    if (run.plane) kinds.insert(kinds.begin(), PlotKind::trajectory);
+    return kinds;
+}
+
+ExperimentSteps::Files draw_kinds(const PreparedRun& run, const std::vector<PlotKind>& kinds,
+                                  const RunDirectory& directory, RunLog& log, const std::function<void()>& check) {
+    const fs::path folder = directory / "plots";
+    fs::create_directories(folder);
+    PlotOptions options;
+    options.title = run.config.name;
+    options.plane = run.plane;
+    return draw_pictures(run.surface, kinds, options, folder, "", log, check);
+}
+
 }  // namespace
 
 void LandscapeSteps::prepare(PreparedRun& run, int threads, RunLog& log) const {
@@ -151,14 +167,12 @@ ExperimentSteps::Files LandscapeSteps::write_numbers(const PreparedRun& run, con
 
 ExperimentSteps::Files LandscapeSteps::draw(const PreparedRun& run, const RunDirectory& directory, RunLog& log,
                                             const std::function<void()>& check) const {
-    const fs::path folder = directory / "plots";
-    fs::create_directories(folder);
-    PlotOptions options;
-    options.title = run.config.name;
-    options.plane = run.plane;
-    std::vector<PlotKind> kinds = default_kinds(run.surface);
-    if (run.plane) kinds.insert(kinds.begin(), PlotKind::trajectory);
-    return draw_pictures(run.surface, kinds, options, folder, "", log, check);
+    return draw_kinds(run, kinds_of(run), directory, log, check);
+}
+
+ExperimentSteps::Files LandscapeSteps::preview(const PreparedRun& run, const RunDirectory& directory, RunLog& log,
+                                               const std::function<void()>& check) const {
+    return draw_kinds(run, {kinds_of(run).front()}, directory, log, check);
 }
 
 std::optional<ReportRun> LandscapeSteps::report(const PreparedRun& run) const {

@@ -14,6 +14,8 @@ public:
     Files write_numbers(const PreparedRun& run, const RunDirectory& directory) const override;
     Files draw(const PreparedRun& run, const RunDirectory& directory, RunLog& log,
                const std::function<void()>& check) const override;
+    Files preview(const PreparedRun& run, const RunDirectory& directory, RunLog& log,
+                  const std::function<void()>& check) const override;
     [[nodiscard]] std::optional<ReportRun> report(const PreparedRun& run) const override;
 
 protected:
