@@ -40,7 +40,7 @@ def check_linear(figures):
     other_sum = sum(2 + x * y for y in steps(0, 1, 3) for x in steps(-1, 1, 4))
     line_sum = sum(x * x for x in steps(-1, 1, 9))
     expected = [("surface", 0, 35, 3, plane_sum), ("contour", 0, 35, 3, plane_sum), ("surface", 1, 12, 0, other_sum),
-                ("contour", 1, 12, 0, other_sum), ("line", 2, 9, 0, line_sum), ("curves", 3, 4, 1, 5.0)]
+                ("contour", 1, 12, 0, other_sum), ("line", 2, 9, 0, line_sum), ("curves", 3, 4, 1, 5.0), ("line", 4, 9, 0, line_sum + 4.5)]
     assert len(figures) == len(expected), figures
     for figure, (kind, run, points, missing, total) in zip(figures, expected):
         assert (figure["kind"], figure["run"], figure["points"], figure["gaps"]) == (kind, run, points, missing), figure
@@ -194,6 +194,22 @@ def check_curves(page):
     assert cells == [[HOSTILE, ""], ["0.25", "number"], ['a, "b"', ""], ["1e-05", "number"]], cells
 
 
+def check_refined(page):
+    """Interpolated points are drawn, marked and stated with their estimated errors."""
+    hover = page.evaluate("[...document.querySelectorAll('.figure.line')].at(-1).data[0].text")
+    assert "estimated error" not in hover[0] and hover[0].endswith("<br>computed"), hover[0]
+    assert hover[1].startswith("x -0.75<br>loss 1.0625<br>estimated error 0.125<br>accuracy 34.559 %") and hover[1].endswith("<br>interpolated"), hover[1]
+    press(page, "CSV of the data", run=4)
+    rows = list(csv.DictReader(io.StringIO(page.saved("refined.csv").decode())))
+    columns = ("loss", "standard_error", "samples", "state", "error_estimate")
+    assert [[row[name] for name in columns] for row in (rows[0], rows[1], rows[9])] == [
+        ["1.5", "0.01", "1000", "computed", "0"], ["1.0625", "", "", "interpolated", "0.125"], ["2.5", "0.01", "1000", "computed", ""]], rows
+    press(page, "npz", run=4)
+    names = zipfile.ZipFile(io.BytesIO(page.saved("refined.npz"))).namelist()
+    assert {n for n in names if "interpolated" in n or "estimate" in n} == {
+        "train_interpolated_loss.npy", "train_interpolated_acc.npy", "train_error_estimate.npy"}, names
+
+
 def check_looks(page):
     """No sideways scrolling on a phone; the figures follow the system's dark mode."""
     page.view(390, 800, phone=True)
@@ -251,7 +267,7 @@ def main():
             page.wait_for("document.querySelector('.figure.contour').data[0].z[0].includes(null)")
             page.wait_for(f"JSON.parse({DRAWN}).figures[0].gaps === 3")
             check_linear(json.loads(page.evaluate(DRAWN))["figures"])
-            for check in (check_paths, check_controls, check_tables, check_meshes, check_pictures, check_curves, check_looks, check_inert):
+            for check in (check_paths, check_controls, check_tables, check_meshes, check_pictures, check_curves, check_refined, check_looks, check_inert):
                 check(page)
     print("passed")
     return 0

@@ -1,5 +1,6 @@
 // Writes the page that report_in_browser_test.py opens: a plane with gaps and two paths over it, a second plane, a
-// line, and a run of curves and tables alone. A hostile name stands in every place that takes one.
+// line, a run of curves and tables alone, and a line that was refined. A hostile name stands in every place that takes
+// one.
 #include <iostream>
 #include <limits>
 
@@ -55,6 +56,20 @@ ReportRun curves_and_tables() {
     return run;
 }
 
+/// Every other point of the train split is interpolated, with an estimated error of 0.125.
+ReportRun refined_line() {
+    Surface line = test::surface_of(test::steps(-1, 1, 9), {}, [](double x, double) { return x * x + 0.5; });
+    SplitSurface& train = line.splits[0];
+    train.interpolated_loss = train.loss;
+    train.interpolated_accuracy = train.accuracy;
+    train.error_estimate.assign(line.x.size(), 0.0);
+    for (std::size_t k = 1; k < line.x.size(); k += 2) {
+        test::forget(train, k);
+        train.error_estimate[k] = 0.125;
+    }
+    return {"refined", line, ""};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -71,7 +86,8 @@ int main(int argc, char** argv) {
         write_report(argv[1], {plane_with_paths(),
                                {kHostile, other, "{\"name\": \"</script>\"}"},
                                {"line", line, ""},
-                               curves_and_tables()});
+                               curves_and_tables(),
+                               refined_line()});
     } catch (const std::exception& error) {
         std::cerr << error.what() << '\n';
         return 1;

@@ -1,5 +1,6 @@
 """Refined grids: the points of a plain run, chosen and interpolated as a second implementation of the rule says."""
 
+import csv
 import sys
 import tempfile
 import unittest
@@ -7,6 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import cli_support as support  # noqa: E402
+import test_cli_reestimate as reestimated  # noqa: E402
 
 if not support.REASON:
     import h5py
@@ -142,6 +144,72 @@ class Refined(unittest.TestCase):
             file = support.write_config(self.folder, plane(self.folder, refine=refine), "bad.json")
             process = support.run_lossmap("validate", file, expect=2)
             self.assertIn(message, process.stderr)
+
+
+@unittest.skipIf(support.REASON, support.REASON)
+class RefinedElsewhere(unittest.TestCase):
+    """A refined grid in a trajectory, with statistics estimated at each point, and in a sweep."""
+
+    def setUp(self):
+        keep = tempfile.TemporaryDirectory()
+        self.addCleanup(keep.cleanup)
+        self.folder = Path(keep.name)
+
+    def run_it(self, name, config):
+        file = support.write_config(self.folder, config, f"{name}.json")
+        support.run_lossmap("run", file, "--out", self.folder / name, "--progress", "none")
+        return self.folder / name
+
+    def both(self, config, initial, tolerance):
+        """The folders of the plain run and the refined one, whose computed points are checked."""
+        plain = self.run_it("plain", config)
+        refined = self.run_it("refined", {**config, "refine": {"initial": initial, "tolerance": tolerance}})
+        whole, some = datasets(plain / "surface.h5"), datasets(refined / "surface.h5")
+        done = some["train_done"] == 1
+        self.assertTrue(initial ** done.ndim <= done.sum() < done.size, done.sum())
+        for name in OF_A_PLAIN_RUN:
+            self.assertEqual(some[f"train_{name}"][done].tobytes(), whole[f"train_{name}"][done].tobytes(), name)
+        rule = Refinement([np.atleast_2d(whole["train_loss"])], initial, tolerance)
+        rule.run()
+        np.testing.assert_array_equal(np.atleast_2d(done), rule.known)
+        return plain, refined
+
+    def test_the_path_over_a_refined_plane_is_that_of_a_plain_run(self):
+        for k in range(4):
+            support.write_mlp(self.folder / f"e_{k}.onnx", k)
+        support.write_samples(self.folder / "samples.npz")
+        plain, refined = self.both({"name": "path", "experiment": "trajectory", "checkpoints": "e_*.onnx",
+                                    "plane": {"kind": "pca", "ignore": []},
+                                    "data": {"format": "npz", "train": ["samples.npz"], "chunk": 7},
+                                    "x": {"points": 17}, "y": {"points": 17}}, 5, 0.05)
+        self.assertEqual((refined / "trajectory.h5").read_bytes(), (plain / "trajectory.h5").read_bytes())
+        self.assertTrue((refined / "plots" / "train_trajectory.svg").exists())
+
+    def test_statistics_estimated_at_each_point(self):
+        for seed, name in ((1, "from.onnx"), (2, "to.onnx")):
+            reestimated.write_net(self.folder / name, seed)
+        reestimated.write_images(self.folder / "train.npz", 20, 3)
+        self.both({"name": "line", "experiment": "interpolation", "model": "from.onnx", "to": "to.onnx",
+                   "move": "reestimate", "statistics": {"split": "train", "count": 12, "batch": 8},
+                   "data": {"format": "npz", "train": "train.npz", "chunk": 9}, "x": support.axis(-0.5, 1.5, 33)}, 9, 0.02)
+
+    def test_a_sweep_over_tolerances(self):
+        config = plane(self.folder, refine={"initial": INITIAL, "tolerance": TOLERANCE})
+        plain = self.run_it("plain", plane(self.folder))
+        alone = self.run_it("alone", config)
+        out = self.run_it("swept", {**config, "sweep": [{"pointer": "/refine/tolerance", "values": [TOLERANCE, 0],
+                                                         "labels": ["refined", "whole"]}]})
+        for folder, same in (("001-refined", alone), ("002-whole", plain)):
+            numbers, expected = datasets(out / folder / "surface.h5"), datasets(same / "surface.h5")
+            self.assertEqual(set(numbers), set(expected))
+            for name, values in expected.items():
+                np.testing.assert_array_equal(numbers[name], values, f"{folder} {name}")
+        with open(out / "table.csv", newline="") as file:  # the origin of the refined run is computed, whatever the grid has
+            rows = list(csv.DictReader(file))
+        self.assertEqual(rows[0]["train_loss"], rows[1]["train_loss"])
+        self.assertGreater(float(rows[0]["train_loss"]), 0)
+        pictures = [file.read_text() for file in (out / "plots").glob("*.svg")]
+        self.assertTrue(any("computed, the others interpolated" in picture for picture in pictures), len(pictures))
 
 
 if __name__ == "__main__":

@@ -111,8 +111,8 @@ function keyNumbers(run, split) {
   return {
     minimum: minimum < 0 ? NaN : split.loss[minimum],
     minimumAt: minimum < 0 ? "–" : coordinates(run, minimum).map(shortNumber).join(", "),
-    origin: exact && split.state[origin] !== NOT_COMPUTED ? split.loss[origin] : NaN,
-    originAccuracy: exact && split.hasAccuracy && split.state[origin] !== NOT_COMPUTED ? split.accuracy[origin] : NaN,
+    origin: exact && split.done[origin] ? split.loss[origin] : NaN,
+    originAccuracy: exact && split.hasAccuracy && split.done[origin] ? split.accuracy[origin] : NaN,
     points: run.count,
     computed: split.state.filter(state => state === COMPUTED || state === NOT_FINITE).length,
     notFinite: split.state.filter(state => state === NOT_FINITE).length,

@@ -23,9 +23,10 @@ namespace fs = std::filesystem;
 constexpr const char* kSweepFile = "sweep.json";
 constexpr const char* kOriginFolder = "origin";
 
+/// Each point is computed, or interpolated over a refined grid.
 bool is_complete(const Surface& surface) {
     return std::all_of(surface.splits.begin(), surface.splits.end(), [](const SplitSurface& split) {
-        return std::find(split.done.begin(), split.done.end(), 0) == split.done.end();
+        return !split.error_estimate.empty() || std::find(split.done.begin(), split.done.end(), 0) == split.done.end();
     });
 }
 

@@ -44,7 +44,7 @@ std::optional<Config> origin_config(const Config& config) {
     if (!is_landscape(config.experiment)) return std::nullopt;
     Config origin = config;
     origin.splits.clear();
-    const bool on_grid = tells_origin(config.x) && tells_origin(config.y);
+    const bool on_grid = !config.refine && tells_origin(config.x) && tells_origin(config.y);
     for (const char* split : {"train", "test"}) {
         const bool described = config.data.splits.contains(split);
         const bool on_surface =
@@ -57,6 +57,8 @@ std::optional<Config> origin_config(const Config& config) {
     origin.models.resize(1);
     origin.series = {{"", 0, 1, {}, {}, false}};
     origin.directions = {};
+    origin.refine.reset();
+    origin.grow_from.reset();
     origin.paths.clear();
     origin.x.reset();
     origin.y.reset();
