@@ -42,7 +42,7 @@ struct StatisticSums {
     [[nodiscard]] std::vector<float> states() const;
 };
 
-/// Coordinates (a, b, ..) in the span of the resident axes.
+/// Coordinates (a, b, ..) in the span of the resident axes. Backends round them to fp32 first: `grow` rests on it.
 struct Point {
     std::vector<double> coordinates;
     /// Running statistics at the point, as the space's states; empty: those of the origin, moved along the axes.
