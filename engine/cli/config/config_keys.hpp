@@ -10,7 +10,6 @@ namespace lossmap {
 /// A key of the configuration.
 struct ConfigKey {
     std::string_view name;
-    std::string_view unavailable = {};  ///< what it belongs to that this version lacks; "" for a key that works
 };
 
 /// The keys of one kind of object; named as its definition in configs/lossmap.schema.json ("config" is the whole file).

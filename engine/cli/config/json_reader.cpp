@@ -62,17 +62,11 @@ void JsonReader::require_section(std::string_view section, std::string_view expe
         if (is_free_key(key)) continue;
         const auto found = std::find_if(known.keys.begin(), known.keys.end(),
                                         [&](const ConfigKey& entry) { return entry.name == key; });
-        const JsonReader place = inner(value, key);
-        if (found == known.keys.end()) {
-            std::vector<std::string> names;
-            for (const ConfigKey& entry : known.keys) {
-                if (entry.unavailable.empty()) names.emplace_back(entry.name);
-            }
-            place.fail("unknown key, " + suggestion(key, names));
-        }
-        if (found->unavailable.empty()) continue;
-        if (found->unavailable == "'" + key + "'") place.unavailable(found->unavailable);
-        place.unavailable(fmt::format("the key belongs to {}, which", found->unavailable));
+        if (found != known.keys.end()) continue;
+        std::vector<std::string> names;
+        for (const ConfigKey& entry : known.keys)
+            names.emplace_back(entry.name);
+        inner(value, key).fail("unknown key, " + suggestion(key, names));
     }
 }
 
@@ -159,10 +153,6 @@ void JsonReader::mismatch(std::string_view expected) const {
 }
 
 void JsonReader::fail(const std::string& sentence) const { throw InputError("{}{}", where(), sentence); }
-
-void JsonReader::unavailable(std::string_view what) const {
-    throw UnsupportedError("{}{} is not available in this version", where(), what);
-}
 
 void JsonReader::unknown_name(const std::vector<std::string>& known) const {
     if (!value_->is_string()) mismatch(fmt::format("one of {}", fmt::join(known, ", ")));

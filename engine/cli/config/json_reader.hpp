@@ -67,8 +67,6 @@ public:
     [[noreturn]] void mismatch(std::string_view expected) const;
     /// "<file>: <pointer>: <sentence>"
     [[noreturn]] void fail(const std::string& sentence) const;
-    /// The same for what this version lacks: UnsupportedError("<what> is not available in this version").
-    [[noreturn]] void unavailable(std::string_view what) const;
 
 private:
     /// A value inside this one.
