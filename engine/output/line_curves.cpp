@@ -42,11 +42,13 @@ std::string rows_of(const std::vector<double>& x, const std::vector<double>& val
     return rows;
 }
 
+/// Where the loss is NaN, the accuracy only says that NaN is no class: a gap, too.
 std::vector<double> drawn_accuracy(const SplitSurface& split) {
     std::vector<double> values(split.accuracy.size());
     for (std::size_t i = 0; i < values.size(); ++i) {
         values[i] = split.shown_accuracy(i);
-        if (!std::isfinite(values[i])) values[i] = std::numeric_limits<double>::quiet_NaN();
+        if (!std::isfinite(values[i]) || std::isnan(split.shown_loss(i)))
+            values[i] = std::numeric_limits<double>::quiet_NaN();
     }
     return values;
 }

@@ -302,7 +302,7 @@ protected:
         std::vector<std::string> text;
         for (std::size_t k = 0; k < count(); ++k) {
             for (const std::string& note : curves_[k].notes())
-                text.push_back(panel_at(k).title + ": " + note);
+                text.push_back(joined_lines(panel_at(k).title) + ": " + note);
         }
         if (text.size() <= 3) return text;
         return {fmt::format("{}; other panels have notes, too", text.front())};

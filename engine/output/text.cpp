@@ -47,6 +47,13 @@ std::string valid_utf8(const std::string& text) {
     return result;
 }
 
+std::string joined_lines(const std::string& text) {
+    std::string line;
+    for (const char c : text)
+        line += c == '\n' ? ", " : std::string(1, c);
+    return line;
+}
+
 std::vector<std::string> wrap_text(const std::string& text, std::size_t max_characters, std::size_t max_lines) {
     std::vector<std::vector<std::string>> lines(1);
     std::size_t last_space = 0;  // index in the current line; 0 when there is none

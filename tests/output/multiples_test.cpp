@@ -175,8 +175,10 @@ TEST(Multiples, GapsAreCountedAndGrey) {
     EXPECT_EQ(count_of(script, "#d4d4d4"), 1U);  // the ground of the second panel
     std::vector<Surface> lines{parabola(1), parabola(2)};
     lines[1].splits[0].loss[3] = std::numeric_limits<double>::infinity();
-    EXPECT_THAT(multiples_script(panels_of(lines), options_of(PlotKind::line)),
-                HasSubstr("panel 1: train loss: 1 of 9 points not finite"));
+    std::vector<MultiplesPanel> panels = panels_of(lines);
+    panels[1].title = "two\nlines";
+    EXPECT_THAT(multiples_script(panels, options_of(PlotKind::line)),
+                HasSubstr("two, lines: train loss: 1 of 9 points not finite"));
 }
 
 TEST(Multiples, WhatDoesNotFitIsRefusedByName) {

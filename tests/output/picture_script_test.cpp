@@ -128,6 +128,8 @@ TEST(PictureScript, LineGapsAreBreaksAndCounted) {
     EXPECT_THAT(block(script, "loss_0"), ElementsAre("0 -0.5", "1 0.5", "", "3 2.5", "", "5 4.5", ""));
     EXPECT_THAT(block(script, "loss_0_points"), ElementsAre("3 2.5", "5 4.5"));  // no neighbour: drawn as points
     EXPECT_THAT(script, HasSubstr("'loss: 2 of 7 points not finite, 1 not computed'"));
+    EXPECT_EQ(block(script, "accuracy_0")[2], "");  // the loss is NaN there
+    EXPECT_NE(block(script, "accuracy_0")[4], "");
     options.log = true;
     const std::string logarithmic = picture_script(line, options);
     EXPECT_THAT(logarithmic, HasSubstr("set logscale y"));

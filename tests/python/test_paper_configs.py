@@ -201,11 +201,12 @@ class PaperConfigs(unittest.TestCase):
                 self.check_random_sweep(name, ["train", "test"], [(4,)], normalization)
 
     def test_figure_12(self):
+        x = config_of("figure12")["x"]
+        steps = np.linspace(x["min"], x["max"], POINTS)
         for folder, (start, end) in self.combinations("figure12"):
             net, other = network(start), network(end)
             for index, split in ((0, "train"), (1, "test"), (3, "train"), (4, "test")):
-                step = (-0.5, 0, 0.5, 1, 1.5)[index]
-                weights = {name: value + step * (other.weights[name] - value) for name, value in net.weights.items()}
+                weights = {name: value + steps[index] * (other.weights[name] - value) for name, value in net.weights.items()}
                 self.check_point(folder, split, (index,), net, weights)
 
     def test_figure_13(self):

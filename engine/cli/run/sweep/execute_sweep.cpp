@@ -14,6 +14,7 @@
 #include "core/error.hpp"
 #include "io/atomic_file.hpp"
 #include "output/report.hpp"
+#include "output/text.hpp"
 
 namespace lossmap {
 namespace {
@@ -28,14 +29,6 @@ bool is_complete(const Surface& surface) {
     return std::all_of(surface.splits.begin(), surface.splits.end(), [](const SplitSurface& split) {
         return !split.error_estimate.empty() || std::find(split.done.begin(), split.done.end(), 0) == split.done.end();
     });
-}
-
-/// The lines of a picture's title as one.
-std::string in_one_line(const std::string& title) {
-    std::string line;
-    for (const char c : title)
-        line += c == '\n' ? ", " : std::string(1, c);
-    return line;
 }
 
 class SweepExecution {
@@ -178,7 +171,7 @@ private:
                                          {"All combinations of " + sweep_.name, table.head, table.rows});
         }
         for (ReportRun& page : pages_)
-            page.title = in_one_line(page.title);
+            page.title = joined_lines(page.title);
         write_report(options_.out / "report.html", pages_);
         files_.push_back(options_.out / "report.html");
     }
