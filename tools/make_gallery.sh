@@ -28,8 +28,10 @@ make_one() {
   "$lossmap" run "$config" --out "$runs/$1" --progress none --log-level warning "${options[@]}" "${more[@]}" > /dev/null
   case $1 in
     figure08) show "$1" weight_norm_epoch weight_norm_iteration ;;
-    figure09 | figure10 | figure11 | figure12 | figure14) show "$1" line ;;
-    figure13 | figure15) show "$1" train_filled ;;
+    figure09 | figure10 | figure11 | figure12) show "$1" line ;;
+    figure13) show "$1" train_filled ;;
+    figure14) show "$1" train_repeats_line test_repeats_line ;;
+    figure15) show "$1" train_repeats_contour train_spread ;;
     figure16 | figure17) show "$1" training_loss_epoch training_error_epoch ;;
     figure18 | figure19) show "$1" train_trajectory ;;
     table*) put "$1" "$runs/$1/table.md" ;;

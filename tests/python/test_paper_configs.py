@@ -212,20 +212,35 @@ class PaperConfigs(unittest.TestCase):
     def test_figure_13(self):
         self.check_random_sweep("figure13", ["train"], [(3, 0)], "filter")
 
-    def check_seeds(self, name, splits, indices):
-        path, combinations = config_of(name)["model"], self.combinations(name)
-        firsts = []
-        for folder, _ in combinations:
+    def check_repetitions(self, name, splits, indices):
+        """Each repetition has the bits of a plain run of its seed, and those are checked as any landscape."""
+        config = config_of(name)
+        out, path, seed, count = self.run_config(name), config["model"], config["directions"]["seed"], config["count"]
+        with h5py.File(out / "surface.h5") as file:
+            self.assertEqual(file["seeds"][()].tolist(), list(range(seed, seed + count)))
+            losses = {split: file[f"{split}_loss"][()] for split in splits}
+        for split in splits:
+            self.assertEqual(len({repetition.tobytes() for repetition in losses[split]}), count)
+        for repetition in (0, count - 1):
+            plain = {**config, "experiment": "surface", "networks": str(PAPER / "../demo"), "splits": splits,
+                     "directions": {**config["directions"], "seed": seed + repetition},
+                     "data": {"file": str(self.data), "subset": {split: {"start": 0, "count": COUNT} for split in splits}},
+                     **{axis: {**config[axis], "points": POINTS} for axis in "xy" if axis in config}}
+            del plain["count"], plain["$schema"]
+            folder = self.folder / f"{name}-{repetition}"
+            file = support.write_config(self.folder, plain, f"{name}-{repetition}.json")
+            support.run_lossmap("run", file, "--out", folder, "--progress", "none")
             self.check_random_directions(folder, path, "filter")
             self.check_landscape(folder, path, splits, indices)
-            firsts.append(self.directions(folder)[0][0][network(path).parameters[0]].tobytes())
-        self.assertEqual(len(set(firsts)), len(combinations))
+            with h5py.File(folder / "surface.h5") as file:
+                for split in splits:
+                    self.assertEqual(file[f"{split}_loss"][()].tobytes(), losses[split][repetition].tobytes())
 
     def test_figure_14(self):
-        self.check_seeds("figure14", ["test"], [(1,)])
+        self.check_repetitions("figure14", ["test"], [(1,)])
 
     def test_figure_15(self):
-        self.check_seeds("figure15", ["train"], [(1, 4)])
+        self.check_repetitions("figure15", ["train"], [(1, 4)])
 
     def check_run_losses(self, name):
         rows = iter(self.rows(name))
