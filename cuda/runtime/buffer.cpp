@@ -54,6 +54,10 @@ void copy_to_host(void* target, const void* source, std::size_t size_bytes, cons
     LOSSMAP_CUDA(cudaMemcpyAsync(target, source, size_bytes, cudaMemcpyDeviceToHost, stream.get()));
 }
 
+void copy_on_device(void* target, const void* source, std::size_t size_bytes, const Stream& stream) {
+    LOSSMAP_CUDA(cudaMemcpyAsync(target, source, size_bytes, cudaMemcpyDeviceToDevice, stream.get()));
+}
+
 void fill_bytes(void* target, std::uint8_t value, std::size_t size_bytes, const Stream& stream) {
     LOSSMAP_CUDA(cudaMemsetAsync(target, value, size_bytes, stream.get()));
 }

@@ -59,6 +59,8 @@ private:
 void copy_to_device(void* target, const void* source, std::size_t size_bytes, const Stream& stream);
 /// Queues a copy to the host; the bytes are there once the stream has passed it.
 void copy_to_host(void* target, const void* source, std::size_t size_bytes, const Stream& stream);
+/// Queues a copy between two places of the device.
+void copy_on_device(void* target, const void* source, std::size_t size_bytes, const Stream& stream);
 /// Queues a fill with one byte value.
 void fill_bytes(void* target, std::uint8_t value, std::size_t size_bytes, const Stream& stream);
 

@@ -69,11 +69,19 @@ struct ExecutableRequest {
     std::vector<FieldInfo> inputs;  ///< of the data set; bound to graph inputs by name, or in order
     FieldInfo target;
     Precision precision = Precision::fp32;
-    int threads = 0;       ///< 0: all the process may use
-    int tile_samples = 0;  ///< samples a pass; 0: the backend chooses and reports it in `plan_json`
-    PassSet passes;        ///< of the graph optimiser
+    int threads = 0;         ///< 0: all the process may use
+    int tile_samples = 0;    ///< samples a pass; 0: the backend chooses and reports it in `plan_json`
+    int tile_points = 0;     ///< points a pass, for backends that evaluate several at once; 0: the backend chooses
+    PassSet passes;          ///< of the graph optimiser
+    bool traceable = false;  ///< Executable::trace will be asked for
     /// Samples of the batches that `estimate_statistics` will get; empty: it will not be called.
     std::vector<std::int64_t> statistics_batches{};
+};
+
+/// A value of the graph by its name.
+struct NamedTensor {
+    std::string name;
+    Tensor value;
 };
 
 /// A network made ready for one device set. Not thread-safe; uses threads of its own.
@@ -99,6 +107,23 @@ public:
     [[nodiscard]] virtual std::string plan_json() const = 0;
     /// Multiply-adds of one sample's forward pass.
     [[nodiscard]] virtual std::int64_t macs_per_sample() const = 0;
+    /// Points that go through one pass together: calls with a multiple of it waste nothing.
+    [[nodiscard]] virtual std::int64_t points_per_pass() const { return 1; }
+    /// Values that the network computes at a point for the chunk's first samples, in order, f32, as far as they are
+    /// computed on the way (fused layers: the last one). Only of an executable whose request was `traceable`; empty
+    /// where a backend does not show them.
+    [[nodiscard]] virtual std::vector<NamedTensor> trace(const Point& point, const SampleChunk& chunk) {
+        static_cast<void>(point);
+        static_cast<void>(chunk);
+        return {};
+    }
+    /// Relative difference of each point's mean loss over the chunk from an fp32 evaluation; empty where the executable
+    /// computes in fp32.
+    [[nodiscard]] virtual std::vector<double> precision_error(std::span<const Point> points, const SampleChunk& chunk) {
+        static_cast<void>(points);
+        static_cast<void>(chunk);
+        return {};
+    }
     /// Bytes of device memory that the executable holds.
     [[nodiscard]] virtual std::int64_t memory_bytes() const = 0;
 };

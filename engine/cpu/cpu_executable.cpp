@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cmath>
 
+#include "backend/chunk_checks.hpp"
 #include "core/error.hpp"
 #include "cpu/cpu_info.hpp"
 #include "cpu/host_loss.hpp"
@@ -79,26 +80,6 @@ std::int64_t CpuExecutable::tiles_of(const SampleChunk& chunk) const {
     return (chunk.count + tile - 1) / tile;
 }
 
-void CpuExecutable::check(std::span<const Point> points, const SampleChunk& chunk, bool needs_target) const {
-    for (const Point& point : points) {
-        if (point.coordinates.size() != axes_) {
-            throw InternalError("a point has {} coordinates, there are {} axes", point.coordinates.size(), axes_);
-        }
-        if (point.states.empty() || point.states.size() == states_) continue;
-        throw InternalError("a point has {} statistics, the network {}", point.states.size(), states_);
-    }
-    const auto fits = [&](const Tensor& tensor, const FieldInfo& field) {
-        Shape shape{chunk.count};
-        shape.insert(shape.end(), field.sample_shape.begin(), field.sample_shape.end());
-        return tensor.dtype() == field.dtype && tensor.shape() == shape;
-    };
-    bool good = chunk.count >= 0 && chunk.inputs.size() == fields_.size();
-    for (std::size_t k = 0; good && k < fields_.size(); ++k)
-        good = fits(chunk.inputs[k], fields_[k]);
-    if (good && needs_target) good = fits(chunk.target, target_);
-    if (!good) throw InternalError("a chunk of samples does not have the fields that the executable was made for");
-}
-
 const float* CpuExecutable::run_tile(std::size_t thread, std::size_t point, const SampleChunk& chunk,
                                      std::int64_t first) {
     const float* output = runner_.run(thread, point, chunk, first, false);
@@ -109,7 +90,7 @@ const float* CpuExecutable::run_tile(std::size_t thread, std::size_t point, cons
 }
 
 void CpuExecutable::evaluate(std::span<const Point> points, const SampleChunk& chunk, std::span<LossSums> sums) {
-    check(points, chunk, loss_.kind != LossKind::output);
+    check_call(points, axes_, states_, chunk, fields_, loss_.kind == LossKind::output ? nullptr : &target_);
     if (sums.size() != points.size()) throw InternalError("{} sums for {} points", sums.size(), points.size());
     const std::int64_t tile = runner_.program().bound.tile_samples;
     const auto tiles = static_cast<std::size_t>(tiles_of(chunk));
@@ -140,7 +121,7 @@ void CpuExecutable::evaluate(std::span<const Point> points, const SampleChunk& c
 }
 
 Tensor CpuExecutable::forward(const Point& point, const SampleChunk& chunk) {
-    check({&point, 1}, chunk, false);
+    check_call({&point, 1}, axes_, states_, chunk, fields_, nullptr);
     Shape shape{chunk.count};
     const Shape& sample_shape = runner_.program().bound.output_sample_shape;
     shape.insert(shape.end(), sample_shape.begin(), sample_shape.end());
@@ -164,7 +145,7 @@ Tensor CpuExecutable::forward(const Point& point, const SampleChunk& chunk) {
 void CpuExecutable::estimate_statistics(std::span<const Point> points, const SampleChunk& chunk,
                                         std::int64_t batch_samples, std::span<StatisticSums> sums) {
     if (!estimator_) return Executable::estimate_statistics(points, chunk, batch_samples, sums);
-    check(points, chunk, false);
+    check_call(points, axes_, states_, chunk, fields_, nullptr);
     if (sums.size() != points.size()) throw InternalError("{} sums for {} points", sums.size(), points.size());
     estimator_->estimate(points, chunk, batch_samples, sums);
 }

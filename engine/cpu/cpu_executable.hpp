@@ -30,7 +30,6 @@ public:
     [[nodiscard]] std::int64_t memory_bytes() const override;
 
 private:
-    void check(std::span<const Point> points, const SampleChunk& chunk, bool needs_target) const;
     [[nodiscard]] std::int64_t tiles_of(const SampleChunk& chunk) const;
     /// Runs one tile; returns its output, [tile_samples, ..]. Where that is not finite, again without transforms, whose
     /// infinities and NaN may lie where the network has none.

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "backend/chunk_checks.hpp"
 #include "core/error.hpp"
 
 namespace lossmap {
@@ -45,12 +46,6 @@ std::size_t first_maximum(std::span<const double> x) {
 bool is_correct(std::span<const double> logits, std::int64_t label) {
     const std::size_t predicted = first_maximum(logits);
     return !std::isnan(logits[predicted]) && static_cast<std::int64_t>(predicted) == label;
-}
-
-void check_label(std::int64_t label, std::size_t classes, std::int64_t sample) {
-    if (label < 0 || label >= static_cast<std::int64_t>(classes)) {
-        throw InputError("sample {}: label {} is not one of the {} classes", sample, label, classes);
-    }
 }
 
 /// (1-s) w[y] (-log p[y]) + s/C sum_c w[c] (-log p[c])

@@ -6,6 +6,7 @@
 #include <dnnl.hpp>
 #include <limits>
 
+#include "backend/chunk_checks.hpp"
 #include "core/error.hpp"
 
 namespace lossmap::cpu {
@@ -15,23 +16,14 @@ namespace {
 constexpr std::size_t kSetsBytes = std::size_t{256} << 20;
 constexpr std::size_t kMostSets = 16;
 
-void convert_integers(const std::int64_t* from, std::int32_t* to, std::int64_t count) {
-    for (std::int64_t k = 0; k < count; ++k) {
-        if (from[k] < std::numeric_limits<std::int32_t>::min() || from[k] > std::numeric_limits<std::int32_t>::max()) {
-            throw InputError("the data hold {}, the graph input is i32", from[k]);
-        }
-        to[k] = static_cast<std::int32_t>(from[k]);
-    }
-}
-
 void fill_input(const InputBinding& input, void* target, const Tensor& source, std::int64_t first, std::int64_t tile) {
     const std::int64_t rows = source.shape()[0];
     const std::int64_t whole = std::min(tile, rows - first);
     const std::int64_t width = input.sample_elements;
     const auto copy = [&](std::int64_t from, std::int64_t to, std::int64_t count) {
         if (input.dtype == DType::i32) {
-            convert_integers(source.as<std::int64_t>().data() + from * width,
-                             static_cast<std::int32_t*>(target) + to * width, count * width);
+            convert_tokens(source.as<std::int64_t>().data() + from * width,
+                           static_cast<std::int32_t*>(target) + to * width, count * width);
             return;
         }
         const std::size_t bytes = size_of(input.dtype) * static_cast<std::size_t>(width);

@@ -6,7 +6,7 @@
 #include "core/error.hpp"
 #include "cpu/cpu_backend.hpp"
 #include "cpu/winograd_kernel.hpp"
-#include "tests/cpu/network_runner.hpp"
+#include "tests/support/network_runner.hpp"
 
 namespace lossmap {
 namespace {
@@ -39,7 +39,7 @@ protected:
         return sentence;
     }
 
-    NetworkRunner runner_{tiny_net(), 2, 5};
+    NetworkRunner runner_{tiny_net(), 2, 5, make_cpu_backend()};
     ExecutableRequest request_ = runner_.request();
     Graph graph_ = runner_.net().graph();
 };
@@ -124,7 +124,7 @@ TEST(CpuBackend, DescribesItself) {
 }
 
 TEST(CpuBackend, RecordsItsPlan) {
-    NetworkRunner runner(tiny_net(), 2, 5);
+    NetworkRunner runner(tiny_net(), 2, 5, make_cpu_backend());
     runner.request().tile_samples = 2;
     const std::string plan = runner.compile()->plan_json();
     EXPECT_THAT(plan, HasSubstr("\"tile_samples\":2"));
@@ -137,7 +137,7 @@ TEST(CpuBackend, EachPassOfTheCpuChangesThePlan) {
     const auto x = net.relu(net.batch_norm(net.conv(net.input(), 16, 3, 1, 1)));
     const auto sum = net.relu(net.add(net.batch_norm(net.conv(x, 16, 3, 1, 1)), x));
     net.output(net.linear(net.flatten(net.global_average_pool(sum)), 5));
-    NetworkRunner runner(std::move(net), 4, 5);
+    NetworkRunner runner(std::move(net), 4, 5, make_cpu_backend());
     const std::vector<double> point{0.3, -0.2};
     const auto operations = [&] { return nlohmann::json::parse(runner.compile()->plan_json()).at("operations"); };
     const nlohmann::json all = operations();
@@ -156,7 +156,7 @@ TEST(CpuBackend, EachPassOfTheCpuChangesThePlan) {
 }
 
 TEST(CpuBackend, AChunkOfOtherFieldsIsAnInternalError) {
-    const NetworkRunner runner(tiny_net(), 2, 5);
+    const NetworkRunner runner(tiny_net(), 2, 5, make_cpu_backend());
     const auto executable = runner.compile();
     SampleChunk chunk;
     chunk.count = 2;

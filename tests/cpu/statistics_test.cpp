@@ -7,7 +7,7 @@
 
 #include "core/error.hpp"
 #include "cpu/cpu_backend.hpp"
-#include "tests/cpu/network_runner.hpp"
+#include "tests/support/network_runner.hpp"
 
 namespace lossmap {
 namespace {
@@ -66,7 +66,7 @@ protected:
         return mean;
     }
 
-    NetworkRunner runner_{normed_net(), static_cast<std::int64_t>(kSamples), 5};
+    NetworkRunner runner_{normed_net(), static_cast<std::int64_t>(kSamples), 5, make_cpu_backend()};
 };
 
 TEST_F(CpuStatistics, AgreeWithTheReference) {
@@ -167,13 +167,13 @@ protected:
         return make_cpu_backend()->why_not(request);
     }
 
-    NetworkRunner runner_{normed_net(), 2, 5};
+    NetworkRunner runner_{normed_net(), 2, 5, make_cpu_backend()};
 };
 
 TEST_F(CpuStatisticsRefused, WithoutBatchNorms) {
     ReferenceNet net({3, 4, 4}, 31);
     net.output(net.gemm(net.flatten(net.relu(net.conv(net.input(), 2, 3, 1, 1))), 5, true));
-    NetworkRunner runner(std::move(net), 2, 5);
+    NetworkRunner runner(std::move(net), 2, 5, make_cpu_backend());
     EXPECT_THAT(reason(runner, 4), HasSubstr("has no batch normalisation: there are no statistics to re-estimate"));
 }
 

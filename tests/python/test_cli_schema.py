@@ -19,7 +19,7 @@ CONFIGS = ROOT / "configs"
 
 
 def examples():
-    files = [*CONFIGS.glob("*.json"), *(CONFIGS / "paper").glob("*.json")]
+    files = [*CONFIGS.glob("*.json"), *CONFIGS.glob("paper/*.json"), *CONFIGS.glob("gpu/*.json")]
     return [file for file in sorted(files) if file.name != "lossmap.schema.json"]
 
 

@@ -21,12 +21,13 @@ ARROWS = {
     "cuda_runtime": {"core"},
     "kernels": {"core"},
     "kernels_cuda": {"kernels", "cuda_runtime"},
-    "cuda_backend": {"backend", "kernels", "kernels_cuda", "cuda_runtime"},
+    "cuda_backend": {"backend", "kernels"},
+    "cuda_device": {"cuda_backend", "cuda_runtime", "kernels_cuda"},
     "landscape": {"core", "io", "params", "data", "backend"},
     "dist": {"backend"},
     "output": {"landscape"},
     "cli": {"core", "graph", "io", "params", "data", "plan", "backend", "onnx_import", "cpu", "cuda_runtime",
-            "cuda_backend", "landscape", "dist", "output"},
+            "cuda_backend", "cuda_device", "landscape", "dist", "output"},
 }
 
 # A vendor's headers stay inside the layers that are there to hide them: prefix of the include -> layers.
@@ -35,8 +36,8 @@ VENDORS = {
     "lapacke": {"cpu", "landscape"}, "cblas": {"cpu"},
     "hdf5": {"io"}, "zlib": {"io"}, "xxhash": {"io"}, "sqlite3": {"landscape"},
     "onnx/": {"onnx_import"}, "google/protobuf": {"onnx_import"},
-    "cuda": {"cuda_runtime", "kernels_cuda", "cuda_backend"}, "cudnn": {"cuda_runtime", "cuda_backend"},
-    "cublas": {"cuda_runtime", "cuda_backend"}, "cusolver": {"cuda_runtime", "cuda_backend"},
+    "cuda": {"cuda_runtime", "kernels_cuda", "cuda_device"}, "cudnn": {"cuda_device"},
+    "cublas": {"cuda_device"}, "cusolver": {"cuda_device"}, "nccl": {"cuda_device"},
     "CLI/": {"cli"}, "openssl/": {"output"},
 }
 
@@ -44,7 +45,7 @@ VENDORS = {
 PRIVATE_TO_SOURCES = ("dnnl", "nlohmann/json.hpp", "hdf5", "sqlite3", "onnx/", "google/protobuf", "CLI/", "zlib", "lapacke")
 
 FOLDERS = {"onnx_import": "onnx_import", "kernels": "kernels", "kernels/cuda": "kernels_cuda",
-           "cuda/runtime": "cuda_runtime", "cuda/backend": "cuda_backend"}
+           "cuda/runtime": "cuda_runtime", "cuda/backend": "cuda_backend", "cuda/device": "cuda_device"}
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
 LAYER_CALL = re.compile(r"lossmap_layer\s*\(([^)]*)\)", re.DOTALL)
 KEYWORDS = {"NAME", "HEADERS", "SOURCES", "LAYERS", "PRIVATE_LIBS", "PUBLIC_LIBS"}

@@ -4,34 +4,53 @@
 
 #include "core/error.hpp"
 #include "cpu/cpu_backend.hpp"
+#include "cuda/backend/cuda_backend.hpp"
+#include "cuda/device/cuda_device.hpp"
 
 namespace lossmap {
+namespace {
+
+BackendEntry open_cuda(const std::vector<int>& ordinals) {
+    cuda::OpenedDevices opened = cuda::open_cuda_devices(ordinals);
+    if (opened.devices.empty()) return {"cuda", nullptr, opened.why_none};
+    return {"cuda", cuda::make_cuda_backend(std::move(opened.devices)), ""};
+}
+
+/// Numbers behind "cuda:"; the configuration has checked the form.
+std::vector<int> ordinals_of(const std::string& device) {
+    std::vector<int> result;
+    for (std::size_t begin = std::min(device.find(':'), device.size() - 1) + 1; begin < device.size();) {
+        const std::size_t end = std::min(device.find(',', begin), device.size());
+        if (end - begin > 4) throw InputError("device '{}': there is no GPU of that number", device);
+        result.push_back(std::stoi(device.substr(begin, end - begin)));
+        begin = end + 1;
+    }
+    return result;
+}
+
+}  // namespace
 
 std::vector<BackendEntry> known_backends() {
     std::vector<BackendEntry> entries;
     entries.push_back({"cpu", make_cpu_backend(), ""});
-    entries.push_back({"cuda", nullptr, "not built (configure with -DLOSSMAP_CUDA=ON)"});
+    entries.push_back(open_cuda({}));
     return entries;
 }
 
 std::unique_ptr<Backend> choose_backend(const std::string& device, std::string& explanation) {
-    std::vector<BackendEntry> entries = known_backends();
-    // "auto" takes the last backend that is there: accelerators stand behind the CPU.
     const std::string name = device.substr(0, device.find(':'));
-    const auto wanted = [&](const BackendEntry& entry) {
-        return name == "auto" ? entry.backend != nullptr : entry.name == name;
-    };
-    const auto found = std::find_if(entries.rbegin(), entries.rend(), wanted);
-    if (found == entries.rend()) throw InputError("device '{}' is not known; expected auto, cpu or cuda", device);
-    if (found->backend == nullptr) throw UnsupportedError("device '{}': the backend is {}", device, found->why_missing);
+    if (name == "cpu") return make_cpu_backend();
+    if (name != "cuda" && name != "auto")
+        throw InputError("device '{}' is not known; expected auto, cpu or cuda", device);
+    const std::vector<int> ordinals = ordinals_of(device);
+    if (ordinals.size() > 1) throw UnsupportedError("device '{}': a run uses one GPU", device);
+    BackendEntry cuda = open_cuda(ordinals);
+    if (name == "cuda" && cuda.backend == nullptr) throw UnsupportedError("device '{}': {}", device, cuda.why_missing);
     if (name == "auto") {
-        explanation = fmt::format("device auto: {}", found->name);
-        for (const BackendEntry& entry : entries) {
-            if (entry.backend == nullptr && !entry.why_missing.empty())
-                explanation += fmt::format("; {} {}", entry.name, entry.why_missing);
-        }
+        explanation = cuda.backend == nullptr ? fmt::format("device auto: cpu; cuda: {}", cuda.why_missing)
+                                              : fmt::format("device auto: {}", cuda.backend->devices().front().id);
     }
-    return std::move(found->backend);
+    return cuda.backend == nullptr ? make_cpu_backend() : std::move(cuda.backend);
 }
 
 }  // namespace lossmap

@@ -36,6 +36,11 @@ Tensor ModelSequence::forward(const Point& point, const SampleChunk& chunk) {
     return executable.forward(rest_of(point), chunk);
 }
 
+std::vector<double> ModelSequence::precision_error(std::span<const Point> points, const SampleChunk& chunk) {
+    const Point origin;
+    return select(points.front()).precision_error({&origin, 1}, chunk);
+}
+
 Executable& ModelSequence::select(const Point& point) {
     if (point.coordinates.empty()) throw InternalError("a point without the number of its network");
     const auto model = static_cast<std::size_t>(point.coordinates[0]);

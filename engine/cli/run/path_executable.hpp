@@ -18,6 +18,11 @@ public:
     /// Of the plane, as is the number of multiply-adds.
     [[nodiscard]] std::string plan_json() const override { return plane_->plan_json(); }
     [[nodiscard]] std::int64_t macs_per_sample() const override { return plane_->macs_per_sample(); }
+    [[nodiscard]] std::int64_t points_per_pass() const override { return plane_->points_per_pass(); }
+    [[nodiscard]] std::vector<double> precision_error(std::span<const Point> points,
+                                                      const SampleChunk& chunk) override {
+        return executable_of(points.front()).precision_error(points, chunk);
+    }
     [[nodiscard]] std::int64_t memory_bytes() const override {
         return plane_->memory_bytes() + checkpoints_->memory_bytes();
     }

@@ -39,9 +39,14 @@ std::int64_t choose_chunk(const Config& config, const std::vector<std::unique_pt
 }
 
 /// Points a block (and a journal transaction); changes no result.
-std::int64_t choose_block(std::int64_t macs_per_sample, std::int64_t chunk_samples) {
-    const double macs = std::max(1.0, static_cast<double>(macs_per_sample) * static_cast<double>(chunk_samples));
-    return std::clamp(static_cast<std::int64_t>(kBlockMacs / macs), std::int64_t{1}, kMostPointsPerBlock);
+std::int64_t choose_block(const Executable& executable, std::int64_t chunk_samples) {
+    const double macs =
+        std::max(1.0, static_cast<double>(executable.macs_per_sample()) * static_cast<double>(chunk_samples));
+    const std::int64_t work =
+        std::clamp(static_cast<std::int64_t>(kBlockMacs / macs), std::int64_t{1}, kMostPointsPerBlock);
+    // Whole passes, of which a device with two sets of weights wants two.
+    const std::int64_t pass = executable.points_per_pass();
+    return pass == 1 ? work : std::max<std::int64_t>((work + pass - 1) / pass, 2) * pass;
 }
 
 /// Splits whose samples were drawn at random have confidence intervals.
@@ -97,8 +102,10 @@ PreparedRun prepare_run(const Config& config, int threads, RunLog& log, const st
     note_draws(run, log);
     run.chunk_samples = choose_chunk(config, run.data);
     if (run.executable && run.points_per_block == 0)
-        run.points_per_block = choose_block(run.executable->macs_per_sample(),
-                                            run.chunk_samples + (run.statistics ? run.statistics->size() : 0));
+        run.points_per_block =
+            choose_block(*run.executable, run.chunk_samples + (run.statistics ? run.statistics->size() : 0));
+    if (run.executable && config.precision != Precision::fp32)
+        run.precision_error = probe_precision(*run.executable, run.points, *run.data.front());
     Hasher data;
     for (std::size_t k = 0; k < run.data.size(); ++k)
         data.add_text(config.splits[k]).add_text(run.data[k]->content_hash());

@@ -10,6 +10,7 @@
 #include "backend/backend.hpp"
 #include "cli/config/config.hpp"
 #include "cli/run/identity.hpp"
+#include "cli/run/precision_probe.hpp"
 #include "cli/run/run_log.hpp"
 #include "landscape/direction.hpp"
 #include "landscape/repeated_surface.hpp"
@@ -53,6 +54,7 @@ struct PreparedRun {
     std::int64_t chunk_samples = 0;
     std::int64_t points_per_group = 0;  ///< repeat: those of a repetition; no block crosses from one to the next
     std::int64_t points_per_block = 0;  ///< 0 until the experiment or, else, the amount of work has told
+    PrecisionError precision_error;     ///< of a reduced precision
     Identity identity;
     std::string resolved;                     ///< JSON text of config.resolved.json
     const std::atomic<bool>* stop = nullptr;  ///< set by a signal

@@ -9,6 +9,13 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+Json precision_json(const PrecisionError& error) {
+    Json probes = Json::array();
+    for (std::size_t k = 0; k < error.points.size(); ++k)
+        probes.push_back({{"point", error.points[k].coordinates}, {"relative_loss_error", error.relative[k]}});
+    return {{"against", "fp32"}, {"samples", error.samples}, {"probes", std::move(probes)}};
+}
+
 /// Where the numbers come from.
 Json provenance_json(const PreparedRun& run, int threads) {
     Json hashes = Json::object();
@@ -31,6 +38,7 @@ Json provenance_json(const PreparedRun& run, int threads) {
     if (run.executable) {
         json["macs_per_sample"] = run.executable->macs_per_sample();
         json["plan"] = Json::parse(run.executable->plan_json());
+        if (!run.precision_error.points.empty()) json["precision_error"] = precision_json(run.precision_error);
     }
     if (run.statistics) {
         json["hashes"]["statistics"] = run.identity.part("statistics");

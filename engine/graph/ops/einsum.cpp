@@ -3,20 +3,12 @@
 #include <type_traits>
 
 #include "graph/ops/einsum.hpp"
+#include "graph/ops/einsum_equation.hpp"
 #include "graph/ops/families.hpp"
 #include "graph/ops/op_support.hpp"
 
 namespace lossmap::ops {
 namespace {
-
-/// A parsed equation over concrete shapes. A dimension is a letter; those of an ellipsis are '0', '1', .. counted from
-/// the right, so that they broadcast.
-struct Einsum {
-    std::vector<std::string> operands;  ///< letters of each operand, one a dimension
-    std::string output;
-    std::string summed;  ///< letters that the output lacks
-    std::map<char, std::int64_t> extents;
-};
 
 std::string without_blanks(std::string text) {
     std::erase(text, ' ');
@@ -54,6 +46,8 @@ std::string implicit_output(const std::vector<std::string>& operands) {
     }
     return digits + letters;
 }
+
+}  // namespace
 
 Einsum parse_einsum(const Node& node, const std::vector<Shape>& shapes) {
     const std::string equation = without_blanks(node.attributes.get_string("equation", ""));
@@ -97,6 +91,8 @@ Einsum parse_einsum(const Node& node, const std::vector<Shape>& shapes) {
     }
     return e;
 }
+
+namespace {
 
 Shape extents_of(const Einsum& e, const std::string& letters) {
     Shape shape;

@@ -4,8 +4,74 @@
 
 #include "graph/ops/families.hpp"
 #include "graph/ops/op_support.hpp"
+#include "graph/ops/recurrent_activation.hpp"
 
 namespace lossmap::ops {
+namespace {
+
+std::string lower(std::string text) {
+    for (char& c : text)
+        c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    return text;
+}
+
+/// Parameters that an activation has by default; nullopt for an unknown name.
+std::optional<std::pair<double, double>> default_parameters(const std::string& name) {
+    if (name == "affine") return std::pair(1.0, 0.0);
+    if (name == "leakyrelu") return std::pair(0.01, 0.0);
+    if (name == "thresholdedrelu" || name == "elu") return std::pair(1.0, 0.0);
+    if (name == "scaledtanh") return std::pair(1.0, 1.0);
+    if (name == "hardsigmoid") return std::pair(0.2, 0.5);
+    for (const char* plain : {"sigmoid", "tanh", "relu", "softsign", "softplus"}) {
+        if (name == plain) return std::pair(0.0, 0.0);
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+double RecurrentActivation::operator()(double x) const {
+    if (name == "sigmoid") return 1.0 / (1.0 + std::exp(-x));
+    if (name == "tanh") return std::tanh(x);
+    if (name == "relu") return x < 0 ? 0.0 : x;
+    if (name == "affine") return alpha * x + beta;
+    if (name == "leakyrelu") return x < 0 ? alpha * x : x;
+    if (name == "thresholdedrelu") return x < alpha ? 0.0 : x;
+    if (name == "scaledtanh") return alpha * std::tanh(beta * x);
+    if (name == "hardsigmoid") return std::min(1.0, std::max(0.0, alpha * x + beta));
+    if (name == "elu") return x < 0 ? alpha * std::expm1(x) : x;
+    if (name == "softsign") return x / (1.0 + std::abs(x));
+    return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));  // softplus
+}
+
+std::vector<RecurrentActivation> recurrent_activations(const Node& node, std::int64_t directions) {
+    std::vector<std::string> names = node.attributes.get_strings("activations");
+    const std::vector<std::string> defaults = node.op_type == "LSTM"
+                                                  ? std::vector<std::string>{"Sigmoid", "Tanh", "Tanh"}
+                                              : node.op_type == "GRU" ? std::vector<std::string>{"Sigmoid", "Tanh"}
+                                                                      : std::vector<std::string>{"Tanh"};
+    for (std::int64_t d = 0; names.size() < defaults.size() * static_cast<std::size_t>(directions) && d < directions;
+         ++d) {
+        names.insert(names.end(), defaults.begin(), defaults.end());
+    }
+    // The parameter lists hold entries only for the activations that take one, in order.
+    const std::vector<double> alphas = node.attributes.get_floats("activation_alpha", {});
+    const std::vector<double> betas = node.attributes.get_floats("activation_beta", {});
+    std::size_t alpha = 0, beta = 0;
+    std::vector<RecurrentActivation> result;
+    for (const std::string& stated : names) {
+        const std::string name = lower(stated);
+        const auto parameters = default_parameters(name);
+        require(parameters.has_value(), "activation '{}' is not known", stated);
+        RecurrentActivation a{name, parameters->first, parameters->second};
+        const bool has_beta = name == "affine" || name == "scaledtanh" || name == "hardsigmoid";
+        if ((has_beta || a.alpha != 0) && alpha < alphas.size()) a.alpha = alphas[alpha++];
+        if (has_beta && beta < betas.size()) a.beta = betas[beta++];
+        result.push_back(a);
+    }
+    return result;
+}
+
 namespace {
 
 std::int64_t gates_of(const Node& node) { return node.op_type == "LSTM" ? 4 : node.op_type == "GRU" ? 3 : 1; }
@@ -58,73 +124,6 @@ Types infer_recurrent(const InferenceContext& context) {
     return types;
 }
 
-/// An activation by its ONNX name with its two parameters.
-struct Activation {
-    std::string name;
-    double alpha, beta;
-
-    [[nodiscard]] double operator()(double x) const {
-        if (name == "sigmoid") return 1.0 / (1.0 + std::exp(-x));
-        if (name == "tanh") return std::tanh(x);
-        if (name == "relu") return x < 0 ? 0.0 : x;
-        if (name == "affine") return alpha * x + beta;
-        if (name == "leakyrelu") return x < 0 ? alpha * x : x;
-        if (name == "thresholdedrelu") return x < alpha ? 0.0 : x;
-        if (name == "scaledtanh") return alpha * std::tanh(beta * x);
-        if (name == "hardsigmoid") return std::min(1.0, std::max(0.0, alpha * x + beta));
-        if (name == "elu") return x < 0 ? alpha * std::expm1(x) : x;
-        if (name == "softsign") return x / (1.0 + std::abs(x));
-        return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));  // softplus
-    }
-};
-
-std::string lower(std::string text) {
-    for (char& c : text)
-        c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    return text;
-}
-
-/// Parameters that an activation has by default; nullopt for an unknown name.
-std::optional<std::pair<double, double>> default_parameters(const std::string& name) {
-    if (name == "affine") return std::pair(1.0, 0.0);
-    if (name == "leakyrelu") return std::pair(0.01, 0.0);
-    if (name == "thresholdedrelu" || name == "elu") return std::pair(1.0, 0.0);
-    if (name == "scaledtanh") return std::pair(1.0, 1.0);
-    if (name == "hardsigmoid") return std::pair(0.2, 0.5);
-    for (const char* plain : {"sigmoid", "tanh", "relu", "softsign", "softplus"}) {
-        if (name == plain) return std::pair(0.0, 0.0);
-    }
-    return std::nullopt;
-}
-
-std::vector<Activation> activations(const Node& node, std::int64_t directions) {
-    std::vector<std::string> names = node.attributes.get_strings("activations");
-    const std::vector<std::string> defaults = node.op_type == "LSTM"
-                                                  ? std::vector<std::string>{"Sigmoid", "Tanh", "Tanh"}
-                                              : node.op_type == "GRU" ? std::vector<std::string>{"Sigmoid", "Tanh"}
-                                                                      : std::vector<std::string>{"Tanh"};
-    for (std::int64_t d = 0; names.size() < defaults.size() * static_cast<std::size_t>(directions) && d < directions;
-         ++d) {
-        names.insert(names.end(), defaults.begin(), defaults.end());
-    }
-    // The parameter lists hold entries only for the activations that take one, in order.
-    const std::vector<double> alphas = node.attributes.get_floats("activation_alpha", {});
-    const std::vector<double> betas = node.attributes.get_floats("activation_beta", {});
-    std::size_t alpha = 0, beta = 0;
-    std::vector<Activation> result;
-    for (const std::string& stated : names) {
-        const std::string name = lower(stated);
-        const auto parameters = default_parameters(name);
-        require(parameters.has_value(), "activation '{}' is not known", stated);
-        Activation a{name, parameters->first, parameters->second};
-        const bool has_beta = name == "affine" || name == "scaledtanh" || name == "hardsigmoid";
-        if ((has_beta || a.alpha != 0) && alpha < alphas.size()) a.alpha = alphas[alpha++];
-        if (has_beta && beta < betas.size()) a.beta = betas[beta++];
-        result.push_back(a);
-    }
-    return result;
-}
-
 std::string check_recurrent(const Node& node) {
     for (const std::string& name : node.attributes.get_strings("activations")) {
         if (!default_parameters(lower(name))) return fmt::format("activation '{}' is not supported", name);
@@ -137,7 +136,7 @@ template <typename T>
 struct Cell {
     const RecurrentShape& s;
     const T *w, *r, *bias, *peephole;  ///< bias and peephole may be null
-    const Activation* act;
+    const RecurrentActivation* act;
     double clip;  ///< 0: none
     bool linear_before_reset, input_forget;
 
@@ -267,7 +266,7 @@ void run_sequence(const Node& node, const Cell<T>& cell, std::int64_t d, std::in
 
 void run_recurrent(const Node& node, Inputs inputs, Outputs outputs) {
     const RecurrentShape s = recurrent_shape(node, inputs[0].shape, inputs[1].shape, inputs[2].shape);
-    const std::vector<Activation> acts = activations(node, s.directions);
+    const std::vector<RecurrentActivation> acts = recurrent_activations(node, s.directions);
     const std::size_t per_direction = acts.size() / static_cast<std::size_t>(s.directions);
     const Ints lengths = node.has_input(4) ? read_ints(inputs[4]) : Ints(static_cast<std::size_t>(s.batch), s.steps);
     visit_float(inputs[0].dtype, [&](auto tag) {

@@ -1,14 +1,15 @@
-#include "tests/cpu/network_runner.hpp"
+#include "tests/support/network_runner.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
-
-#include "cpu/cpu_backend.hpp"
+#include <utility>
 
 namespace lossmap::test {
 
-NetworkRunner::NetworkRunner(ReferenceNet net, std::int64_t samples, std::int64_t classes) : net_(std::move(net)) {
+NetworkRunner::NetworkRunner(ReferenceNet net, std::int64_t samples, std::int64_t classes,
+                             std::shared_ptr<Backend> backend)
+    : net_(std::move(net)), backend_(std::move(backend)) {
     const Shape sample_shape = net_.shape(net_.input());
     Shape shape{samples};
     shape.insert(shape.end(), sample_shape.begin(), sample_shape.end());
@@ -41,7 +42,7 @@ std::unique_ptr<Executable> NetworkRunner::compile() const {
     request.space = &net_.space();
     request.origin = &const_cast<NetworkRunner*>(this)->net_.origin();
     request.axes = {{directions_[0], {}}, {directions_[1], state_direction_}};
-    return make_cpu_backend()->compile(request);
+    return backend_->compile(request);
 }
 
 StateVector NetworkRunner::state_at(const std::vector<double>& coordinates) const {

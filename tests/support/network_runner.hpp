@@ -8,11 +8,11 @@
 
 namespace lossmap::test {
 
-/// Runs a reference network on the CPU backend: request, samples and directions around it.
+/// Runs a reference network on a backend: request, samples and directions around it.
 class NetworkRunner {
 public:
     /// @param samples  in the chunk; inputs in [-1, 1), labels in [0, classes). The output has rank 1.
-    NetworkRunner(ReferenceNet net, std::int64_t samples, std::int64_t classes);
+    NetworkRunner(ReferenceNet net, std::int64_t samples, std::int64_t classes, std::shared_ptr<Backend> backend);
 
     [[nodiscard]] ReferenceNet& net() { return net_; }
     [[nodiscard]] ExecutableRequest& request() { return request_; }
@@ -31,6 +31,7 @@ public:
 
 private:
     ReferenceNet net_;
+    std::shared_ptr<Backend> backend_;
     std::vector<std::vector<float>> directions_;
     std::vector<float> state_direction_;
     SampleChunk chunk_;

@@ -4,14 +4,16 @@
 
 #include <gtest/gtest.h>
 
-#include "cpu/elementwise.hpp"
-#include "tests/cpu/network_runner.hpp"
+#include "tests/backends/backend_case.hpp"
+#include "tests/support/network_runner.hpp"
 
 namespace lossmap {
 namespace {
 
 using test::NetworkRunner;
 using test::ReferenceNet;
+
+class BackendNonFinite : public ::testing::TestWithParam<test::BackendCase> {};
 
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
@@ -26,9 +28,9 @@ ReferenceNet hiding_net() {
     return net;
 }
 
-TEST(CpuNonFinite, ANegativeVarianceGivesNaNForEverySample) {
+TEST_P(BackendNonFinite, ANegativeVarianceGivesNaNForEverySample) {
     for (const bool fuse : {true, false}) {
-        NetworkRunner runner(hiding_net(), 6, 5);
+        NetworkRunner runner(hiding_net(), 6, 5, GetParam().make());
         runner.request().passes = fuse ? PassSet{} : PassSet::none();
         // Only the first norm's variance of one channel, and only along the second axis.
         std::fill(runner.state_direction().begin(), runner.state_direction().end(), 0.0F);
@@ -44,8 +46,8 @@ TEST(CpuNonFinite, ANegativeVarianceGivesNaNForEverySample) {
     }
 }
 
-TEST(CpuNonFinite, ASumOfInfinitiesInTheMiddleIsNotHidden) {
-    NetworkRunner runner(hiding_net(), 4, 5);
+TEST_P(BackendNonFinite, ASumOfInfinitiesInTheMiddleIsNotHidden) {
+    NetworkRunner runner(hiding_net(), 4, 5, GetParam().make());
     // The first layer overflows to infinities of both signs, which the second adds up to NaN in front of its clip.
     for (std::size_t k = 0; k < 8 * 27; ++k)
         runner.net().origin().weights[k] *= 3e38F;
@@ -54,8 +56,8 @@ TEST(CpuNonFinite, ASumOfInfinitiesInTheMiddleIsNotHidden) {
     EXPECT_EQ(sums[0].non_finite, 4);
 }
 
-TEST(CpuNonFinite, ANaNInOneSampleStaysThere) {
-    NetworkRunner runner(hiding_net(), 6, 5);
+TEST_P(BackendNonFinite, ANaNInOneSampleStaysThere) {
+    NetworkRunner runner(hiding_net(), 6, 5, GetParam().make());
     runner.request().tile_samples = 4;
     const_cast<SampleChunk&>(runner.chunk()).inputs[0].as<float>()[2 * 3 * 64 + 70] = kNaN;
     const auto sums = runner.sums(*runner.compile(), {{{0.1, 0.1}}});
@@ -64,11 +66,11 @@ TEST(CpuNonFinite, ANaNInOneSampleStaysThere) {
     EXPECT_TRUE(std::isnan(sums[0].loss_sum));
 }
 
-TEST(CpuNonFinite, AnInfinityBehindReluIsAsHarmlessAsInTheNetwork) {
+TEST_P(BackendNonFinite, AnInfinityBehindReluIsAsHarmlessAsInTheNetwork) {
     // Wide enough for transforms, which turn an infinity into NaN that the network itself does not have.
     ReferenceNet net({16, 6, 6}, 22);
     net.output(net.gemm(net.flatten(net.relu(net.conv(net.input(), 16, 3, 1, 1))), 5, true));
-    NetworkRunner runner(std::move(net), 6, 5);
+    NetworkRunner runner(std::move(net), 6, 5, GetParam().make());
     for (std::size_t k = 0; k < 16 * 16 * 9; ++k) {
         float& weight = runner.net().origin().weights[k];
         weight = -std::abs(weight);
@@ -82,31 +84,10 @@ TEST(CpuNonFinite, AnInfinityBehindReluIsAsHarmlessAsInTheNetwork) {
     EXPECT_EQ(runner.sums(*executable, {{{0.0, 0.0}}})[0].non_finite, 0);
 }
 
-TEST(CpuNonFinite, LoopsKeepNaN) {
-    // Long enough for the vector part and the rest behind it.
-    for (const std::size_t position : {std::size_t{0}, std::size_t{17}, std::size_t{36}}) {
-        std::vector<float> x(37, -1.0F);
-        x[position] = kNaN;
-        std::vector<float> y = x;
-        cpu::relu(x.data(), x.size());
-        cpu::clip(y.data(), y.size(), -0.5F, 0.5F);
-        std::vector<float> low(37, 2.0F);
-        std::vector<float> high = low;
-        cpu::maximum(low.data(), x.data(), x.size());
-        std::swap(x, high);
-        cpu::maximum(high.data(), x.data(), x.size());
-        for (std::size_t k = 0; k < 37; ++k) {
-            EXPECT_EQ(std::isnan(y[k]), k == position);
-            EXPECT_EQ(std::isnan(low[k]), k == position);
-            EXPECT_EQ(std::isnan(high[k]), k == position);
-        }
-    }
-    float values[] = {-kInfinity, kInfinity, -0.0F, 3.0F};
-    cpu::relu(values, 4);
-    EXPECT_EQ(values[0], 0.0F);
-    EXPECT_EQ(values[1], kInfinity);
-    EXPECT_EQ(values[3], 3.0F);
-}
+// A program for GPUs has no backend where there is none.
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(BackendNonFinite);
+INSTANTIATE_TEST_SUITE_P(Backends, BackendNonFinite, ::testing::ValuesIn(test::backend_cases()),
+                         [](const auto& test) { return test.param.name; });
 
 }  // namespace
 }  // namespace lossmap

@@ -3,13 +3,16 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/cpu/network_runner.hpp"
+#include "tests/backends/backend_case.hpp"
+#include "tests/support/network_runner.hpp"
 
 namespace lossmap {
 namespace {
 
 using test::NetworkRunner;
 using test::ReferenceNet;
+
+class BackendEvaluate : public ::testing::TestWithParam<test::BackendCase> {};
 
 ReferenceNet small_net() {
     ReferenceNet net({3, 8, 8}, 11);
@@ -39,8 +42,8 @@ double reference_loss_sum(const std::vector<double>& logits, std::size_t classes
     return sum;
 }
 
-TEST(CpuEvaluate, SumsAgreeWithTheReference) {
-    const NetworkRunner runner(small_net(), 13, 5);
+TEST_P(BackendEvaluate, SumsAgreeWithTheReference) {
+    const NetworkRunner runner(small_net(), 13, 5, GetParam().make());
     const auto executable = runner.compile();
     const std::vector<Point> points = grid();
     const std::vector<LossSums> sums = runner.sums(*executable, points);
@@ -60,8 +63,8 @@ TEST(CpuEvaluate, SumsAgreeWithTheReference) {
     }
 }
 
-TEST(CpuEvaluate, ManyPointsGiveTheBitsOfSinglePoints) {
-    const NetworkRunner runner(small_net(), 13, 5);
+TEST_P(BackendEvaluate, ManyPointsGiveTheBitsOfSinglePoints) {
+    const NetworkRunner runner(small_net(), 13, 5, GetParam().make());
     const auto executable = runner.compile();
     // More than one group of weight sets.
     std::vector<Point> points = grid();
@@ -73,22 +76,8 @@ TEST(CpuEvaluate, ManyPointsGiveTheBitsOfSinglePoints) {
     }
 }
 
-TEST(CpuEvaluate, TheNumberOfThreadsDoesNotChangeBits) {
-    NetworkRunner runner(small_net(), 29, 5);
-    runner.request().tile_samples = 2;
-    const auto one = runner.compile();
-    const std::vector<LossSums> expected = runner.sums(*one, grid());
-    for (const int threads : {2, 3}) {
-        runner.request().threads = threads;
-        const auto several = runner.compile();
-        EXPECT_EQ(runner.sums(*several, grid()), expected) << threads << " threads";
-        EXPECT_EQ(several->plan_json(), one->plan_json());
-        EXPECT_EQ(runner.sums(*several, {grid()[5]})[0], expected[5]);
-    }
-}
-
-TEST(CpuEvaluate, PaddingOfTheLastTileDoesNotCount) {
-    NetworkRunner runner(small_net(), 9, 5);
+TEST_P(BackendEvaluate, PaddingOfTheLastTileDoesNotCount) {
+    NetworkRunner runner(small_net(), 9, 5, GetParam().make());
     runner.request().tile_samples = 1;
     const LossSums single = runner.sums(*runner.compile(), {{{0.5, 0.25}}})[0];
     runner.request().tile_samples = 8;
@@ -98,8 +87,8 @@ TEST(CpuEvaluate, PaddingOfTheLastTileDoesNotCount) {
     EXPECT_EQ(padded.correct, single.correct);
 }
 
-TEST(CpuEvaluate, TheOriginEqualsTheNetworkWithoutAxes) {
-    NetworkRunner runner(small_net(), 6, 5);
+TEST_P(BackendEvaluate, TheOriginEqualsTheNetworkWithoutAxes) {
+    NetworkRunner runner(small_net(), 6, 5, GetParam().make());
     const LossSums at_origin = runner.sums(*runner.compile(), {{{0.0, 0.0}}})[0];
     for (auto axis : {0, 1})
         std::fill(runner.direction(static_cast<std::size_t>(axis)).begin(),
@@ -108,15 +97,27 @@ TEST(CpuEvaluate, TheOriginEqualsTheNetworkWithoutAxes) {
     EXPECT_EQ(runner.sums(*runner.compile(), {{{1.0, 2.0}}})[0], at_origin);
 }
 
-TEST(CpuEvaluate, StatesMoveOnlyAlongAxesThatHaveThem) {
-    NetworkRunner runner(small_net(), 6, 5);
+TEST_P(BackendEvaluate, StatesMoveOnlyAlongAxesThatHaveThem) {
+    NetworkRunner runner(small_net(), 6, 5, GetParam().make());
     const auto executable = runner.compile();
     EXPECT_LT(runner.error(*executable, {0.8, 0.0}), 2e-5);
     EXPECT_LT(runner.error(*executable, {0.0, 1.5}), 2e-5);
 }
 
-TEST(CpuEvaluate, AnEmptyChunkGivesZeroSums) {
-    NetworkRunner runner(small_net(), 4, 5);
+TEST_P(BackendEvaluate, StatisticsOfAPointReplaceThoseAlongTheAxes) {
+    NetworkRunner runner(small_net(), 6, 5, GetParam().make());
+    const auto executable = runner.compile();
+    const StateVector there = runner.state_at({0.8, 1.5});
+    const StateVector elsewhere = runner.state_at({0.8, -0.5});
+    const auto sums = runner.sums(
+        *executable, {{{0.8, 1.5}}, {{0.8, 1.5}, there.states}, {{0.8, 1.5}, elsewhere.states}, {{0.8, 1.5}}});
+    EXPECT_EQ(sums[1], sums[0]);
+    EXPECT_EQ(sums[3], sums[0]);
+    EXPECT_NE(sums[2].loss_sum, sums[0].loss_sum);
+}
+
+TEST_P(BackendEvaluate, AnEmptyChunkGivesZeroSums) {
+    NetworkRunner runner(small_net(), 4, 5, GetParam().make());
     const auto executable = runner.compile();
     SampleChunk empty;
     empty.inputs.emplace_back(DType::f32, Shape{0, 3, 8, 8});
@@ -128,12 +129,12 @@ TEST(CpuEvaluate, AnEmptyChunkGivesZeroSums) {
     EXPECT_EQ(sums[0], LossSums{});
 }
 
-TEST(CpuEvaluate, TheExecutableOutlivesItsRequest) {
+TEST_P(BackendEvaluate, TheExecutableOutlivesItsRequest) {
     std::unique_ptr<Executable> executable;
     std::vector<LossSums> expected;
     SampleChunk chunk;
     {
-        const NetworkRunner runner(small_net(), 4, 5);
+        const NetworkRunner runner(small_net(), 4, 5, GetParam().make());
         executable = runner.compile();
         expected = runner.sums(*executable, grid());
         chunk.count = 4;
@@ -146,6 +147,11 @@ TEST(CpuEvaluate, TheExecutableOutlivesItsRequest) {
     EXPECT_EQ(sums, expected);
     EXPECT_GT(executable->memory_bytes(), 0);
 }
+
+// A program for GPUs has no backend where there is none.
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(BackendEvaluate);
+INSTANTIATE_TEST_SUITE_P(Backends, BackendEvaluate, ::testing::ValuesIn(test::backend_cases()),
+                         [](const auto& test) { return test.param.name; });
 
 }  // namespace
 }  // namespace lossmap

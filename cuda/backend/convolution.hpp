@@ -1,0 +1,63 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "backend/backend.hpp"
+#include "core/dtype.hpp"
+#include "cuda/backend/gemm.hpp"
+
+namespace lossmap::cuda {
+
+/// Cross-correlation of channels-last images with one set of weights: images [N, D, H, W, C], weights [K, kd, kh, kw, C
+/// / groups], result [N, D', H', W', K]. One and two dimensions stand in the last places, the others are 1.
+struct ConvolutionProblem {
+    std::int64_t images = 0;
+    std::int64_t channels = 0;
+    std::int64_t out_channels = 0;
+    std::int64_t groups = 1;
+    std::array<std::int64_t, 3> input{1, 1, 1};
+    std::array<std::int64_t, 3> kernel{1, 1, 1};
+    std::array<std::int64_t, 3> output{1, 1, 1};
+    std::array<std::int64_t, 3> stride{1, 1, 1};
+    std::array<std::int64_t, 3> dilation{1, 1, 1};
+    std::array<std::int64_t, 3> pad_begin{0, 0, 0};
+    std::array<std::int64_t, 3> pad_end{0, 0, 0};
+    DType type = DType::f32;                ///< of images, weights, residual and result
+    Precision precision = Precision::fp32;  ///< fp32: no TF32; fp16, bf16: fp32 accumulation
+    bool bias = false;                      ///< f32 [K]
+    bool residual = false;                  ///< like the result, added to it
+    bool relu = false;
+
+    friend bool operator==(const ConvolutionProblem&, const ConvolutionProblem&) = default;
+};
+
+struct ConvolutionOperands {
+    const void* images = nullptr;
+    const void* weights = nullptr;
+    const float* bias = nullptr;
+    const void* residual = nullptr;
+    void* result = nullptr;  ///< not the images; may be the residual
+    void* workspace = nullptr;
+};
+
+/// One way to compute a convolution and what its problem joins to it; the same operands give the same bits.
+class ConvolutionPlan {
+public:
+    virtual ~ConvolutionPlan() = default;
+    ConvolutionPlan() = default;
+    ConvolutionPlan(const ConvolutionPlan&) = delete;
+    ConvolutionPlan& operator=(const ConvolutionPlan&) = delete;
+
+    /// What it computes of bias, residual and activation: all three, or none.
+    [[nodiscard]] virtual JoinedWork joined() const = 0;
+    [[nodiscard]] virtual std::size_t workspace_bytes() const = 0;
+    /// For the recorded plan: "cudnn engine 42 knobs 6=3".
+    [[nodiscard]] virtual std::string implementation() const = 0;
+    /// Called from Queue::launch with its native handle.
+    virtual void run(const ConvolutionOperands& operands, void* stream) const = 0;
+};
+
+}  // namespace lossmap::cuda

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "backend/backend.hpp"
+#include "cuda/backend/device.hpp"
+
+namespace lossmap::cuda {
+
+/// The CUDA backend over devices that somebody made: GPUs (cuda/device) or an emulation. Executables run on the first
+/// one.
+/// @param devices  at least one
+[[nodiscard]] std::unique_ptr<Backend> make_cuda_backend(std::vector<std::shared_ptr<Device>> devices);
+
+}  // namespace lossmap::cuda

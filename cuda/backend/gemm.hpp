@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "backend/backend.hpp"
+#include "core/dtype.hpp"
+
+namespace lossmap::cuda {
+
+class Queue;
+
+/// Products of row-major matrices, `batch` of them: D = op(A) op(B) (+ bias of a row) (max with 0).
+struct GemmProblem {
+    std::int64_t rows = 0;     ///< of D
+    std::int64_t columns = 0;  ///< of D
+    std::int64_t inner = 0;
+    bool transpose_a = false;  ///< A is stored [inner, rows]
+    bool transpose_b = false;  ///< B is stored [columns, inner]
+    std::int64_t batch = 1;
+    std::int64_t stride_a = 0;  ///< elements from one matrix to the next; 0: one for all
+    std::int64_t stride_b = 0;
+    std::int64_t stride_d = 0;
+    DType type = DType::f32;                ///< of A and B
+    DType result_type = DType::f32;         ///< of D
+    Precision precision = Precision::fp32;  ///< fp32: no TF32; fp16, bf16: fp32 accumulation
+    bool bias = false;                      ///< f32 [columns]
+    std::int64_t stride_bias = 0;           ///< elements
+    bool relu = false;                      ///< only with a plan that joins it
+
+    friend bool operator==(const GemmProblem&, const GemmProblem&) = default;
+};
+
+/// What a plan computes beside the product itself.
+struct JoinedWork {
+    bool bias = false;
+    bool residual = false;
+    bool activation = false;
+};
+
+struct GemmOperands {
+    const void* a = nullptr;
+    const void* b = nullptr;
+    const float* bias = nullptr;
+    void* d = nullptr;
+    void* workspace = nullptr;  ///< GemmPlan::workspace_bytes
+};
+
+/// One way to compute a product; the same operands give the same bits. Shared by queues, not by threads.
+class GemmPlan {
+public:
+    virtual ~GemmPlan() = default;
+    GemmPlan() = default;
+    GemmPlan(const GemmPlan&) = delete;
+    GemmPlan& operator=(const GemmPlan&) = delete;
+
+    [[nodiscard]] virtual JoinedWork joined() const = 0;
+    [[nodiscard]] virtual std::size_t workspace_bytes() const = 0;
+    /// For the recorded plan: "cublasLt algo 66 tile 20".
+    [[nodiscard]] virtual std::string implementation() const = 0;
+    /// Called from Queue::launch with its native handle.
+    virtual void run(const GemmOperands& operands, void* stream) const = 0;
+};
+
+}  // namespace lossmap::cuda

@@ -1,0 +1,60 @@
+#include "cuda/backend/lower/products.hpp"
+
+#include <memory>
+
+#include "core/error.hpp"
+#include "cuda/backend/library_operations.hpp"
+
+namespace lossmap::cuda {
+namespace {
+
+Precision precision_of(const ProgramBuilder& builder, DType type) {
+    if (type != DType::f32) return builder.options().precision;
+    return builder.options().precision == Precision::tf32 ? Precision::tf32 : Precision::fp32;
+}
+
+}  // namespace
+
+JoinedWork add_product(ProgramBuilder& builder, const Product& product, std::int64_t points, Phase phase) {
+    GemmProblem problem;
+    problem.rows = product.rows;
+    problem.columns = product.columns;
+    problem.inner = product.inner;
+    problem.transpose_a = product.transpose_a;
+    problem.transpose_b = product.transpose_b;
+    problem.type = product.a.type;
+    problem.result_type = product.result.type;
+    problem.precision = precision_of(builder, product.a.type);
+    problem.bias = product.bias.has_value();
+    problem.relu = product.relu;
+    const std::int64_t one_a = product.rows * product.inner;
+    const std::int64_t one_b = product.inner * product.columns;
+    const std::int64_t one_d = product.rows * product.columns;
+    std::int64_t launches = 1;
+    if (product.batch == 1) {
+        problem.batch = points;
+        problem.stride_a = product.a.point_stride;
+        problem.stride_b = product.b.point_stride;
+        problem.stride_d = product.result.point_stride;
+        problem.stride_bias = product.bias ? product.bias->point_stride : 0;
+    } else {
+        const bool even = product.a.point_stride == product.batch * one_a &&
+                          product.b.point_stride == product.batch * one_b &&
+                          product.result.point_stride == product.batch * one_d && !product.bias;
+        launches = even ? 1 : points;
+        problem.batch = even ? points * product.batch : product.batch;
+        problem.stride_a = one_a;
+        problem.stride_b = one_b;
+        problem.stride_d = one_d;
+    }
+    auto plan = builder.device().plan_gemm(problem);
+    const JoinedWork joined = plan->joined();
+    const Located workspace =
+        builder.temporary(phase, DType::u8, {static_cast<std::int64_t>(plan->workspace_bytes())}, false);
+    GemmOperation::Operands operands{product.a, product.b, {}, product.result, workspace};
+    if (joined.bias) operands.bias = product.bias;
+    builder.add(std::make_unique<GemmOperation>(std::move(plan), operands, points, launches), phase);
+    return joined;
+}
+
+}  // namespace lossmap::cuda

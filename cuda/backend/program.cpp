@@ -1,0 +1,243 @@
+#include "cuda/backend/program.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "core/error.hpp"
+#include "cuda/backend/lower/lowerings.hpp"
+
+namespace lossmap::cuda {
+namespace {
+
+/// Samples of a pass at most: beyond it nothing is won, and a rescue repeats a whole tile.
+constexpr std::int64_t kMostTileSamples = 256;
+/// Share of the free memory that a program may take.
+constexpr double kMemoryShare = 0.9;
+
+/// Lowers steps and collects what cannot be run, so that one message names it all.
+class Compiler {
+public:
+    Compiler(const Program& program, ProgramBuilder& builder) : program_(program), builder_(builder) {}
+
+    void theta_nodes() {
+        for (const std::int32_t index : program_.lowering.theta_nodes) {
+            const Node& node = builder_.node(index);
+            attempt(node, node.outputs, [&] { lower_node(builder_, node); });
+        }
+    }
+
+    void steps() {
+        for (const Step& step : program_.lowering.steps) {
+            const Node& node = builder_.node(step.node);
+            const std::vector<ValueId> outputs = results_of(step);
+            attempt(node, outputs, [&] {
+                if (!lower_convolution(builder_, step) && !lower_dense(builder_, step)) lower_separately(step);
+            });
+        }
+    }
+
+    void require_all() const {
+        if (refusals_.empty()) return;
+        std::string text;
+        for (const std::string& refusal : refusals_)
+            text += (text.empty() ? "" : "; ") + refusal;
+        throw UnsupportedError(text);
+    }
+
+private:
+    template <typename Body>
+    void attempt(const Node& node, const std::vector<ValueId>& outputs, const Body& body) {
+        builder_.begin(node.name);
+        try {
+            body();
+        } catch (const UnsupportedError& error) {
+            refusals_.push_back(fmt::format("{}: {}", node.describe(), error.what()));
+            // So that what reads them can be looked at, too.
+            for (const ValueId id : outputs) {
+                if (id != kNoValue) static_cast<void>(builder_.write(id));
+            }
+        } catch (const InputError& error) {
+            throw InputError("{}: {}", node.describe(), error.what());
+        }
+    }
+
+    [[nodiscard]] std::vector<ValueId> results_of(const Step& step) const {
+        std::vector<ValueId> result;
+        for (const std::int32_t index :
+             {step.node, step.bias_add, step.batch_norm, step.residual_add, step.activation}) {
+            if (index < 0) continue;
+            const auto& outputs = builder_.node(index).outputs;
+            result.insert(result.end(), outputs.begin(), outputs.end());
+        }
+        return result;
+    }
+
+    /// The joined nodes one after the other, where no way runs them together.
+    void lower_separately(const Step& step) {
+        for (const std::int32_t index :
+             {step.node, step.bias_add, step.batch_norm, step.residual_add, step.activation}) {
+            if (index >= 0) lower_node(builder_, builder_.node(index));
+        }
+    }
+
+    const Program& program_;
+    ProgramBuilder& builder_;
+    std::vector<std::string> refusals_;
+};
+
+std::vector<bool> axes_that_move_weights(const ExecutableRequest& request) {
+    if (request.axes.size() > static_cast<std::size_t>(kernels::kMaxAxes)) {
+        throw UnsupportedError("{} axes; the GPU's kernels take {}", request.axes.size(), kernels::kMaxAxes);
+    }
+    std::vector<bool> moves;
+    for (const AxisView& axis : request.axes)
+        moves.push_back(!axis.weights.empty());
+    return moves;
+}
+
+/// The loss reads the output in f32, and so everything that only renames it.
+void keep_output_wide(const Graph& graph, ValueId output, ProgramBuilder& builder) {
+    const auto producers = graph.producers();
+    const auto consumers = graph.consumers();
+    ValueId id = output;
+    builder.keep_wide(id);
+    while (producers[static_cast<std::size_t>(id)] >= 0) {
+        const Node& node = graph.nodes[static_cast<std::size_t>(producers[static_cast<std::size_t>(id)])];
+        const bool renames = node.op_type == "Reshape" || node.op_type == "Flatten" || node.op_type == "Squeeze" ||
+                             node.op_type == "Unsqueeze" || node.op_type == "Identity" || node.op_type == "Transpose";
+        if (!renames || consumers[static_cast<std::size_t>(node.inputs[0])].size() != 1) return;
+        id = node.inputs[0];
+        builder.keep_wide(id);
+    }
+}
+
+void bind_inputs(Program& program, ProgramBuilder& builder) {
+    const Graph& graph = program.bound.graph;
+    for (std::size_t k = 0; k < graph.inputs.size(); ++k) {
+        const ValueId id = graph.inputs[k];
+        ProgramInput input;
+        input.field = program.bound.input_fields[k];
+        input.array = builder.write(id);
+        builder.there_from_the_start(input.array);
+        input.sample_elements = element_count(builder.shape(id)) / program.bound.tile_samples;
+        program.inputs.push_back(input);
+    }
+}
+
+void keep_results(Program& program, ProgramBuilder& builder) {
+    for (const Step& step : program.lowering.steps) {
+        const ValueId id = builder.node(step.last_node()).outputs[0];
+        if (id == kNoValue || builder.value(id).dtype != DType::f32) continue;
+        program.kept.emplace_back(id, builder.read(id, {Demand::Form::dense, DType::f32}));
+    }
+}
+
+std::int64_t power_of_two_below(std::int64_t value) {
+    std::int64_t power = 1;
+    while (2 * power <= value)
+        power *= 2;
+    return power;
+}
+
+}  // namespace
+
+std::int64_t Program::memory_bytes() const {
+    return static_cast<std::int64_t>(arena_bytes(Phase::constant) + kThetaSets * arena_bytes(Phase::theta) +
+                                     arena_bytes(Phase::tile));
+}
+
+std::unique_ptr<Program> build_program(const ExecutableRequest& request, BoundRequest bound, Device& device,
+                                       const BuildOptions& options) {
+    auto program = std::make_unique<Program>();
+    program->options = options;
+    program->passes = request.passes;
+    program->bound = std::move(bound);
+    const Graph& graph = program->bound.graph;
+    program->lowering = lower(graph, request.passes);
+    ProgramBuilder builder(graph, program->lowering, *request.space, device, axes_that_move_weights(request), options);
+    keep_output_wide(graph, program->bound.output, builder);
+    bind_inputs(*program, builder);
+    Compiler compiler(*program, builder);
+    compiler.theta_nodes();
+    compiler.steps();
+    compiler.require_all();
+    builder.begin("output");
+    program->output = builder.read(program->bound.output, {Demand::Form::dense, DType::f32});
+    if (request.traceable) keep_results(*program, builder);
+    program->flags = builder.flags();
+    program->faults = builder.faults(Phase::tile);
+    program->resident = builder.packer().resident();
+    std::vector<Located> kept{program->output, program->flags};
+    for (const auto& [id, array] : program->kept)
+        kept.push_back(array);
+    for (const Place& place : {program->resident.weight_flags, program->resident.faults}) {
+        kept.emplace_back();
+        kept.back().place = place;
+    }
+    program->parts = builder.finish(kept);
+    program->macs_per_sample = builder.macs() / program->bound.tile_samples;
+    return program;
+}
+
+BuildOptions options_for_device(const ExecutableRequest& request, Device& device) {
+    if (request.graph == nullptr) throw InternalError("a request needs a graph");
+    if (!request.statistics_batches.empty())
+        throw UnsupportedError("statistics are not estimated again on the GPU; use the CPU");
+    if (request.tile_points < 0) throw InputError("{} points a pass", request.tile_points);
+    const DeviceFacts& facts = device.facts();
+    const std::int64_t required = required_tile_samples(request);
+    BuildOptions options{1, required > 0 ? required : 2, request.precision, true};
+    const auto smallest = build_program(request, bind_request(request, options.tile_samples), device, options);
+    options.estimate = false;
+    const auto pass = static_cast<std::int64_t>(smallest->arena_bytes(Phase::tile));
+    const std::int64_t sample = std::max<std::int64_t>(pass / options.tile_samples, 1);
+    if (required == 0) {
+        options.tile_samples =
+            std::min(power_of_two_below(std::max<std::int64_t>(facts.pass_bytes / sample, 1)), kMostTileSamples);
+    }
+    const auto set = static_cast<std::int64_t>(kThetaSets * smallest->arena_bytes(Phase::theta));
+    const auto available = static_cast<std::int64_t>(kMemoryShare * static_cast<double>(facts.free_bytes)) -
+                           static_cast<std::int64_t>(smallest->arena_bytes(Phase::constant));
+    const std::int64_t one_point = sample * options.tile_samples + set;
+    if (available < one_point) {
+        throw InputError("the network needs {} MiB of device memory, {} of {} MiB are free on {}",
+                         (one_point + static_cast<std::int64_t>(smallest->arena_bytes(Phase::constant))) >> 20,
+                         facts.free_bytes >> 20, facts.memory_bytes >> 20, facts.id);
+    }
+    const std::int64_t by_pass = facts.pass_bytes / (sample * options.tile_samples);
+    const std::int64_t fitting =
+        std::clamp<std::int64_t>(std::min(by_pass, available / one_point), 1, facts.most_points);
+    options.points = request.tile_points > 0 ? request.tile_points : power_of_two_below(fitting);
+    return options;
+}
+
+std::unique_ptr<Program> build_for_device(const ExecutableRequest& request, Device& device) {
+    const BuildOptions options = options_for_device(request, device);
+    return build_program(request, bind_request(request, options.tile_samples), device, options);
+}
+
+std::string plan_record(const Program& program, const DeviceFacts& facts) {
+    nlohmann::ordered_json record;
+    record["backend"] = "cuda";
+    record["precision"] = name_of(program.options.precision);
+    record["tile_samples"] = program.options.tile_samples;
+    record["points"] = program.options.points;
+    for (const PassInfo& pass : pass_table())
+        record["passes"][std::string(pass.name)] = program.passes.*pass.enabled;
+    record["architecture"] = facts.architecture;
+    record["libraries"] = facts.library_versions;
+    constexpr std::array<const char*, kPhases> kNames{"once", "per_point", "per_tile"};
+    for (std::size_t phase = 0; phase < kPhases; ++phase) {
+        auto& list = record["operations"][kNames[phase]];
+        list = nlohmann::ordered_json::array();
+        for (std::size_t k = 0; k < program.parts.operations[phase].size(); ++k) {
+            list.push_back({{"name", program.parts.names[phase][k]},
+                            {"by", program.parts.operations[phase][k]->implementation()}});
+        }
+    }
+    return record.dump();
+}
+
+}  // namespace lossmap::cuda

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/backend.hpp"
+#include "backend/bound_request.hpp"
+#include "cuda/backend/device.hpp"
+#include "cuda/backend/operation.hpp"
+#include "cuda/backend/program_builder.hpp"
+#include "cuda/backend/theta_packer.hpp"
+#include "plan/fusion.hpp"
+
+namespace lossmap::cuda {
+
+/// A graph input: the field of the data set that feeds it and where a tile of it lies, dense, in the graph's own type.
+struct ProgramInput {
+    std::size_t field = 0;
+    Located array;
+    std::int64_t sample_elements = 0;
+};
+
+/// A network made ready for passes of a fixed number of points and samples.
+struct Program {
+    BuildOptions options;
+    PassSet passes;
+    BoundRequest bound;
+    Lowering lowering;
+    ProgramBuilder::Result parts;
+    ResidentTheta resident;
+    std::vector<ProgramInput> inputs;
+    Located output;  ///< f32, dense, [tile_samples, ..] a point
+    Located flags;   ///< ProgramBuilder::flags
+    Located faults;  ///< ProgramBuilder::faults
+    /// Values of the graph that a tile leaves behind, where they were asked for.
+    std::vector<std::pair<ValueId, Located>> kept;
+    std::int64_t macs_per_sample = 0;
+
+    [[nodiscard]] std::size_t arena_bytes(Phase phase) const {
+        return parts.arena_bytes[static_cast<std::size_t>(phase)];
+    }
+    /// Bytes of device memory that a program takes while it runs.
+    [[nodiscard]] std::int64_t memory_bytes() const;
+};
+
+/// Builds the program; nothing is allocated and nothing runs. Throws InputError, UnsupportedError: one sentence that
+/// names every node that the GPU has no way for.
+[[nodiscard]] std::unique_ptr<Program> build_program(const ExecutableRequest& request, BoundRequest bound,
+                                                     Device& device, const BuildOptions& options);
+
+/// Checks the request and chooses points and samples of a pass from the device's memory; the one place that says
+/// whether it can be run. Throws what build_program throws, and InputError where the memory does not suffice.
+[[nodiscard]] BuildOptions options_for_device(const ExecutableRequest& request, Device& device);
+
+/// The program for those options.
+[[nodiscard]] std::unique_ptr<Program> build_for_device(const ExecutableRequest& request, Device& device);
+
+/// JSON object of what a result's bits depend on beside the inputs.
+[[nodiscard]] std::string plan_record(const Program& program, const DeviceFacts& facts);
+
+}  // namespace lossmap::cuda

@@ -1,0 +1,351 @@
+#include "cuda/backend/program_builder.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "core/error.hpp"
+#include "cuda/backend/kernel_shapes.hpp"
+
+namespace lossmap::cuda {
+namespace {
+
+constexpr std::int64_t kForever = std::numeric_limits<std::int64_t>::max();
+/// Libraries read and write 16 bytes at a time, and start kernels of their own at such places.
+constexpr std::size_t kBlockAlignment = 256;
+
+std::size_t index_of(Phase phase) { return static_cast<std::size_t>(phase); }
+
+Shape strides_for(const Shape& shape, Demand::Form form) {
+    return form == Demand::Form::channels_last && shape.size() >= 3 ? channels_last_strides(shape, shape[1])
+                                                                    : row_major_strides(shape);
+}
+
+std::int64_t rounded_up(std::int64_t value, std::int64_t multiple) {
+    return (value + multiple - 1) / multiple * multiple;
+}
+
+}  // namespace
+
+ProgramBuilder::ProgramBuilder(const Graph& graph, const Lowering& lowering, const ParameterSpace& space,
+                               Device& device, const std::vector<bool>& axes_move_weights, const BuildOptions& options)
+    : graph_(graph),
+      lowering_(lowering),
+      device_(device),
+      options_(options),
+      copies_(graph.values.size()),
+      wide_(graph.values.size(), false) {
+    ResidentTheta places;
+    const auto bytes = static_cast<std::size_t>(space.weights_size()) * sizeof(float);
+    places.origin = new_block(Phase::constant, bytes);
+    for (const bool moves : axes_move_weights)
+        places.axes.push_back(moves ? std::optional(new_block(Phase::constant, bytes)) : std::nullopt);
+    const auto axes = static_cast<std::int64_t>(axes_move_weights.size());
+    places.states = temporary(Phase::theta, DType::f32, {std::max<std::int64_t>(space.states_size(), 1)}, true);
+    places.coordinates = temporary(Phase::theta, DType::f32, {std::max<std::int64_t>(axes, 1)}, true).place;
+    places.weight_flags = temporary(Phase::theta, DType::u32, {1}, true).place;
+    theta_faults_ = temporary(Phase::theta, DType::u32, {1}, false);
+    places.faults = theta_faults_.place;
+    packer_ = std::make_unique<ThetaPacker>(device.kernels(), std::move(places), options.points);
+    faults_ = temporary(Phase::constant, DType::u32, {1}, false);
+    flags_ = temporary(Phase::tile, DType::u32, {options.tile_samples + 1}, true);
+    there_from_the_start(flags_);
+    const auto locate = [&](const std::vector<Parameter>& parameters, bool states) {
+        for (const Parameter& parameter : parameters) {
+            Located array;
+            array.pristine = PristineTheta{states, parameter.offset};
+            array.shape = *graph.value(parameter.value).shape;
+            array.strides = row_major_strides(array.shape);
+            copies(parameter.value).push_back(std::move(array));
+        }
+    };
+    locate(space.weights, false);
+    locate(space.states, true);
+    // The first wave of weights stands in front of everything of its phase; it is put in at the end.
+    operations_[index_of(Phase::theta)].push_back(nullptr);
+    names_[index_of(Phase::theta)].push_back("weights");
+}
+
+const Shape& ProgramBuilder::shape(ValueId id) const {
+    const auto& known = value(id).shape;
+    if (!known) throw InternalError("value '{}' has no shape", value(id).name);
+    return *known;
+}
+
+Phase ProgramBuilder::phase_of(ValueId id) const {
+    switch (class_of(id)) {
+        case ValueClass::constant: return Phase::constant;
+        case ValueClass::theta: return Phase::theta;
+        default: return Phase::tile;
+    }
+}
+
+bool ProgramBuilder::per_point(ValueId id) const {
+    return class_of(id) == ValueClass::theta || class_of(id) == ValueClass::both;
+}
+
+DType ProgramBuilder::activation_type() const {
+    switch (options_.precision) {
+        case Precision::fp16: return DType::f16;
+        case Precision::bf16: return DType::bf16;
+        default: return DType::f32;
+    }
+}
+
+DType ProgramBuilder::storage(ValueId id) const {
+    const DType type = value(id).dtype;
+    // What does not depend on theta is computed once for all points: it may as well be exact.
+    return type == DType::f32 && class_of(id) == ValueClass::both && !wide_[static_cast<std::size_t>(id)]
+               ? activation_type()
+               : type;
+}
+
+const Tensor* ProgramBuilder::constant(ValueId id) const {
+    if (id == kNoValue || class_of(id) != ValueClass::constant) return nullptr;
+    return value(id).data.get();
+}
+
+Place ProgramBuilder::new_block(Phase phase, std::size_t bytes) {
+    auto& blocks = blocks_[index_of(phase)];
+    blocks.push_back({std::max<std::size_t>(bytes, 1), -1, -1});
+    return {phase, blocks.size() - 1};
+}
+
+Located ProgramBuilder::temporary(Phase phase, DType type, const Shape& shape, bool per_point) {
+    Located array;
+    array.type = type;
+    array.shape = shape;
+    array.strides = row_major_strides(shape);
+    const std::int64_t count = element_count(shape);
+    array.point_stride = per_point ? count : 0;
+    const std::int64_t points = per_point ? options_.points : 1;
+    array.place = new_block(phase, static_cast<std::size_t>(count * points) * size_of(type));
+    return array;
+}
+
+Located ProgramBuilder::constant_bytes(std::span<const std::byte> bytes, DType type, const Shape& shape) {
+    const Located array = temporary(Phase::constant, type, shape, false);
+    initial_.push_back({array.place, {bytes.begin(), bytes.end()}});
+    return array;
+}
+
+void ProgramBuilder::load_constant(ValueId id) {
+    const Value& constant = value(id);
+    if (!constant.data) throw InternalError("value '{}' is read before it is computed", constant.name);
+    const auto* data = static_cast<const std::byte*>(constant.data->data());
+    copies(id).push_back(constant_bytes({data, constant.data->size_bytes()}, constant.dtype, *constant.shape));
+}
+
+Located ProgramBuilder::find(ValueId id) {
+    if (copies(id).empty()) load_constant(id);
+    // The newest one that lies somewhere; pristine parameters only when there is no other.
+    return copies(id).back();
+}
+
+bool ProgramBuilder::satisfies(const Located& array, const Demand& demand) {
+    if (array.pristine) return demand.form == Demand::Form::pristine;
+    if (demand.type && *demand.type != array.type) return false;
+    switch (demand.form) {
+        case Demand::Form::pristine:
+        case Demand::Form::any: return true;
+        case Demand::Form::compact: return array.is_compact();
+        case Demand::Form::dense: return array.is_dense();
+        case Demand::Form::channels_last:
+            return array.shape.size() >= 3 && array.shape[1] % demand.channel_multiple == 0 &&
+                   array.is_channels_last(array.shape[1]);
+    }
+    return false;
+}
+
+Located ProgramBuilder::read(ValueId id, const Demand& demand) {
+    static_cast<void>(find(id));
+    for (const Located& copy : copies(id)) {
+        if (satisfies(copy, demand)) return copy;
+    }
+    // A padded copy is channels-last with more than its own channels from pixel to pixel.
+    if (demand.form == Demand::Form::channels_last) {
+        for (const Located& copy : copies(id)) {
+            const std::int64_t channels = rounded_up(copy.shape[1], demand.channel_multiple);
+            if (!copy.pristine && copy.type == demand.type.value_or(copy.type) && copy.is_channels_last(channels))
+                return copy;
+        }
+    }
+    const Located result = convert(find(id), demand, phase_of(id));
+    copies(id).push_back(result);
+    // `find` answers the first form that was made.
+    std::rotate(copies(id).begin(), copies(id).end() - 1, copies(id).end());
+    return result;
+}
+
+Located ProgramBuilder::packed(const Located& array, DType type) {
+    if (array.shape.size() > static_cast<std::size_t>(kernels::kPackRank)) {
+        throw UnsupportedError("a parameter of {} dimensions; the GPU's kernels take {}", array.shape.size(),
+                               kernels::kPackRank);
+    }
+    WeightPack pack;
+    pack.source = array;
+    pack.extents = pack.valid = array.shape.empty() ? Shape{1} : array.shape;
+    pack.source_strides = array.shape.empty() ? Shape{0} : array.strides;
+    pack.out = temporary(Phase::theta, type, array.shape, true);
+    packer_->add(pack);
+    return pack.out;
+}
+
+Located ProgramBuilder::convert(const Located& array, const Demand& demand, Phase phase) {
+    if (satisfies(array, demand)) return array;
+    if (array.pristine) return convert(packed(array, demand.type.value_or(DType::f32)), demand, phase);
+    if (demand.form == Demand::Form::channels_last) return channels_moved_last(array, demand, phase);
+    const DType type = demand.type.value_or(array.type);
+    const bool moves = !satisfies(array, {demand.form, array.type});
+    const Located moved = moves ? copied(array, phase) : array;
+    if (moved.type == type) return moved;
+    return converted_type(moved.is_compact() ? moved : copied(moved, phase), type, phase);
+}
+
+Located ProgramBuilder::converted_type(const Located& array, DType type, Phase phase) {
+    Located result = temporary(phase, type, array.shape, array.per_point());
+    result.strides = array.strides;
+    if (!array.is_compact()) throw InternalError("the conversion of an array with gaps");
+    auto operation = kernel<kernels::CastArgs>("cast", kernels().cast, array.per_point() ? options_.points : 1);
+    operation->args.count = element_count(array.shape);
+    operation->read(operation->args.in, array);
+    operation->write(operation->args.out, result);
+    watch(*operation, result);
+    add(std::move(operation), phase);
+    return result;
+}
+
+Located ProgramBuilder::copied(const Located& array, Phase phase) {
+    Located result = temporary(phase, array.type, array.shape, array.per_point());
+    auto operation = kernel<kernels::CopyArgs>("copy", kernels().copy, array.per_point() ? options_.points : 1);
+    operation->args.dims = dims_of(array.shape);
+    operation->args.in_strides = strides_of(array.strides);
+    operation->args.out_strides = strides_of(result.strides);
+    operation->read(operation->args.in, array);
+    operation->write(operation->args.out, result);
+    add(std::move(operation), phase);
+    return result;
+}
+
+Located ProgramBuilder::channels_moved_last(const Located& array, const Demand& demand, Phase phase) {
+    const Shape& shape = array.shape;
+    const Located dense = array.is_dense() ? array : copied(array, phase);
+    const std::int64_t channels = rounded_up(shape[1], demand.channel_multiple);
+    Shape padded = shape;
+    padded[1] = channels;
+    Located result = temporary(phase, demand.type.value_or(array.type), padded, array.per_point());
+    result.shape = shape;
+    result.strides = channels_last_strides(shape, channels);
+    auto operation = kernel<kernels::ChannelLayoutArgs>("channel_layout", kernels().channel_layout,
+                                                        array.per_point() ? options_.points : 1);
+    operation->args.samples = shape[0];
+    operation->args.channels = shape[1];
+    operation->args.plane = element_count(std::span(shape).subspan(2));
+    operation->args.padded_channels = channels;
+    operation->args.to_channels_last = true;
+    operation->read(operation->args.in, dense);
+    operation->write(operation->args.out, result);
+    watch(*operation, result);
+    add(std::move(operation), phase);
+    return result;
+}
+
+Located ProgramBuilder::write(ValueId id, Demand::Form form) { return write(id, strides_for(shape(id), form)); }
+
+Located ProgramBuilder::write(ValueId id, const Shape& strides) {
+    Located array = temporary(phase_of(id), storage(id), shape(id), per_point(id));
+    array.strides = strides;
+    define(id, array);
+    return array;
+}
+
+void ProgramBuilder::define(ValueId id, const Located& array) {
+    if (id == kNoValue) return;
+    copies(id).push_back(array);
+    copies(id).back().shape = shape(id);
+}
+
+void ProgramBuilder::watch_in_place(const Located& array, Phase phase) {
+    if (array.type != DType::f16 || !array.per_point() || phase != Phase::tile) return;
+    auto operation = kernel<kernels::UnaryArgs>("unary", kernels().unary, options_.points);
+    operation->args.count = element_count(array.shape);
+    operation->read(operation->args.in, array);
+    operation->write(operation->args.out, array);
+    watch(*operation, array);
+    add(std::move(operation), phase);
+}
+
+void ProgramBuilder::keep_wide(ValueId id) { wide_[static_cast<std::size_t>(id)] = true; }
+
+void ProgramBuilder::there_from_the_start(const Located& array) {
+    Block& block = blocks_[index_of(array.place.phase)].at(array.place.block);
+    block.first = 0;
+    block.last = std::max<std::int64_t>(block.last, 0);
+}
+
+void ProgramBuilder::use(const Place& place, Phase phase, std::int64_t index) {
+    Block& block = blocks_[index_of(place.phase)].at(place.block);
+    if (place.phase != phase) {
+        if (place.phase > phase) throw InternalError("{} reads what is computed more often than it", name_);
+        block.last = kForever;
+        return;
+    }
+    block.first = block.first < 0 ? index : std::min(block.first, index);
+    block.last = std::max(block.last, index);
+}
+
+void ProgramBuilder::add(std::unique_ptr<Operation> operation, Phase phase) {
+    auto& list = operations_[index_of(phase)];
+    for (const Place& place : operation->places())
+        use(place, phase, static_cast<std::int64_t>(list.size()));
+    list.push_back(std::move(operation));
+    names_[index_of(phase)].push_back(name_);
+}
+
+void ProgramBuilder::add_waves() {
+    auto& list = operations_[index_of(Phase::theta)];
+    const auto place_tables = [&](ThetaWave& wave) {
+        std::array<Place, kThetaSets> tables;
+        for (Place& table : tables) {
+            table = new_block(Phase::constant, wave.table_bytes());
+        }
+        wave.use_tables(tables);
+    };
+    auto first = packer_->take_first();
+    place_tables(*first);
+    for (const Place& place : first->places())
+        use(place, Phase::theta, 0);
+    list[0] = std::move(first);
+    auto last = packer_->take_last();
+    if (last->empty()) return;
+    place_tables(*last);
+    begin("weights computed from parameters");
+    add(std::move(last), Phase::theta);
+}
+
+ProgramBuilder::Result ProgramBuilder::finish(std::span<const Located> kept) {
+    add_waves();
+    for (const Located& array : kept)
+        blocks_[index_of(array.place.phase)].at(array.place.block).last = kForever;
+    Result result;
+    for (std::size_t phase = 0; phase < kPhases; ++phase) {
+        const auto end = static_cast<std::int64_t>(operations_[phase].size());
+        std::vector<Lifetime> lives;
+        for (const Block& block : blocks_[phase]) {
+            // Constants stay; coordinates, flags and inputs are written in front of the first operation.
+            const bool stays = phase == index_of(Phase::constant) || block.last == kForever;
+            const std::int64_t first = stays && block.first < 0 ? 0 : std::max<std::int64_t>(block.first, 0);
+            lives.push_back({phase == index_of(Phase::constant) ? 0 : first, stays ? end : std::max(block.last, first),
+                             block.bytes});
+        }
+        MemoryPlan plan = plan_memory(lives, kBlockAlignment);
+        result.offsets[phase] = std::move(plan.offsets);
+        result.arena_bytes[phase] = std::max<std::size_t>(plan.size_bytes, kBlockAlignment);
+        result.operations[phase] = std::move(operations_[phase]);
+        result.names[phase] = std::move(names_[phase]);
+    }
+    result.initial = std::move(initial_);
+    return result;
+}
+
+}  // namespace lossmap::cuda

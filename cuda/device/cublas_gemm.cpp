@@ -1,0 +1,233 @@
+#include "cuda/device/cublas_gemm.hpp"
+
+#include <type_traits>
+#include <utility>
+
+#include <cublasLt.h>
+#include <fmt/format.h>
+
+#include "core/error.hpp"
+#include "cuda/device/shared_library.hpp"
+#include "cuda/runtime/error.hpp"
+
+namespace lossmap::cuda {
+namespace {
+
+constexpr std::size_t kMostWorkspaceBytes = std::size_t{32} << 20;
+
+void check(cublasStatus_t status, const char* call) {
+    if (status != CUBLAS_STATUS_SUCCESS) throw CudaError("{} failed: cuBLAS status {}", call, static_cast<int>(status));
+}
+
+cudaDataType_t data_type(DType type) {
+    switch (type) {
+        case DType::f16: return CUDA_R_16F;
+        case DType::bf16: return CUDA_R_16BF;
+        case DType::f32: return CUDA_R_32F;
+        default: throw InternalError("a product of {}", name_of(type));
+    }
+}
+
+}  // namespace
+
+/// The functions that are used, from whichever library was found.
+struct CublasGemm::Library {
+    SharedLibrary library{"libcublasLt.so.13"};
+    decltype(&cublasLtCreate) create =
+        library.function<std::remove_pointer_t<decltype(&cublasLtCreate)>>("cublasLtCreate");
+    decltype(&cublasLtDestroy) destroy =
+        library.function<std::remove_pointer_t<decltype(&cublasLtDestroy)>>("cublasLtDestroy");
+    decltype(&cublasLtGetVersion) get_version =
+        library.function<std::remove_pointer_t<decltype(&cublasLtGetVersion)>>("cublasLtGetVersion");
+    decltype(&cublasLtMatmul) matmul =
+        library.function<std::remove_pointer_t<decltype(&cublasLtMatmul)>>("cublasLtMatmul");
+    decltype(&cublasLtMatmulDescCreate) desc_create =
+        library.function<std::remove_pointer_t<decltype(&cublasLtMatmulDescCreate)>>("cublasLtMatmulDescCreate");
+    decltype(&cublasLtMatmulDescDestroy) desc_destroy =
+        library.function<std::remove_pointer_t<decltype(&cublasLtMatmulDescDestroy)>>("cublasLtMatmulDescDestroy");
+    decltype(&cublasLtMatmulDescSetAttribute) desc_set =
+        library.function<std::remove_pointer_t<decltype(&cublasLtMatmulDescSetAttribute)>>(
+            "cublasLtMatmulDescSetAttribute");
+    decltype(&cublasLtMatrixLayoutCreate) layout_create =
+        library.function<std::remove_pointer_t<decltype(&cublasLtMatrixLayoutCreate)>>("cublasLtMatrixLayoutCreate");
+    decltype(&cublasLtMatrixLayoutDestroy) layout_destroy =
+        library.function<std::remove_pointer_t<decltype(&cublasLtMatrixLayoutDestroy)>>("cublasLtMatrixLayoutDestroy");
+    decltype(&cublasLtMatrixLayoutSetAttribute) layout_set =
+        library.function<std::remove_pointer_t<decltype(&cublasLtMatrixLayoutSetAttribute)>>(
+            "cublasLtMatrixLayoutSetAttribute");
+    decltype(&cublasLtMatmulPreferenceCreate) preference_create =
+        library.function<std::remove_pointer_t<decltype(&cublasLtMatmulPreferenceCreate)>>(
+            "cublasLtMatmulPreferenceCreate");
+    decltype(&cublasLtMatmulPreferenceDestroy) preference_destroy =
+        library.function<std::remove_pointer_t<decltype(&cublasLtMatmulPreferenceDestroy)>>(
+            "cublasLtMatmulPreferenceDestroy");
+    decltype(&cublasLtMatmulPreferenceSetAttribute) preference_set =
+        library.function<std::remove_pointer_t<decltype(&cublasLtMatmulPreferenceSetAttribute)>>(
+            "cublasLtMatmulPreferenceSetAttribute");
+    decltype(&cublasLtMatmulAlgoGetHeuristic) heuristic =
+        library.function<std::remove_pointer_t<decltype(&cublasLtMatmulAlgoGetHeuristic)>>(
+            "cublasLtMatmulAlgoGetHeuristic");
+    decltype(&cublasLtMatmulAlgoConfigGetAttribute) algorithm_get =
+        library.function<std::remove_pointer_t<decltype(&cublasLtMatmulAlgoConfigGetAttribute)>>(
+            "cublasLtMatmulAlgoConfigGetAttribute");
+    cublasLtHandle_t handle = nullptr;
+
+    Library() { check(create(&handle), "cublasLtCreate"); }
+    ~Library() { static_cast<void>(destroy(handle)); }
+    Library(const Library&) = delete;
+    Library& operator=(const Library&) = delete;
+};
+
+namespace {
+
+/// A cuBLASLt object with the function that destroys it.
+template <typename Handle>
+class Owned {
+public:
+    Owned() = default;
+    Owned(Handle handle, cublasStatus_t (*destroy)(Handle)) : handle_(handle), destroy_(destroy) {}
+    ~Owned() {
+        if (handle_ != nullptr) static_cast<void>(destroy_(handle_));
+    }
+    Owned(Owned&& other) noexcept { swap(other); }
+    Owned& operator=(Owned&& other) noexcept {
+        swap(other);
+        return *this;
+    }
+    [[nodiscard]] Handle get() const { return handle_; }
+
+private:
+    void swap(Owned& other) noexcept {
+        std::swap(handle_, other.handle_);
+        std::swap(destroy_, other.destroy_);
+    }
+    Handle handle_ = nullptr;
+    cublasStatus_t (*destroy_)(Handle) = nullptr;
+};
+
+}  // namespace
+
+/// cuBLASLt counts columns first: row-major D = A B is D' = B' A' with everything read as transposed, so its first
+/// operand is our B.
+template <typename Library>
+class CublasPlan final : public GemmPlan {
+public:
+    CublasPlan(std::shared_ptr<Library> library, const GemmProblem& problem)
+        : library_(std::move(library)),
+          problem_(problem),
+          joins_bias_(problem.bias && problem.result_type == DType::f32) {
+        make_description();
+        b_ = layout(problem.type, problem.transpose_b ? problem.inner : problem.columns,
+                    problem.transpose_b ? problem.columns : problem.inner, problem.stride_b);
+        a_ = layout(problem.type, problem.transpose_a ? problem.rows : problem.inner,
+                    problem.transpose_a ? problem.inner : problem.rows, problem.stride_a);
+        d_ = layout(problem.result_type, problem.columns, problem.rows, problem.stride_d);
+        choose();
+    }
+
+    [[nodiscard]] JoinedWork joined() const override { return {joins_bias_, false, false}; }
+    [[nodiscard]] std::size_t workspace_bytes() const override { return chosen_.workspaceSize; }
+    [[nodiscard]] std::string implementation() const override {
+        int id = 0;
+        std::size_t written = 0;
+        static_cast<void>(library_->algorithm_get(&chosen_.algo, CUBLASLT_ALGO_CONFIG_ID, &id, sizeof(id), &written));
+        return fmt::format("cublasLt algorithm {}{}", id, joins_bias_ ? "+bias" : "");
+    }
+
+    void run(const GemmOperands& operands, void* stream) const override {
+        if (joins_bias_) {
+            // The address is part of the description; the call copies it.
+            const void* bias = operands.bias;
+            set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
+        }
+        const float one = 1.0F;
+        const float zero = 0.0F;
+        check(library_->matmul(library_->handle, description_.get(), &one, operands.b, b_.get(), operands.a, a_.get(),
+                               &zero, operands.d, d_.get(), operands.d, d_.get(), &chosen_.algo, operands.workspace,
+                               chosen_.workspaceSize, static_cast<cudaStream_t>(stream)),
+              "cublasLtMatmul");
+    }
+
+private:
+    template <typename T>
+    void set(cublasLtMatmulDescAttributes_t attribute, const T& value) const {
+        check(library_->desc_set(description_.get(), attribute, &value, sizeof(value)),
+              "cublasLtMatmulDescSetAttribute");
+    }
+
+    void make_description() {
+        const cublasComputeType_t compute =
+            problem_.precision == Precision::tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+        cublasLtMatmulDesc_t handle = nullptr;
+        check(library_->desc_create(&handle, compute, CUDA_R_32F), "cublasLtMatmulDescCreate");
+        description_ = {handle, library_->desc_destroy};
+        set(CUBLASLT_MATMUL_DESC_TRANSA, problem_.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N);
+        set(CUBLASLT_MATMUL_DESC_TRANSB, problem_.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N);
+        if (!joins_bias_) return;
+        set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
+        set(CUBLASLT_MATMUL_DESC_BIAS_BATCH_STRIDE, problem_.stride_bias);
+        const void* none = nullptr;
+        set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, none);
+    }
+
+    /// `rows` is also the leading dimension.
+    [[nodiscard]] Owned<cublasLtMatrixLayout_t> layout(DType type, std::int64_t rows, std::int64_t columns,
+                                                       std::int64_t stride) const {
+        cublasLtMatrixLayout_t handle = nullptr;
+        check(library_->layout_create(&handle, data_type(type), static_cast<std::uint64_t>(rows),
+                                      static_cast<std::uint64_t>(columns), rows),
+              "cublasLtMatrixLayoutCreate");
+        Owned<cublasLtMatrixLayout_t> result(handle, library_->layout_destroy);
+        const auto batch = static_cast<std::int32_t>(problem_.batch);
+        check(library_->layout_set(handle, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &batch, sizeof(batch)), "batch count");
+        check(library_->layout_set(handle, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &stride, sizeof(stride)),
+              "batch stride");
+        return result;
+    }
+
+    void choose() {
+        cublasLtMatmulPreference_t handle = nullptr;
+        check(library_->preference_create(&handle), "cublasLtMatmulPreferenceCreate");
+        const Owned<cublasLtMatmulPreference_t> preference(handle, library_->preference_destroy);
+        const std::size_t workspace = kMostWorkspaceBytes;
+        check(library_->preference_set(handle, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof(workspace)),
+              "workspace limit");
+        // In place, partial sums meet in whichever order they come.
+        const std::uint32_t ordered = static_cast<std::uint32_t>(CUBLASLT_REDUCTION_SCHEME_MASK) &
+                                      ~static_cast<std::uint32_t>(CUBLASLT_REDUCTION_SCHEME_INPLACE);
+        check(library_->preference_set(handle, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &ordered, sizeof(ordered)),
+              "reduction schemes");
+        int found = 0;
+        check(library_->heuristic(library_->handle, description_.get(), b_.get(), a_.get(), d_.get(), d_.get(), handle,
+                                  1, &chosen_, &found),
+              "cublasLtMatmulAlgoGetHeuristic");
+        if (found == 0) {
+            throw CudaError("cuBLASLt has no algorithm for a product of {} x {} x {}", problem_.rows, problem_.columns,
+                            problem_.inner);
+        }
+    }
+
+    std::shared_ptr<Library> library_;
+    GemmProblem problem_;
+    bool joins_bias_;
+    Owned<cublasLtMatmulDesc_t> description_;
+    Owned<cublasLtMatrixLayout_t> a_;
+    Owned<cublasLtMatrixLayout_t> b_;
+    Owned<cublasLtMatrixLayout_t> d_;
+    cublasLtMatmulHeuristicResult_t chosen_{};
+};
+
+CublasGemm::CublasGemm() : library_(std::make_shared<Library>()) {}
+
+CublasGemm::~CublasGemm() = default;
+
+std::unique_ptr<GemmPlan> CublasGemm::plan(const GemmProblem& problem) const {
+    return std::make_unique<CublasPlan<Library>>(library_, problem);
+}
+
+std::string CublasGemm::version() const {
+    const std::size_t version = library_->get_version();
+    return fmt::format("cuBLAS {}.{}.{}", version / 10000, version / 100 % 100, version % 100);
+}
+
+}  // namespace lossmap::cuda

@@ -1,0 +1,10 @@
+// Stands for the GPU in programs that are built without CUDA.
+#include "cuda/device/cuda_device.hpp"
+
+namespace lossmap::cuda {
+
+OpenedDevices open_cuda_devices(const std::vector<int>&) {
+    return {{}, "not built (configure with -DLOSSMAP_CUDA=ON)"};
+}
+
+}  // namespace lossmap::cuda

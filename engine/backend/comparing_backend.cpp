@@ -1,0 +1,146 @@
+#include "backend/comparing_backend.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "backend/graph_interpreter.hpp"
+#include "core/error.hpp"
+
+namespace lossmap {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+/// Largest difference over the largest finite element; infinite where one is not finite and the other one is something
+/// else.
+double relative_difference(std::span<const float> expected, std::span<const float> actual) {
+    double largest = 0.0;
+    double difference = 0.0;
+    for (std::size_t k = 0; k < expected.size(); ++k) {
+        const auto e = static_cast<double>(expected[k]);
+        const auto a = static_cast<double>(actual[k]);
+        if (std::isfinite(e) && std::isfinite(a)) {
+            largest = std::max(largest, std::abs(e));
+            difference = std::max(difference, std::abs(a - e));
+        } else if (!(e == a || (std::isnan(e) && std::isnan(a)))) {
+            return kInfinity;
+        }
+    }
+    return difference == 0.0 ? 0.0 : largest > 0.0 ? difference / largest : kInfinity;
+}
+
+bool agree(double a, double b, double tolerance) {
+    if (!std::isfinite(a) || !std::isfinite(b)) return a == b || (std::isnan(a) && std::isnan(b));
+    return std::abs(a - b) <= tolerance * std::max(std::abs(a), std::abs(b));
+}
+
+bool agree(const LossSums& a, const LossSums& b, double tolerance) {
+    return agree(a.loss_sum, b.loss_sum, tolerance) && agree(a.loss_square_sum, b.loss_square_sum, 2 * tolerance) &&
+           a.weight_sum == b.weight_sum && a.counted == b.counted && a.non_finite == b.non_finite;
+}
+
+class ComparingExecutable final : public Executable {
+public:
+    ComparingExecutable(const ExecutableRequest& request, Backend& reference, Backend& tested, double tolerance)
+        : request_(request), tolerance_(tolerance), reference_(reference.compile(request)) {
+        ExecutableRequest traced = request;
+        traced.traceable = true;
+        tested_ = tested.compile(traced);
+    }
+
+    void evaluate(std::span<const Point> points, const SampleChunk& chunk, std::span<LossSums> sums) override {
+        reference_->evaluate(points, chunk, sums);
+        std::vector<LossSums> others(points.size());
+        tested_->evaluate(points, chunk, others);
+        for (std::size_t k = 0; k < points.size(); ++k) {
+            if (agree(sums[k], others[k], tolerance_)) continue;
+            throw Error("two backends differ: loss sums {} and {} of {} samples; {}", sums[k].loss_sum,
+                        others[k].loss_sum, chunk.count, first_difference(points[k], chunk));
+        }
+    }
+
+    [[nodiscard]] Tensor forward(const Point& point, const SampleChunk& chunk) override {
+        Tensor result = reference_->forward(point, chunk);
+        const Tensor other = tested_->forward(point, chunk);
+        const double difference = relative_difference(result.as<float>(), other.as<float>());
+        if (difference > tolerance_) {
+            throw Error("two backends differ: outputs by {:.1e}; {}", difference, first_difference(point, chunk));
+        }
+        return result;
+    }
+
+    [[nodiscard]] std::string plan_json() const override { return reference_->plan_json(); }
+    [[nodiscard]] std::int64_t macs_per_sample() const override { return reference_->macs_per_sample(); }
+    [[nodiscard]] std::int64_t memory_bytes() const override {
+        return reference_->memory_bytes() + tested_->memory_bytes();
+    }
+
+private:
+    [[nodiscard]] std::string first_difference(const Point& point, const SampleChunk& chunk) {
+        const std::vector<NamedTensor> values = tested_->trace(point, chunk);
+        if (values.empty()) return "the second one does not show its values";
+        const std::int64_t samples = std::min(values.front().value.shape().at(0), chunk.count);
+        const std::vector<NamedTensor> expected = interpret(request_, point, chunk, samples);
+        for (const NamedTensor& own : values) {
+            const auto found = std::find_if(expected.begin(), expected.end(),
+                                            [&](const NamedTensor& value) { return value.name == own.name; });
+            if (found == expected.end()) continue;
+            // Tiles may hold more samples than there are; those of the chunk come first.
+            const auto count = static_cast<std::size_t>(found->value.count());
+            const auto actual = own.value.as<float>();
+            if (actual.size() < count) continue;
+            const double difference = relative_difference(found->value.as<float>(), actual.first(count));
+            if (difference > tolerance_)
+                return fmt::format("the first value to differ is '{}', by {:.1e}", own.name, difference);
+        }
+        return "no value that is shown differs";
+    }
+
+    ExecutableRequest request_;
+    double tolerance_;
+    std::unique_ptr<Executable> reference_;
+    std::unique_ptr<Executable> tested_;
+};
+
+class ComparingBackend final : public Backend {
+public:
+    ComparingBackend(std::shared_ptr<Backend> reference, std::shared_ptr<Backend> tested, double tolerance)
+        : reference_(std::move(reference)), tested_(std::move(tested)), tolerance_(tolerance) {}
+
+    [[nodiscard]] std::string name() const override { return reference_->name() + "+" + tested_->name(); }
+    [[nodiscard]] std::vector<DeviceInfo> devices() const override {
+        std::vector<DeviceInfo> result = reference_->devices();
+        const std::vector<DeviceInfo> others = tested_->devices();
+        result.insert(result.end(), others.begin(), others.end());
+        return result;
+    }
+    [[nodiscard]] std::vector<std::string> library_versions() const override {
+        std::vector<std::string> result = reference_->library_versions();
+        const std::vector<std::string> others = tested_->library_versions();
+        result.insert(result.end(), others.begin(), others.end());
+        return result;
+    }
+    [[nodiscard]] std::string why_not(const ExecutableRequest& request) const override {
+        const std::string reason = reference_->why_not(request);
+        return reason.empty() ? tested_->why_not(request) : reason;
+    }
+    [[nodiscard]] std::unique_ptr<Executable> compile(const ExecutableRequest& request) override {
+        return std::make_unique<ComparingExecutable>(request, *reference_, *tested_, tolerance_);
+    }
+
+private:
+    std::shared_ptr<Backend> reference_;
+    std::shared_ptr<Backend> tested_;
+    double tolerance_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_comparing_backend(std::shared_ptr<Backend> reference, std::shared_ptr<Backend> tested,
+                                                double tolerance) {
+    return std::make_unique<ComparingBackend>(std::move(reference), std::move(tested), tolerance);
+}
+
+}  // namespace lossmap

@@ -1,0 +1,86 @@
+#include "backend/comparing_backend.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/error.hpp"
+#include "cpu/cpu_backend.hpp"
+#include "cuda/backend/cuda_backend.hpp"
+#include "tests/support/host_device.hpp"
+#include "tests/support/network_runner.hpp"
+
+namespace lossmap {
+namespace {
+
+using test::HostDevice;
+using test::HostDeviceOptions;
+using test::NetworkRunner;
+using test::ReferenceNet;
+using ::testing::HasSubstr;
+
+ReferenceNet small_net() {
+    ReferenceNet net({3, 8, 8}, 11);
+    const auto x = net.relu(net.batch_norm(net.conv(net.input(), 8, 3, 1, 1)));
+    const auto y = net.relu(net.add(net.batch_norm(net.conv(x, 8, 3, 1, 1)), x));
+    net.output(net.gemm(net.flatten(net.global_average_pool(y)), 5, true));
+    return net;
+}
+
+/// Request whose pointers stay: the comparing backend needs them.
+struct Case {
+    explicit Case(std::shared_ptr<Backend> tested)
+        : runner(small_net(), 5, 5, make_cpu_backend()),
+          backend(make_comparing_backend(make_cpu_backend(), std::move(tested), 1e-5)),
+          request(runner.request()) {
+        request.graph = &runner.net().graph();
+        request.space = &runner.net().space();
+        request.origin = &runner.net().origin();
+        request.axes = {{runner.direction(0), {}}};
+    }
+
+    NetworkRunner runner;
+    std::unique_ptr<Backend> backend;
+    ExecutableRequest request;
+};
+
+std::shared_ptr<Backend> emulated(const HostDeviceOptions& options) {
+    return cuda::make_cuda_backend({std::make_shared<HostDevice>(options)});
+}
+
+TEST(ComparingBackend, BackendsThatAgreeGiveTheFirstOnesResults) {
+    Case c(emulated({}));
+    EXPECT_EQ(c.backend->name(), "cpu+cuda");
+    EXPECT_EQ(c.backend->why_not(c.request), "");
+    const auto executable = c.backend->compile(c.request);
+    const std::vector<Point> points{{{0.0}}, {{0.5}}};
+    std::vector<LossSums> sums(2);
+    executable->evaluate(points, c.runner.chunk(), sums);
+    std::vector<LossSums> expected(2);
+    make_cpu_backend()->compile(c.request)->evaluate(points, c.runner.chunk(), expected);
+    EXPECT_EQ(sums, expected);
+    EXPECT_EQ(executable->forward(points[1], c.runner.chunk()).count(), 25);
+}
+
+TEST(ComparingBackend, ADeviceWithAWrongLayerIsFoundByTheLayersName) {
+    // The second convolution of the network comes out wrong.
+    HostDeviceOptions options;
+    options.spoiled_convolution = 2;
+    Case c(emulated(options));
+    const auto executable = c.backend->compile(c.request);
+    const std::vector<Point> points{{{0.25}}};
+    std::vector<LossSums> sums(1);
+    std::string expected;
+    for (const Node& node : c.request.graph->nodes) {
+        if (node.op_type == "Relu") expected = c.request.graph->value(node.outputs[0]).name;  // the last one
+    }
+    try {
+        executable->evaluate(points, c.runner.chunk(), sums);
+        FAIL() << "the difference was not found";
+    } catch (const Error& error) {
+        EXPECT_THAT(error.what(), HasSubstr("the first value to differ is '" + expected + "'"));
+    }
+    EXPECT_THROW(static_cast<void>(executable->forward(points[0], c.runner.chunk())), Error);
+}
+
+}  // namespace
+}  // namespace lossmap

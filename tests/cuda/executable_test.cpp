@@ -1,0 +1,164 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/error.hpp"
+#include "cuda/backend/cuda_backend.hpp"
+#include "tests/support/host_device.hpp"
+#include "tests/support/network_runner.hpp"
+
+namespace lossmap {
+namespace {
+
+using test::HostDevice;
+using test::HostDeviceOptions;
+using test::NetworkRunner;
+using test::ReferenceNet;
+using ::testing::HasSubstr;
+
+ReferenceNet small_net() {
+    ReferenceNet net({3, 8, 8}, 11);
+    const auto x = net.relu(net.batch_norm(net.conv(net.input(), 8, 3, 1, 1)));
+    const auto y = net.relu(net.add(net.batch_norm(net.conv(x, 8, 3, 1, 1)), x));
+    net.output(net.gemm(net.flatten(net.global_average_pool(y)), 5, true));
+    return net;
+}
+
+struct Emulated {
+    explicit Emulated(const HostDeviceOptions& options = {}) : device(std::make_shared<HostDevice>(options)) {}
+
+    [[nodiscard]] NetworkRunner runner(ReferenceNet net, std::int64_t samples) const {
+        return {std::move(net), samples, 5, std::shared_ptr<Backend>(cuda::make_cuda_backend({device}))};
+    }
+
+    std::shared_ptr<HostDevice> device;
+};
+
+std::vector<Point> line(int count) {
+    std::vector<Point> points;
+    for (int k = 0; k < count; ++k)
+        points.push_back({{0.1 * k, -0.05 * k}});
+    return points;
+}
+
+TEST(CudaExecutable, RecordsOnceAndReplaysTheRest) {
+    const Emulated emulated;
+    NetworkRunner runner = emulated.runner(small_net(), 13);
+    runner.request().tile_samples = 2;
+    const auto executable = runner.compile();
+    EXPECT_EQ(executable->points_per_pass(), 4);
+    static_cast<void>(runner.sums(*executable, line(16)));
+    // 4 blocks of 7 tiles: the first tile of each of the two sets warms up, the others are replays; so with the
+    // weights.
+    EXPECT_EQ(emulated.device->counts().recordings, 4);
+    EXPECT_EQ(emulated.device->counts().replays, (4 * 7 - 2) + (4 - 2));
+}
+
+TEST(CudaExecutable, OnlySumsComeBackToTheHost) {
+    const Emulated emulated;
+    NetworkRunner runner = emulated.runner(small_net(), 8);
+    runner.request().tile_samples = 4;
+    const auto executable = runner.compile();
+    const std::int64_t before = emulated.device->counts().bytes_to_host;
+    static_cast<void>(runner.sums(*executable, line(8)));
+    const std::int64_t bytes = emulated.device->counts().bytes_to_host - before;
+    // Two blocks: sums of 2 tiles x 4 points, a flag a point, two words of faults.
+    EXPECT_EQ(bytes, 2 * (2 * 4 * static_cast<std::int64_t>(sizeof(kernels::DeviceLossSums)) + 4 * 4 + 8));
+}
+
+TEST(CudaExecutable, MemoryDoesNotDependOnTheNumberOfPoints) {
+    const Emulated emulated;
+    NetworkRunner runner = emulated.runner(small_net(), 8);
+    const auto executable = runner.compile();
+    static_cast<void>(runner.sums(*executable, line(8)));
+    const std::int64_t few = emulated.device->bytes_in_use();
+    static_cast<void>(runner.sums(*executable, line(50)));
+    EXPECT_EQ(emulated.device->bytes_in_use(), few);
+    EXPECT_GE(few, executable->memory_bytes());
+}
+
+TEST(CudaExecutable, GivesAllMemoryBack) {
+    const Emulated emulated;
+    NetworkRunner runner = emulated.runner(small_net(), 8);
+    static_cast<void>(runner.sums(*runner.compile(), line(3)));
+    EXPECT_EQ(emulated.device->bytes_in_use(), 0);
+}
+
+TEST(CudaExecutable, SaysWhenTheMemoryDoesNotSuffice) {
+    HostDeviceOptions options;
+    options.memory_bytes = 20000;
+    const Emulated emulated(options);
+    NetworkRunner runner = emulated.runner(small_net(), 8);
+    try {
+        static_cast<void>(runner.compile());
+        FAIL() << "20 kB are enough?";
+    } catch (const InputError& error) {
+        EXPECT_THAT(error.what(), HasSubstr("of device memory"));
+    }
+}
+
+TEST(CudaExecutable, RecordsWhatComputesEachOperation) {
+    HostDeviceOptions options;
+    for (const bool has_convolutions : {true, false}) {
+        options.has_convolutions = has_convolutions;
+        const Emulated emulated(options);
+        NetworkRunner runner = emulated.runner(small_net(), 8);
+        runner.request().tile_samples = 2;
+        const std::string plan = runner.compile()->plan_json();
+        EXPECT_THAT(plan, HasSubstr("\"points\":4"));
+        EXPECT_THAT(plan, HasSubstr("\"architecture\":\"host\""));
+        EXPECT_THAT(plan, HasSubstr(has_convolutions ? "host loops" : "kernel convolution"));
+    }
+}
+
+TEST(CudaExecutable, NamesEveryOperatorThatItLacks) {
+    const Emulated emulated;
+    NetworkRunner runner = emulated.runner(small_net(), 8);
+    Graph graph = runner.net().graph();
+    std::vector<std::string> names;
+    for (Node& node : graph.nodes) {
+        if (node.op_type != "Relu") continue;
+        node.op_type = "NonMaxSuppressionOfMyOwn";
+        names.push_back(node.name);
+    }
+    ASSERT_EQ(names.size(), 2u);
+    ExecutableRequest request = runner.request();
+    request.graph = &graph;
+    request.space = &runner.net().space();
+    request.origin = &runner.net().origin();
+    const auto backend = cuda::make_cuda_backend({emulated.device});
+    const std::string sentence = backend->why_not(request);
+    for (const std::string& name : names)
+        EXPECT_THAT(sentence, HasSubstr(name));
+    EXPECT_THROW(static_cast<void>(backend->compile(request)), UnsupportedError);
+}
+
+TEST(CudaExecutable, ALabelThatIsNoClassIsRefusedByItsSample) {
+    const Emulated emulated;
+    NetworkRunner runner = emulated.runner(small_net(), 8);
+    const_cast<SampleChunk&>(runner.chunk()).target.as<std::int64_t>()[6] = 5;
+    try {
+        static_cast<void>(runner.sums(*runner.compile(), line(1)));
+        FAIL() << "class 5 of 5";
+    } catch (const InputError& error) {
+        EXPECT_STREQ(error.what(), "sample 106: label 5 is not one of the 5 classes");
+    }
+}
+
+TEST(CudaExecutable, ShowsTheValuesOfATraceableNetwork) {
+    const Emulated emulated;
+    NetworkRunner runner = emulated.runner(small_net(), 4);
+    runner.request().traceable = true;
+    const auto executable = runner.compile();
+    const Point point{{0.5, 0.25}};
+    const std::vector<NamedTensor> values = executable->trace(point, runner.chunk());
+    ASSERT_FALSE(values.empty());
+    const Tensor output = executable->forward(point, runner.chunk());
+    const auto expected = output.as<float>();
+    const auto last = values.back().value.as<float>();
+    ASSERT_GE(last.size(), expected.size());
+    for (std::size_t k = 0; k < expected.size(); ++k)
+        EXPECT_EQ(last[k], expected[k]);
+}
+
+}  // namespace
+}  // namespace lossmap

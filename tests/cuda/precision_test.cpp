@@ -1,0 +1,134 @@
+#include <algorithm>
+#include <cmath>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cuda/backend/cuda_backend.hpp"
+#include "tests/support/host_device.hpp"
+#include "tests/support/network_runner.hpp"
+
+namespace lossmap {
+namespace {
+
+using test::HostDevice;
+using test::HostDeviceOptions;
+using test::NetworkRunner;
+using test::ReferenceNet;
+
+/// Channel counts that 16-bit layers pad: 3, 5 and 12.
+ReferenceNet odd_net() {
+    ReferenceNet net({3, 9, 7}, 3);
+    const auto stem = net.relu(net.batch_norm(net.conv(net.input(), 5, 3, 1, 1)));
+    const auto block = net.relu(net.add(net.batch_norm(net.conv(stem, 5, 3, 1, 1)), stem));
+    const auto wide = net.relu(net.conv(block, 12, 3, 2, 1, 1, true));
+    const auto gate = net.sigmoid(net.conv(net.global_average_pool(wide), 12, 1, 1, 0));
+    net.output(net.gemm(net.flatten(net.scale_channels(net.max_pool(wide, 3, 2, 1), gate)), 6, true));
+    return net;
+}
+
+std::shared_ptr<Backend> emulated(bool joins, bool convolutions) {
+    HostDeviceOptions options;
+    options.joins_work = joins;
+    options.has_convolutions = convolutions;
+    return cuda::make_cuda_backend({std::make_shared<HostDevice>(options)});
+}
+
+struct Bound {
+    Precision precision;
+    double low;
+    double high;
+};
+
+TEST(CudaPrecision, ErrorsAreThoseOfTheType) {
+    // Units of rounding: tf32 and fp16 2^-11, bf16 2^-8; a handful of layers. Below the lower bound the type is not
+    // used.
+    for (const Bound& bound : {Bound{Precision::fp32, 0.0, 2e-5}, Bound{Precision::tf32, 2e-5, 5e-3},
+                               Bound{Precision::fp16, 2e-5, 5e-3}, Bound{Precision::bf16, 3e-4, 4e-2}}) {
+        for (const bool joins : {true, false}) {
+            for (const bool convolutions : {true, false}) {
+                if (bound.precision == Precision::tf32 && !convolutions) continue;  // own kernels compute in fp32
+                NetworkRunner runner(odd_net(), 7, 6, emulated(joins, convolutions));
+                runner.request().precision = bound.precision;
+                const double error = runner.error(*runner.compile(), {0.3, -0.2});
+                EXPECT_LT(error, bound.high) << name_of(bound.precision) << joins << convolutions;
+                EXPECT_GE(error, bound.low) << name_of(bound.precision) << joins << convolutions;
+            }
+        }
+    }
+}
+
+/// The first layer's sums are near -1e5, beyond fp16; the ReLU behind it makes them 0.
+ReferenceNet overflowing_net() {
+    ReferenceNet net({3, 6, 6}, 5);
+    const auto x = net.relu(net.conv(net.input(), 8, 3, 1, 1, 1, true));
+    net.output(net.gemm(net.flatten(x), 5, true));
+    return net;
+}
+
+void make_bias_overflow(NetworkRunner& runner) {
+    auto& weights = runner.net().origin().weights;
+    for (std::size_t k = 0; k < 8; ++k)
+        weights[8 * 27 + k] = -1e5F;
+}
+
+TEST(CudaPrecision, WhatOverflowsInFrontOfAnActivationIsComputedAgain) {
+    for (const bool joins : {true, false}) {
+        NetworkRunner exact(overflowing_net(), 7, 5, emulated(joins, true));
+        NetworkRunner half(overflowing_net(), 7, 5, emulated(joins, true));
+        make_bias_overflow(exact);
+        make_bias_overflow(half);
+        half.request().precision = Precision::fp16;
+        half.request().tile_samples = exact.request().tile_samples = 4;
+        const std::vector<Point> points{{{0.0, 0.0}}, {{0.1, 0.2}}};
+        const auto expected = exact.sums(*exact.compile(), points);
+        const auto actual = half.sums(*half.compile(), points);
+        for (std::size_t k = 0; k < points.size(); ++k) {
+            EXPECT_EQ(actual[k].overflowed, 7);
+            LossSums rest = actual[k];
+            rest.overflowed = 0;
+            EXPECT_EQ(rest, expected[k]) << "point " << k;
+        }
+    }
+}
+
+TEST(CudaPrecision, OnlyTilesThatOverflowAreComputedAgain) {
+    NetworkRunner runner(overflowing_net(), 8, 5, emulated(true, true));
+    runner.request().precision = Precision::fp16;
+    runner.request().tile_samples = 4;
+    // One sample's pixels are large.
+    auto inputs = const_cast<SampleChunk&>(runner.chunk()).inputs[0].as<float>();
+    std::fill(inputs.begin() + 5 * 3 * 36, inputs.begin() + 6 * 3 * 36, 60000.0F);
+    const auto sums = runner.sums(*runner.compile(), {{{0.0, 0.0}}});
+    EXPECT_EQ(sums[0].overflowed, 4);
+    EXPECT_TRUE(std::isfinite(sums[0].loss_sum));
+}
+
+TEST(CudaPrecision, WeightsBeyondTheTypeAreNoticed) {
+    NetworkRunner exact(overflowing_net(), 4, 5, emulated(true, true));
+    NetworkRunner half(overflowing_net(), 4, 5, emulated(true, true));
+    for (NetworkRunner* runner : {&exact, &half})
+        runner->net().origin().weights[10] = -2e5F;
+    half.request().precision = Precision::fp16;
+    const auto expected = exact.sums(*exact.compile(), {{{0.0, 0.0}}});
+    const auto actual = half.sums(*half.compile(), {{{0.0, 0.0}}});
+    EXPECT_EQ(actual[0].overflowed, 4);
+    EXPECT_EQ(actual[0].loss_sum, expected[0].loss_sum);
+}
+
+TEST(CudaPrecision, MeasuresItsErrorAgainstFp32) {
+    NetworkRunner runner(odd_net(), 7, 6, emulated(true, true));
+    const std::vector<Point> points{{{0.0, 0.0}}, {{0.3, -0.2}}};
+    EXPECT_TRUE(runner.compile()->precision_error(points, runner.chunk()).empty());
+    runner.request().precision = Precision::bf16;
+    const auto executable = runner.compile();
+    const std::vector<double> errors = executable->precision_error(points, runner.chunk());
+    ASSERT_EQ(errors.size(), 2u);
+    for (const double error : errors) {
+        EXPECT_GT(error, 1e-6);
+        EXPECT_LT(error, 0.05);
+    }
+}
+
+}  // namespace
+}  // namespace lossmap

@@ -1,0 +1,283 @@
+#include "tests/support/host_device.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <functional>
+#include <set>
+#include <utility>
+
+#include "core/error.hpp"
+#include "tests/support/access_ledger.hpp"
+#include "tests/support/host_arithmetic.hpp"
+
+namespace lossmap::test {
+namespace {
+
+constexpr std::uint8_t kPoison = 0xFF;  // NaN in every floating-point type
+
+struct Task {
+    const char* name = "";
+    std::vector<cuda::Access> accesses;
+    std::function<void()> run;
+};
+
+}  // namespace
+
+class HostDeviceState {
+public:
+    explicit HostDeviceState(const HostDeviceOptions& options_in) : options(options_in) {}
+
+    HostDeviceOptions options;
+    AccessLedger ledger;
+    HostDeviceCounts counts;
+    Clock host;  ///< what the calling thread has waited for
+    std::size_t queues = 0;
+};
+
+namespace {
+
+class HostQueue;
+
+class HostMark final : public cuda::Mark {
+public:
+    HostMark(HostQueue& queue, std::int64_t position, Clock clock)
+        : queue_(queue), position_(position), clock_(std::move(clock)) {}
+    void synchronize() override;
+    void run() const;
+    [[nodiscard]] const Clock& clock() const { return clock_; }
+
+private:
+    HostQueue& queue_;
+    std::int64_t position_;
+    Clock clock_;
+};
+
+class HostRecording final : public cuda::Recording {
+public:
+    HostRecording(const HostQueue* queue_in, std::vector<Task> tasks_in)
+        : queue(queue_in), tasks(std::move(tasks_in)) {}
+    const HostQueue* queue;
+    std::vector<Task> tasks;
+};
+
+class HostQueue final : public cuda::Queue {
+public:
+    explicit HostQueue(std::shared_ptr<HostDeviceState> state) : state_(std::move(state)), index_(state_->queues++) {
+        clock_.resize(index_ + 1, 0);
+    }
+    ~HostQueue() override {
+        // A real queue finishes its work when it is destroyed.
+        try {
+            run_until(queued_);
+        } catch (const std::exception& error) {
+            std::fprintf(stderr, "unfinished work of a queue: %s\n", error.what());
+            std::abort();
+        }
+    }
+
+    void launch(const char* name, std::span<const cuda::Access> accesses, std::function<void(void*)> launch) override {
+        push({name, {accesses.begin(), accesses.end()}, [launch = std::move(launch)] { launch(nullptr); }});
+    }
+    void copy_to_device(void* target, const void* source, std::size_t bytes) override {
+        push({"copy to device", {{target, bytes, true}}, [=] { std::memcpy(target, source, bytes); }});
+    }
+    void copy_to_host(void* target, const void* source, std::size_t bytes) override {
+        state_->counts.bytes_to_host += static_cast<std::int64_t>(bytes);
+        push({"copy to host", {{source, bytes, false}}, [=] { std::memcpy(target, source, bytes); }});
+    }
+    void copy(void* target, const void* source, std::size_t bytes) override {
+        push({"copy", {{source, bytes, false}, {target, bytes, true}}, [=] { std::memcpy(target, source, bytes); }});
+    }
+    void fill(void* target, std::uint8_t value, std::size_t bytes) override {
+        push({"fill", {{target, bytes, true}}, [=] { std::memset(target, value, bytes); }});
+    }
+
+    [[nodiscard]] std::shared_ptr<cuda::Mark> mark() override {
+        refuse_while_recording("mark");
+        return std::make_shared<HostMark>(*this, queued_, clock_);
+    }
+    void wait(const std::shared_ptr<cuda::Mark>& mark) override {
+        refuse_while_recording("wait");
+        auto other = std::static_pointer_cast<HostMark>(mark);
+        merge(clock_, other->clock());
+        enqueue({"wait", {}, [other] { other->run(); }});
+    }
+    void synchronize() override {
+        refuse_while_recording("synchronize");
+        run_until(queued_);
+        merge(state_->host, clock_);
+    }
+
+    [[nodiscard]] std::unique_ptr<cuda::Recording> record(const std::function<void()>& work) override {
+        refuse_while_recording("record");
+        std::vector<Task> tasks;
+        recording_ = &tasks;
+        try {
+            work();
+        } catch (...) {
+            recording_ = nullptr;
+            throw;
+        }
+        recording_ = nullptr;
+        state_->counts.recordings += 1;
+        return std::make_unique<HostRecording>(this, std::move(tasks));
+    }
+    void replay(const cuda::Recording& recording) override {
+        refuse_while_recording("replay");
+        const auto& own = static_cast<const HostRecording&>(recording);
+        if (own.queue != this) throw InternalError("a recording of another queue");
+        for (const Task& task : own.tasks)
+            push(task);
+        state_->counts.replays += 1;
+    }
+
+    /// Runs what was queued up to a position.
+    void run_until(std::int64_t position) {
+        while (done_ < position) {
+            Task task = std::move(tasks_.front());
+            tasks_.pop_front();
+            ++done_;
+            task.run();
+        }
+    }
+
+private:
+    void refuse_while_recording(const char* what) const {
+        if (recording_ != nullptr) throw InternalError("{} while recording", what);
+    }
+    void push(Task task) {
+        if (recording_ != nullptr) {
+            recording_->push_back(std::move(task));
+            return;
+        }
+        merge(clock_, state_->host);
+        clock_[index_] += 1;
+        state_->ledger.check(task.name, index_, clock_, task.accesses);
+        state_->counts.launches += 1;
+        state_->counts.by_name[task.name] += 1;
+        enqueue(std::move(task));
+    }
+    void enqueue(Task task) {
+        tasks_.push_back(std::move(task));
+        ++queued_;
+        if (state_->options.pace == Pace::eager) run_until(queued_);
+    }
+
+    std::shared_ptr<HostDeviceState> state_;
+    std::size_t index_;
+    Clock clock_;
+    std::deque<Task> tasks_;
+    std::int64_t queued_ = 0;
+    std::int64_t done_ = 0;
+    std::vector<Task>* recording_ = nullptr;
+    friend class HostMark;
+};
+
+void HostMark::run() const { queue_.run_until(position_); }
+
+void HostMark::synchronize() {
+    run();
+    merge(queue_.state_->host, clock_);
+}
+
+class HostGemmPlan final : public cuda::GemmPlan {
+public:
+    HostGemmPlan(const cuda::GemmProblem& problem, bool joins) : problem_(problem), joins_(joins) {}
+    [[nodiscard]] cuda::JoinedWork joined() const override {
+        return {joins_ && problem_.bias, false, joins_ && problem_.relu};
+    }
+    [[nodiscard]] std::size_t workspace_bytes() const override { return 256; }
+    [[nodiscard]] std::string implementation() const override { return "host loops"; }
+    void run(const cuda::GemmOperands& operands, void*) const override { multiply(problem_, joins_, operands); }
+
+private:
+    cuda::GemmProblem problem_;
+    bool joins_;
+};
+
+class HostConvolutionPlan final : public cuda::ConvolutionPlan {
+public:
+    HostConvolutionPlan(const cuda::ConvolutionProblem& problem, bool joins, bool spoiled)
+        : problem_(problem), joins_(joins), spoiled_(spoiled) {}
+    [[nodiscard]] cuda::JoinedWork joined() const override {
+        return {joins_ && problem_.bias, joins_ && problem_.residual, joins_ && problem_.relu};
+    }
+    [[nodiscard]] std::size_t workspace_bytes() const override { return 512; }
+    [[nodiscard]] std::string implementation() const override { return "host loops"; }
+    void run(const cuda::ConvolutionOperands& operands, void*) const override {
+        convolve(problem_, joins_, operands);
+        if (spoiled_) *static_cast<float*>(operands.result) += 1.0F;
+    }
+
+private:
+    cuda::ConvolutionProblem problem_;
+    bool joins_;
+    bool spoiled_;
+};
+
+}  // namespace
+
+HostDevice::HostDevice(const HostDeviceOptions& options)
+    : options_(options), state_(std::make_shared<HostDeviceState>(options)) {
+    facts_.id = "cuda:0";
+    facts_.description = "emulated device";
+    facts_.memory_bytes = options.memory_bytes;
+    facts_.free_bytes = options.memory_bytes;
+    facts_.pass_bytes = options.pass_bytes;
+    facts_.most_points = options.most_points;
+    facts_.architecture = "host";
+    facts_.library_versions = {"host loops 1"};
+}
+
+HostDevice::~HostDevice() = default;
+
+const kernels::KernelTable& HostDevice::kernels() const {
+    return options_.reversed ? kernels::reversed_host_kernels() : kernels::host_kernels();
+}
+
+cuda::Memory HostDevice::allocate(std::size_t bytes) {
+    if (state_->ledger.bytes() + static_cast<std::int64_t>(bytes) > options_.memory_bytes) {
+        throw cuda::OutOfDeviceMemory("{} bytes of an emulated device of {}", bytes, options_.memory_bytes);
+    }
+    if (bytes == 0) return {};
+    void* data = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+    std::memset(data, kPoison, bytes);
+    state_->ledger.add(data, bytes);
+    return {data, bytes, [state = state_, bytes](void* address) {
+                std::memset(address, kPoison, bytes);
+                state->ledger.remove(address);
+                std::free(address);
+            }};
+}
+
+cuda::Memory HostDevice::allocate_pinned(std::size_t bytes) {
+    if (bytes == 0) return {};
+    void* data = std::malloc(bytes);
+    std::memset(data, kPoison, bytes);
+    return {data, bytes, [](void* address) { std::free(address); }};
+}
+
+std::unique_ptr<cuda::Queue> HostDevice::make_queue() { return std::make_unique<HostQueue>(state_); }
+
+std::unique_ptr<cuda::GemmPlan> HostDevice::plan_gemm(const cuda::GemmProblem& problem) {
+    return std::make_unique<HostGemmPlan>(problem, options_.joins_work);
+}
+
+std::unique_ptr<cuda::ConvolutionPlan> HostDevice::plan_convolution(const cuda::ConvolutionProblem& problem,
+                                                                    std::string& why_not) {
+    if (!options_.has_convolutions) {
+        why_not = "the emulated device has no engine";
+        return nullptr;
+    }
+    return std::make_unique<HostConvolutionPlan>(problem, options_.joins_work,
+                                                 ++planned_convolutions_ == options_.spoiled_convolution);
+}
+
+const HostDeviceCounts& HostDevice::counts() const { return state_->counts; }
+
+std::int64_t HostDevice::bytes_in_use() const { return state_->ledger.bytes(); }
+
+}  // namespace lossmap::test
