@@ -105,7 +105,7 @@ class Browser:
         answer = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole_page)
         file.write_bytes(base64.b64decode(answer["data"]))
 
-    def saved(self, name, seconds=30):
+    def saved(self, name, seconds=120):
         """Content of a file that the page has saved."""
         path = self.downloads / name
         end = time.monotonic() + seconds
