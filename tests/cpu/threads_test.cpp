@@ -6,25 +6,9 @@
 namespace lossmap {
 namespace {
 
+using test::grid;
 using test::NetworkRunner;
-using test::ReferenceNet;
-
-ReferenceNet small_net() {
-    ReferenceNet net({3, 8, 8}, 11);
-    const auto x = net.relu(net.batch_norm(net.conv(net.input(), 8, 3, 1, 1)));
-    const auto y = net.relu(net.add(net.batch_norm(net.conv(x, 8, 3, 1, 1)), x));
-    net.output(net.gemm(net.flatten(net.global_average_pool(y)), 5, true));
-    return net;
-}
-
-std::vector<Point> grid() {
-    std::vector<Point> points;
-    for (const double b : {-0.5, 0.0, 0.25}) {
-        for (const double a : {-1.0, 0.0, 0.5, 1.0})
-            points.push_back({{a, b}});
-    }
-    return points;
-}
+using test::small_net;
 
 TEST(CpuEvaluate, TheNumberOfThreadsDoesNotChangeBits) {
     NetworkRunner runner(small_net(), 29, 5, make_cpu_backend());

@@ -13,15 +13,8 @@ using test::HostDevice;
 using test::HostDeviceOptions;
 using test::NetworkRunner;
 using test::ReferenceNet;
+using test::small_net;
 using ::testing::HasSubstr;
-
-ReferenceNet small_net() {
-    ReferenceNet net({3, 8, 8}, 11);
-    const auto x = net.relu(net.batch_norm(net.conv(net.input(), 8, 3, 1, 1)));
-    const auto y = net.relu(net.add(net.batch_norm(net.conv(x, 8, 3, 1, 1)), x));
-    net.output(net.gemm(net.flatten(net.global_average_pool(y)), 5, true));
-    return net;
-}
 
 struct Emulated {
     explicit Emulated(const HostDeviceOptions& options = {}) : device(std::make_shared<HostDevice>(options)) {}

@@ -7,6 +7,23 @@
 
 namespace lossmap::test {
 
+ReferenceNet small_net() {
+    ReferenceNet net({3, 8, 8}, 11);
+    const auto x = net.relu(net.batch_norm(net.conv(net.input(), 8, 3, 1, 1)));
+    const auto y = net.relu(net.add(net.batch_norm(net.conv(x, 8, 3, 1, 1)), x));
+    net.output(net.gemm(net.flatten(net.global_average_pool(y)), 5, true));
+    return net;
+}
+
+std::vector<Point> grid() {
+    std::vector<Point> points;
+    for (const double b : {-0.5, 0.0, 0.25}) {
+        for (const double a : {-1.0, 0.0, 0.5, 1.0})
+            points.push_back({{a, b}});
+    }
+    return points;
+}
+
 NetworkRunner::NetworkRunner(ReferenceNet net, std::int64_t samples, std::int64_t classes,
                              std::shared_ptr<Backend> backend)
     : net_(std::move(net)), backend_(std::move(backend)) {

@@ -8,6 +8,11 @@
 
 namespace lossmap::test {
 
+/// A residual block with batch norms on [3, 8, 8], 5 classes.
+[[nodiscard]] ReferenceNet small_net();
+/// 4 x 3 points of a plane, the origin among them.
+[[nodiscard]] std::vector<Point> grid();
+
 /// Runs a reference network on a backend: request, samples and directions around it.
 class NetworkRunner {
 public:
