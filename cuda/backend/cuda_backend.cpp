@@ -4,7 +4,7 @@
 
 #include "core/error.hpp"
 #include "cuda/backend/cuda_executable.hpp"
-#include "cuda/backend/program.hpp"
+#include "cuda/backend/pass_choice.hpp"
 
 namespace lossmap::cuda {
 namespace {
@@ -32,7 +32,7 @@ public:
 
     [[nodiscard]] std::string why_not(const ExecutableRequest& request) const override {
         try {
-            static_cast<void>(options_for_device(request, *devices_.front()));
+            static_cast<void>(choose_passes(request, *devices_.front()));
         } catch (const InputError& error) {
             return error.what();
         }

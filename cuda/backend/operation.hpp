@@ -9,6 +9,7 @@
 
 #include "cuda/backend/device.hpp"
 #include "cuda/backend/located.hpp"
+#include "cuda/backend/resident_theta.hpp"
 
 namespace lossmap::cuda {
 
@@ -21,6 +22,7 @@ struct Frame {
     std::array<std::byte*, kPhases> arenas{};
     const std::array<std::vector<std::size_t>, kPhases>* offsets = nullptr;  ///< of each block in its arena
     std::size_t theta_set = 0;                                               ///< whose arena arenas[theta] is
+    const ResidentTheta* theta = nullptr;                                    ///< origin and axes
 
     [[nodiscard]] std::byte* address(const Place& place, std::size_t offset_bytes = 0) const {
         const auto phase = static_cast<std::size_t>(place.phase);

@@ -11,11 +11,6 @@
 namespace lossmap::cuda {
 namespace {
 
-/// Samples of a pass at most: beyond it nothing is won, and a rescue repeats a whole tile.
-constexpr std::int64_t kMostTileSamples = 256;
-/// Share of the free memory that a program may take.
-constexpr double kMemoryShare = 0.9;
-
 /// Lowers steps and collects what cannot be run, so that one message names it all.
 class Compiler {
 public:
@@ -87,14 +82,9 @@ private:
     std::vector<std::string> refusals_;
 };
 
-std::vector<bool> axes_that_move_weights(const ExecutableRequest& request) {
-    if (request.axes.size() > static_cast<std::size_t>(kernels::kMaxAxes)) {
-        throw UnsupportedError("{} axes; the GPU's kernels take {}", request.axes.size(), kernels::kMaxAxes);
-    }
-    std::vector<bool> moves;
-    for (const AxisView& axis : request.axes)
-        moves.push_back(!axis.weights.empty());
-    return moves;
+void require_axes(const ExecutableRequest& request) {
+    if (request.axes.size() <= static_cast<std::size_t>(kernels::kMaxAxes)) return;
+    throw UnsupportedError("{} axes; the GPU's kernels take {}", request.axes.size(), kernels::kMaxAxes);
 }
 
 /// The loss reads the output in f32, and so everything that only renames it.
@@ -134,11 +124,18 @@ void keep_results(Program& program, ProgramBuilder& builder) {
     }
 }
 
-std::int64_t power_of_two_below(std::int64_t value) {
-    std::int64_t power = 1;
-    while (2 * power <= value)
-        power *= 2;
-    return power;
+nlohmann::ordered_json operations_of(const Program& program) {
+    constexpr std::array<const char*, kPhases> kNames{"once", "per_point", "per_tile"};
+    nlohmann::ordered_json record;
+    for (std::size_t phase = 0; phase < kPhases; ++phase) {
+        auto& list = record[kNames[phase]];
+        list = nlohmann::ordered_json::array();
+        for (std::size_t k = 0; k < program.parts.operations[phase].size(); ++k) {
+            list.push_back({{"name", program.parts.names[phase][k]},
+                            {"by", program.parts.operations[phase][k]->implementation()}});
+        }
+    }
+    return record;
 }
 
 }  // namespace
@@ -155,8 +152,15 @@ std::unique_ptr<Program> build_program(const ExecutableRequest& request, BoundRe
     program->passes = request.passes;
     program->bound = std::move(bound);
     const Graph& graph = program->bound.graph;
-    program->lowering = lower(graph, request.passes);
-    ProgramBuilder builder(graph, program->lowering, *request.space, device, axes_that_move_weights(request), options);
+    PassSet passes = request.passes;
+    if (options.training) {
+        program->training_norms = training_norms(program->bound, *request.space);
+        passes.batch_norm = false;
+    }
+    require_axes(request);
+    program->lowering = lower(graph, passes);
+    ProgramBuilder builder(graph, program->lowering, *request.space, device, request.axes.size(), options);
+    if (options.training) builder.train(program->training_norms, request.space->states_size());
     keep_output_wide(graph, program->bound.output, builder);
     bind_inputs(*program, builder);
     Compiler compiler(*program, builder);
@@ -168,11 +172,15 @@ std::unique_ptr<Program> build_program(const ExecutableRequest& request, BoundRe
     if (request.traceable) keep_results(*program, builder);
     program->flags = builder.flags();
     program->faults = builder.faults(Phase::tile);
-    program->resident = builder.packer().resident();
+    program->theta = builder.theta_places();
     std::vector<Located> kept{program->output, program->flags};
+    if (options.training) {
+        program->statistics = builder.statistics();
+        kept.push_back(program->statistics);
+    }
     for (const auto& [id, array] : program->kept)
         kept.push_back(array);
-    for (const Place& place : {program->resident.weight_flags, program->resident.faults}) {
+    for (const Place& place : {program->theta.weight_flags, program->theta.faults}) {
         kept.emplace_back();
         kept.back().place = place;
     }
@@ -181,44 +189,7 @@ std::unique_ptr<Program> build_program(const ExecutableRequest& request, BoundRe
     return program;
 }
 
-BuildOptions options_for_device(const ExecutableRequest& request, Device& device) {
-    if (request.graph == nullptr) throw InternalError("a request needs a graph");
-    if (!request.statistics_batches.empty())
-        throw UnsupportedError("statistics are not estimated again on the GPU; use the CPU");
-    if (request.tile_points < 0) throw InputError("{} points a pass", request.tile_points);
-    const DeviceFacts& facts = device.facts();
-    const std::int64_t required = required_tile_samples(request);
-    BuildOptions options{1, required > 0 ? required : 2, request.precision, true};
-    const auto smallest = build_program(request, bind_request(request, options.tile_samples), device, options);
-    options.estimate = false;
-    const auto pass = static_cast<std::int64_t>(smallest->arena_bytes(Phase::tile));
-    const std::int64_t sample = std::max<std::int64_t>(pass / options.tile_samples, 1);
-    if (required == 0) {
-        options.tile_samples =
-            std::min(power_of_two_below(std::max<std::int64_t>(facts.pass_bytes / sample, 1)), kMostTileSamples);
-    }
-    const auto set = static_cast<std::int64_t>(kThetaSets * smallest->arena_bytes(Phase::theta));
-    const auto available = static_cast<std::int64_t>(kMemoryShare * static_cast<double>(facts.free_bytes)) -
-                           static_cast<std::int64_t>(smallest->arena_bytes(Phase::constant));
-    const std::int64_t one_point = sample * options.tile_samples + set;
-    if (available < one_point) {
-        throw InputError("the network needs {} MiB of device memory, {} of {} MiB are free on {}",
-                         (one_point + static_cast<std::int64_t>(smallest->arena_bytes(Phase::constant))) >> 20,
-                         facts.free_bytes >> 20, facts.memory_bytes >> 20, facts.id);
-    }
-    const std::int64_t by_pass = facts.pass_bytes / (sample * options.tile_samples);
-    const std::int64_t fitting =
-        std::clamp<std::int64_t>(std::min(by_pass, available / one_point), 1, facts.most_points);
-    options.points = request.tile_points > 0 ? request.tile_points : power_of_two_below(fitting);
-    return options;
-}
-
-std::unique_ptr<Program> build_for_device(const ExecutableRequest& request, Device& device) {
-    const BuildOptions options = options_for_device(request, device);
-    return build_program(request, bind_request(request, options.tile_samples), device, options);
-}
-
-std::string plan_record(const Program& program, const DeviceFacts& facts) {
+std::string plan_record(const Program& program, std::span<const Program* const> training, const DeviceFacts& facts) {
     nlohmann::ordered_json record;
     record["backend"] = "cuda";
     record["precision"] = name_of(program.options.precision);
@@ -228,14 +199,11 @@ std::string plan_record(const Program& program, const DeviceFacts& facts) {
         record["passes"][std::string(pass.name)] = program.passes.*pass.enabled;
     record["architecture"] = facts.architecture;
     record["libraries"] = facts.library_versions;
-    constexpr std::array<const char*, kPhases> kNames{"once", "per_point", "per_tile"};
-    for (std::size_t phase = 0; phase < kPhases; ++phase) {
-        auto& list = record["operations"][kNames[phase]];
-        list = nlohmann::ordered_json::array();
-        for (std::size_t k = 0; k < program.parts.operations[phase].size(); ++k) {
-            list.push_back({{"name", program.parts.names[phase][k]},
-                            {"by", program.parts.operations[phase][k]->implementation()}});
-        }
+    record["operations"] = operations_of(program);
+    for (const Program* batch : training) {
+        record["statistics"].push_back({{"batch_samples", batch->options.tile_samples},
+                                        {"points", batch->options.points},
+                                        {"operations", operations_of(*batch)}});
     }
     return record.dump();
 }

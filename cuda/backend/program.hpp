@@ -3,11 +3,13 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "backend/backend.hpp"
 #include "backend/bound_request.hpp"
+#include "backend/training_norms.hpp"
 #include "cuda/backend/device.hpp"
 #include "cuda/backend/operation.hpp"
 #include "cuda/backend/program_builder.hpp"
@@ -30,11 +32,13 @@ struct Program {
     BoundRequest bound;
     Lowering lowering;
     ProgramBuilder::Result parts;
-    ResidentTheta resident;
+    ThetaPlaces theta;
     std::vector<ProgramInput> inputs;
-    Located output;  ///< f32, dense, [tile_samples, ..] a point
-    Located flags;   ///< ProgramBuilder::flags
-    Located faults;  ///< ProgramBuilder::faults
+    Located output;                            ///< f32, dense, [tile_samples, ..] a point
+    Located flags;                             ///< ProgramBuilder::flags
+    Located faults;                            ///< ProgramBuilder::faults
+    std::vector<TrainingNorm> training_norms;  ///< empty: inference
+    Located statistics;                        ///< ProgramBuilder::statistics, of training programs
     /// Values of the graph that a tile leaves behind, where they were asked for.
     std::vector<std::pair<ValueId, Located>> kept;
     std::int64_t macs_per_sample = 0;
@@ -48,17 +52,13 @@ struct Program {
 
 /// Builds the program; nothing is allocated and nothing runs. Throws InputError, UnsupportedError: one sentence that
 /// names every node that the GPU has no way for.
+/// @param bound  from bind_batch where options.training
 [[nodiscard]] std::unique_ptr<Program> build_program(const ExecutableRequest& request, BoundRequest bound,
                                                      Device& device, const BuildOptions& options);
 
-/// Checks the request and chooses points and samples of a pass from the device's memory; the one place that says
-/// whether it can be run. Throws what build_program throws, and InputError where the memory does not suffice.
-[[nodiscard]] BuildOptions options_for_device(const ExecutableRequest& request, Device& device);
-
-/// The program for those options.
-[[nodiscard]] std::unique_ptr<Program> build_for_device(const ExecutableRequest& request, Device& device);
-
 /// JSON object of what a result's bits depend on beside the inputs.
-[[nodiscard]] std::string plan_record(const Program& program, const DeviceFacts& facts);
+/// @param training  programs that estimate statistics
+[[nodiscard]] std::string plan_record(const Program& program, std::span<const Program* const> training,
+                                      const DeviceFacts& facts);
 
 }  // namespace lossmap::cuda

@@ -28,25 +28,20 @@ std::int64_t rounded_up(std::int64_t value, std::int64_t multiple) {
 }  // namespace
 
 ProgramBuilder::ProgramBuilder(const Graph& graph, const Lowering& lowering, const ParameterSpace& space,
-                               Device& device, const std::vector<bool>& axes_move_weights, const BuildOptions& options)
+                               Device& device, std::size_t axes, const BuildOptions& options)
     : graph_(graph),
       lowering_(lowering),
       device_(device),
       options_(options),
       copies_(graph.values.size()),
       wide_(graph.values.size(), false) {
-    ResidentTheta places;
-    const auto bytes = static_cast<std::size_t>(space.weights_size()) * sizeof(float);
-    places.origin = new_block(Phase::constant, bytes);
-    for (const bool moves : axes_move_weights)
-        places.axes.push_back(moves ? std::optional(new_block(Phase::constant, bytes)) : std::nullopt);
-    const auto axes = static_cast<std::int64_t>(axes_move_weights.size());
-    places.states = temporary(Phase::theta, DType::f32, {std::max<std::int64_t>(space.states_size(), 1)}, true);
-    places.coordinates = temporary(Phase::theta, DType::f32, {std::max<std::int64_t>(axes, 1)}, true).place;
-    places.weight_flags = temporary(Phase::theta, DType::u32, {1}, true).place;
+    const auto coordinates = static_cast<std::int64_t>(std::max<std::size_t>(axes, 1));
+    theta_places_.states = temporary(Phase::theta, DType::f32, {std::max<std::int64_t>(space.states_size(), 1)}, true);
+    theta_places_.coordinates = temporary(Phase::theta, DType::f32, {coordinates}, true).place;
+    theta_places_.weight_flags = temporary(Phase::theta, DType::u32, {1}, true).place;
     theta_faults_ = temporary(Phase::theta, DType::u32, {1}, false);
-    places.faults = theta_faults_.place;
-    packer_ = std::make_unique<ThetaPacker>(device.kernels(), std::move(places), options.points);
+    theta_places_.faults = theta_faults_.place;
+    packer_ = std::make_unique<ThetaPacker>(device.kernels(), theta_places_, options.points);
     faults_ = temporary(Phase::constant, DType::u32, {1}, false);
     flags_ = temporary(Phase::tile, DType::u32, {options.tile_samples + 1}, true);
     there_from_the_start(flags_);
@@ -276,6 +271,19 @@ void ProgramBuilder::watch_in_place(const Located& array, Phase phase) {
 }
 
 void ProgramBuilder::keep_wide(ValueId id) { wide_[static_cast<std::size_t>(id)] = true; }
+
+void ProgramBuilder::train(std::span<const TrainingNorm> norms, std::int64_t states) {
+    training_norms_ = norms;
+    statistics_ = temporary(Phase::tile, DType::f64, {states}, true);
+    there_from_the_start(statistics_);
+}
+
+const TrainingNorm* ProgramBuilder::training_norm(const Node& node) const {
+    for (const TrainingNorm& norm : training_norms_) {
+        if (&graph_.nodes[static_cast<std::size_t>(norm.node)] == &node) return &norm;
+    }
+    return nullptr;
+}
 
 void ProgramBuilder::there_from_the_start(const Located& array) {
     Block& block = blocks_[index_of(array.place.phase)].at(array.place.block);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "backend/backend.hpp"
+#include "backend/training_norms.hpp"
 #include "cuda/backend/device.hpp"
 #include "cuda/backend/kernel_operation.hpp"
 #include "cuda/backend/located.hpp"
@@ -25,6 +26,7 @@ struct BuildOptions {
     std::int64_t tile_samples = 1;  ///< a pass, for each point
     Precision precision = Precision::fp32;
     bool estimate = false;  ///< only to see what runs and what memory it takes: no library is asked for plans
+    bool training = false;  ///< a tile is a batch, whose statistics batch norms use and hand out
 };
 
 /// What an operation wants of an operand.
@@ -52,7 +54,7 @@ struct InitialBytes {
 class ProgramBuilder {
 public:
     ProgramBuilder(const Graph& graph, const Lowering& lowering, const ParameterSpace& space, Device& device,
-                   const std::vector<bool>& axes_move_weights, const BuildOptions& options);
+                   std::size_t axes, const BuildOptions& options);
 
     [[nodiscard]] Device& device() const { return device_; }
     [[nodiscard]] const kernels::KernelTable& kernels() const { return device_.kernels(); }
@@ -84,6 +86,9 @@ public:
     [[nodiscard]] Located write(ValueId id, const Shape& strides);
     /// Stores `id` as f32 whatever the precision: what the loss reads.
     void keep_wide(ValueId id);
+    /// Makes batch norms use the statistics of their batch, a tile, and hand them out.
+    /// @param states  of the parameter space
+    void train(std::span<const TrainingNorm> norms, std::int64_t states);
     /// A block that is written in front of the first operation of its phase.
     void there_from_the_start(const Located& array);
     /// `id` is what lies at `array` (a view of another value, or a result that was written).
@@ -142,6 +147,11 @@ public:
     /// u32 [points, tile_samples + 1] of values that f16 does not hold; cleared by the first operation of a tile.
     [[nodiscard]] const Located& flags() const { return flags_; }
     [[nodiscard]] ThetaPacker& packer() { return *packer_; }
+    [[nodiscard]] const ThetaPlaces& theta_places() const { return theta_places_; }
+    /// Of a batch norm that uses its batch's statistics; nullptr for all others.
+    [[nodiscard]] const TrainingNorm* training_norm(const Node& node) const;
+    /// f64 [states] a point, where training norms write; cleared in front of the first operation of a tile.
+    [[nodiscard]] const Located& statistics() const { return statistics_; }
 
     void count_macs(std::int64_t macs) { macs_ += macs; }
     [[nodiscard]] std::int64_t macs() const { return macs_; }
@@ -184,7 +194,10 @@ private:
     std::array<std::vector<std::unique_ptr<Operation>>, kPhases> operations_;
     std::array<std::vector<std::string>, kPhases> names_;
     std::vector<InitialBytes> initial_;
+    ThetaPlaces theta_places_;
     std::unique_ptr<ThetaPacker> packer_;
+    std::span<const TrainingNorm> training_norms_;
+    Located statistics_;
     Located faults_;
     Located theta_faults_;
     Located flags_;

@@ -50,11 +50,7 @@ void ThetaWave::visit(const std::function<void(const Located&, bool)>& visitor) 
 }
 
 std::vector<Place> ThetaWave::places() const {
-    std::vector<Place> result{resident_.coordinates, resident_.weight_flags, resident_.faults, resident_.origin,
-                              resident_.states.place};
-    for (const auto& axis : resident_.axes) {
-        if (axis) result.push_back(*axis);
-    }
+    std::vector<Place> result{own_.coordinates, own_.weight_flags, own_.faults, own_.states.place};
     visit([&](const Located& array, bool) {
         if (!array.pristine) result.push_back(array.place);
     });
@@ -63,7 +59,8 @@ std::vector<Place> ThetaWave::places() const {
 }
 
 std::vector<Access> ThetaWave::accesses(const Frame& frame) const {
-    std::vector<Access> result{{frame.address(tables_[frame.theta_set]), table_bytes(), false}};
+    std::vector<Access> result = frame.theta->accesses();
+    result.push_back({frame.address(tables_[frame.theta_set]), table_bytes(), false});
     visit([&](const Located& array, bool writes) {
         if (!array.pristine) result.push_back({frame.address(array), array.span_bytes(points_), writes});
     });
@@ -78,15 +75,14 @@ kernels::ThetaArray ThetaWave::array(const Frame& frame, const Located& source) 
         return result;
     }
     const std::int64_t offset = source.pristine->offset + source.offset;
-    const auto at = [&](const Place& place) { return reinterpret_cast<const float*>(frame.address(place)) + offset; };
     if (source.pristine->states) {
-        result.base = at(resident_.states.place);
-        result.base_point_stride = resident_.states.point_stride;
+        result.base = reinterpret_cast<const float*>(frame.address(own_.states.place)) + offset;
+        result.base_point_stride = own_.states.point_stride;
         return result;
     }
-    result.base = at(resident_.origin);
-    for (std::size_t k = 0; k < resident_.axes.size(); ++k) {
-        if (resident_.axes[k]) result.axes[k] = at(*resident_.axes[k]);
+    result.base = frame.theta->origin() + offset;
+    for (std::size_t k = 0; k < frame.theta->axes(); ++k) {
+        if (frame.theta->axis(k) != nullptr) result.axes[k] = frame.theta->axis(k) + offset;
     }
     return result;
 }
@@ -132,7 +128,7 @@ std::vector<kernels::PerturbTarget> ThetaWave::perturb_targets(const Frame& fram
         target.type = pack.out.type;
         target.out_point_stride = pack.out.point_stride;
         if (pack.out.type == DType::f16)
-            target.overflow = reinterpret_cast<std::uint32_t*>(frame.address(resident_.weight_flags));
+            target.overflow = reinterpret_cast<std::uint32_t*>(frame.address(own_.weight_flags));
         target.first = first;
         first += target.packs();
         targets.push_back(target);
@@ -179,15 +175,14 @@ void ThetaWave::prepare(const Frame& frame, const Upload& upload) const {
 }
 
 kernels::Coordinates ThetaWave::coordinates(const Frame& frame) const {
-    return {reinterpret_cast<const float*>(frame.address(resident_.coordinates)),
-            static_cast<int>(resident_.axes.size())};
+    return {reinterpret_cast<const float*>(frame.address(own_.coordinates)), static_cast<int>(frame.theta->axes())};
 }
 
 void ThetaWave::queue(const Frame& frame) const {
     if (first_) {
-        frame.queue->fill(frame.address(resident_.weight_flags), 0,
+        frame.queue->fill(frame.address(own_.weight_flags), 0,
                           static_cast<std::size_t>(points_) * sizeof(std::uint32_t));
-        frame.queue->fill(frame.address(resident_.faults), 0, sizeof(std::uint32_t));
+        frame.queue->fill(frame.address(own_.faults), 0, sizeof(std::uint32_t));
     }
     if (empty()) return;
     const std::byte* table = frame.address(tables_[frame.theta_set]);
@@ -218,10 +213,9 @@ void ThetaWave::queue(const Frame& frame) const {
     });
 }
 
-ThetaPacker::ThetaPacker(const kernels::KernelTable& kernels, ResidentTheta resident, std::int64_t points)
-    : resident_(std::move(resident)),
-      first_(std::make_unique<ThetaWave>(kernels, resident_, points, true)),
-      last_(std::make_unique<ThetaWave>(kernels, resident_, points, false)) {}
+ThetaPacker::ThetaPacker(const kernels::KernelTable& kernels, const ThetaPlaces& places, std::int64_t points)
+    : first_(std::make_unique<ThetaWave>(kernels, places, points, true)),
+      last_(std::make_unique<ThetaWave>(kernels, places, points, false)) {}
 
 bool ThetaPacker::early(const Located& array) const {
     return array.pristine || array.place.phase == Phase::constant ||

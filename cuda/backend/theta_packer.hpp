@@ -15,14 +15,12 @@
 
 namespace lossmap::cuda {
 
-/// Where origin, axes and what belongs to a block of points lie.
-struct ResidentTheta {
-    Place origin;                            ///< of the weights
-    std::vector<std::optional<Place>> axes;  ///< absent where an axis does not move the weights
-    Place coordinates;                       ///< f32 [points, axes], theta phase
-    Located states;                          ///< f32 [states] a point, theta phase: few, moved or replaced on the host
-    Place faults;                            ///< u32: what is wrong with the data, theta phase
-    Place weight_flags;                      ///< u32 [points]: a weight that f16 does not hold
+/// Where what belongs to a block of points lies, in the theta phase.
+struct ThetaPlaces {
+    Place coordinates;   ///< f32 [points, axes]
+    Located states;      ///< f32 [states] a point: few, moved or replaced on the host
+    Place faults;        ///< u32: what is wrong with the data
+    Place weight_flags;  ///< u32 [points]: a weight that f16 does not hold
 };
 
 /// Scale and shift of a batch norm, f64 [channels] a point; absent: 1 and 0.
@@ -69,8 +67,8 @@ struct NormFold {
 /// memory, one table for each set of weights.
 class ThetaWave final : public Operation {
 public:
-    ThetaWave(const kernels::KernelTable& kernels, ResidentTheta resident, std::int64_t points, bool first)
-        : kernels_(kernels), resident_(std::move(resident)), points_(points), first_(first) {}
+    ThetaWave(const kernels::KernelTable& kernels, ThetaPlaces own, std::int64_t points, bool first)
+        : kernels_(kernels), own_(std::move(own)), points_(points), first_(first) {}
 
     void add(const NormFold& fold) { folds_.push_back(fold); }
     void add(const WeightPack& pack) { packs_.push_back(pack); }
@@ -96,7 +94,7 @@ private:
     void visit(const std::function<void(const Located&, bool writes)>& visitor) const;
 
     const kernels::KernelTable& kernels_;
-    ResidentTheta resident_;
+    ThetaPlaces own_;
     std::int64_t points_;
     bool first_;  ///< clears flags and faults
     std::vector<NormFold> folds_;
@@ -109,9 +107,8 @@ private:
 /// what needs values that the graph computes from parameters behind them.
 class ThetaPacker {
 public:
-    ThetaPacker(const kernels::KernelTable& kernels, ResidentTheta resident, std::int64_t points);
+    ThetaPacker(const kernels::KernelTable& kernels, const ThetaPlaces& places, std::int64_t points);
 
-    [[nodiscard]] const ResidentTheta& resident() const { return resident_; }
     void add(const NormFold& fold);
     void add(const WeightPack& pack);
     void add(const BiasPack& pack);
@@ -123,7 +120,6 @@ private:
     /// Whether an array is there before the first theta-only node has run.
     [[nodiscard]] bool early(const Located& array) const;
 
-    ResidentTheta resident_;
     std::unique_ptr<ThetaWave> first_;
     std::unique_ptr<ThetaWave> last_;
     std::vector<Place> made_early_;  ///< results of the first wave

@@ -61,6 +61,19 @@ public:
         }
     }
 
+    void estimate_statistics(std::span<const Point> points, const SampleChunk& chunk, std::int64_t batch_samples,
+                             std::span<StatisticSums> sums) override {
+        reference_->estimate_statistics(points, chunk, batch_samples, sums);
+        std::vector<StatisticSums> others(sums.size());
+        tested_->estimate_statistics(points, chunk, batch_samples, others);
+        for (std::size_t k = 0; k < sums.size(); ++k) {
+            const double difference = relative_difference(sums[k].states(), others[k].states());
+            if (difference <= tolerance_) continue;
+            throw Error("two backends differ: statistics of batch norms over {} samples by {:.1e}", chunk.count,
+                        difference);
+        }
+    }
+
     [[nodiscard]] Tensor forward(const Point& point, const SampleChunk& chunk) override {
         Tensor result = reference_->forward(point, chunk);
         const Tensor other = tested_->forward(point, chunk);

@@ -62,6 +62,16 @@ Tensor ReestimatingExecutable::forward(const Point& point, const SampleChunk& ch
     return network_->forward(with_statistics({&point, 1}, owners).front(), chunk);
 }
 
+std::vector<NamedTensor> ReestimatingExecutable::trace(const Point& point, const SampleChunk& chunk) {
+    std::vector<States> owners;
+    return network_->trace(with_statistics({&point, 1}, owners).front(), chunk);
+}
+
+std::vector<double> ReestimatingExecutable::precision_error(std::span<const Point> points, const SampleChunk& chunk) {
+    std::vector<States> owners;
+    return network_->precision_error(with_statistics(points, owners), chunk);
+}
+
 std::vector<Point> ReestimatingExecutable::with_statistics(std::span<const Point> points, std::vector<States>& owners) {
     owners.assign(points.size(), nullptr);
     std::vector<Point> missing;

@@ -38,6 +38,10 @@ public:
     [[nodiscard]] Tensor forward(const Point& point, const SampleChunk& chunk) override;
     [[nodiscard]] std::string plan_json() const override { return network_->plan_json(); }
     [[nodiscard]] std::int64_t macs_per_sample() const override { return network_->macs_per_sample(); }
+    [[nodiscard]] std::int64_t points_per_pass() const override { return network_->points_per_pass(); }
+    [[nodiscard]] std::vector<NamedTensor> trace(const Point& point, const SampleChunk& chunk) override;
+    /// Of the losses; statistics are the same on both sides.
+    [[nodiscard]] std::vector<double> precision_error(std::span<const Point> points, const SampleChunk& chunk) override;
     /// The samples that it will keep included.
     [[nodiscard]] std::int64_t memory_bytes() const override;
 

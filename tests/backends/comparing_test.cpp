@@ -53,6 +53,26 @@ TEST(ComparingBackend, BackendsThatAgreeGiveTheFirstOnesResults) {
     EXPECT_EQ(executable->forward(points[1], c.runner.chunk()).count(), 25);
 }
 
+TEST(ComparingBackend, StatisticsAreComparedToo) {
+    const std::vector<Point> points{{{0.25}}};
+    std::vector<StatisticSums> sums(1);
+    Case good(emulated({}));
+    good.request.statistics_batches = {5};
+    good.backend->compile(good.request)->estimate_statistics(points, good.runner.chunk(), 5, sums);
+    EXPECT_EQ(sums[0].batches, 1);
+    HostDeviceOptions options;
+    options.spoiled_convolution = 3;  // behind the two of inference
+    Case bad(emulated(options));
+    bad.request.statistics_batches = {5};
+    const auto executable = bad.backend->compile(bad.request);
+    try {
+        executable->estimate_statistics(points, bad.runner.chunk(), 5, sums);
+        FAIL() << "the difference was not found";
+    } catch (const Error& error) {
+        EXPECT_THAT(error.what(), HasSubstr("statistics of batch norms over 5 samples"));
+    }
+}
+
 TEST(ComparingBackend, ADeviceWithAWrongLayerIsFoundByTheLayersName) {
     // The second convolution of the network comes out wrong.
     HostDeviceOptions options;

@@ -64,6 +64,21 @@ public:
         }
     }
     [[nodiscard]] std::int64_t macs_per_sample() const override { return macs_; }
+    [[nodiscard]] std::int64_t points_per_pass() const override { return 3; }
+    /// The first statistic, as whoever asks has set it.
+    [[nodiscard]] std::vector<double> precision_error(std::span<const Point> points, const SampleChunk&) override {
+        std::vector<double> means;
+        for (const Point& point : points)
+            means.push_back(static_cast<double>(point.states[0]));
+        return means;
+    }
+    [[nodiscard]] std::vector<NamedTensor> trace(const Point& point, const SampleChunk&) override {
+        Tensor mean(DType::f32, Shape{1});
+        mean.as<float>()[0] = point.states[0];
+        std::vector<NamedTensor> values;
+        values.push_back({"mean", std::move(mean)});
+        return values;
+    }
 
     std::function<void()> before_estimate;
     std::vector<std::pair<std::int64_t, std::int64_t>> ranges;
@@ -165,6 +180,23 @@ TEST_F(Reestimating, PointsWithStatisticsKeepThem) {
     for (std::int64_t k = 0; k < 4; ++k)
         expected += loss_with({0.25, 4.0}, point, static_cast<double>(FakeDataset::value(k)));
     EXPECT_NEAR(sums.loss_sum, expected, 1e-12);
+}
+
+TEST_F(Reestimating, WhatTheNetworkSaysOfItselfComesThrough) {
+    ReestimatingExecutable executable = make(1);
+    EXPECT_EQ(executable.points_per_pass(), 3);
+    const std::vector<Point> at = points();
+    const std::vector<double> errors = executable.precision_error(at, train_.read(0, 4));
+    ASSERT_EQ(errors.size(), at.size());
+    for (std::size_t k = 0; k < at.size(); ++k) {
+        double mean = 0.0;
+        for (std::int64_t first = 0; first < kCount; first += kBatch)
+            mean += moments(at[k], first, std::min(kBatch, kCount - first)).mean / 5.0;
+        EXPECT_NEAR(errors[k], mean, 1e-6 * std::abs(mean));
+        const std::vector<NamedTensor> values = executable.trace(at[k], train_.read(0, 4));
+        ASSERT_EQ(values.size(), 1u);
+        EXPECT_EQ(static_cast<double>(values[0].value.as<float>()[0]), errors[k]);
+    }
 }
 
 TEST_F(Reestimating, InterruptedAndResumedEqualsFresh) {

@@ -81,6 +81,40 @@ void group_norm(ProgramBuilder& builder, const Node& node) {
     builder.add(std::move(operation), builder.phase_of(output));
 }
 
+/// Scale and shift of a batch norm from the statistics of its tile, which is a batch; they are handed out, too.
+NormFactorsPlace train_batch_norm(ProgramBuilder& builder, const Node& node, const TrainingNorm& norm,
+                                  const Located& in) {
+    const auto channels = static_cast<std::int64_t>(norm.channels);
+    auto operation = builder.kernel<kernels::BatchStatisticsArgs>(
+        "batch_statistics", builder.kernels().batch_statistics, builder.options().points);
+    kernels::BatchStatisticsArgs& args = operation->args;
+    const bool last = lies_channels_last(in);
+    const std::int64_t pixels = ops::extent_product(in.shape, 2, in.shape.size());
+    args.samples = last ? in.shape[0] * pixels : in.shape[0];
+    args.channels = channels;
+    args.inner = last ? 1 : pixels;
+    args.epsilon = node.attributes.get_float("epsilon", 1e-5);
+    const auto part_of_statistics = [&](std::size_t offset) {
+        Located part = builder.statistics();
+        part.offset = static_cast<std::int64_t>(offset);
+        part.shape = {channels};
+        return part;
+    };
+    const NormFactorsPlace factors{builder.temporary(Phase::tile, DType::f64, {channels}, true),
+                                   builder.temporary(Phase::tile, DType::f64, {channels}, true)};
+    args.statistics_point_stride = builder.statistics().point_stride;
+    args.factor_point_stride = channels;
+    operation->read(args.in, in);
+    operation->read(args.gamma, read_entries(builder, node.inputs[1], channels));
+    operation->read(args.beta, read_entries(builder, node.inputs[2], channels));
+    operation->bind(args.mean, part_of_statistics(norm.mean_offset), true);
+    operation->bind(args.variance, part_of_statistics(norm.variance_offset), true);
+    operation->bind(args.scale, factors.scale, true);
+    operation->bind(args.shift, factors.shift, true);
+    builder.add(std::move(operation), Phase::tile);
+    return factors;
+}
+
 void batch_norm(ProgramBuilder& builder, const Node& node) {
     const ValueId output = node.outputs[0];
     if (node.has_output(1)) throw UnsupportedError("statistics as outputs are not supported on the GPU");
@@ -92,7 +126,9 @@ void batch_norm(ProgramBuilder& builder, const Node& node) {
         throw UnsupportedError("a batch norm of parameters is not supported on the GPU");
     const Located in = read_planes(builder, node.inputs[0]);
     const std::int64_t channels = in.shape.size() > 1 ? in.shape[1] : 1;
-    const NormFactorsPlace factors = fold_batch_norm(builder, node, channels);
+    const TrainingNorm* training = builder.training_norm(node);
+    const NormFactorsPlace factors =
+        training != nullptr ? train_batch_norm(builder, node, *training, in) : fold_batch_norm(builder, node, channels);
     const bool last = lies_channels_last(in);
     const std::int64_t pixels =
         ops::extent_product(in.shape, std::min<std::size_t>(2, in.shape.size()), in.shape.size());

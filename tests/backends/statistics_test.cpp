@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.hpp"
-#include "cpu/cpu_backend.hpp"
+#include "tests/backends/backend_case.hpp"
 #include "tests/support/network_runner.hpp"
 
 namespace lossmap {
@@ -32,9 +32,11 @@ ReferenceNet normed_net() {
     return net;
 }
 
-class CpuStatistics : public ::testing::Test {
+class BackendStatistics : public ::testing::TestWithParam<test::BackendCase> {
 protected:
-    CpuStatistics() { runner_.request().statistics_batches = {kBatch, static_cast<std::int64_t>(kSamples) % kBatch}; }
+    BackendStatistics() {
+        runner_.request().statistics_batches = {kBatch, static_cast<std::int64_t>(kSamples) % kBatch};
+    }
 
     static std::vector<Point> points() { return {{{0.0, 0.0}}, {{0.7, -0.4}}, {{-1.0, 0.5}}}; }
 
@@ -66,10 +68,10 @@ protected:
         return mean;
     }
 
-    NetworkRunner runner_{normed_net(), static_cast<std::int64_t>(kSamples), 5, make_cpu_backend()};
+    NetworkRunner runner_{normed_net(), static_cast<std::int64_t>(kSamples), 5, GetParam().make()};
 };
 
-TEST_F(CpuStatistics, AgreeWithTheReference) {
+TEST_P(BackendStatistics, AgreeWithTheReference) {
     for (const bool fuse : {true, false}) {
         runner_.request().passes = fuse ? PassSet{} : PassSet::none();
         const auto executable = runner_.compile();
@@ -88,7 +90,7 @@ TEST_F(CpuStatistics, AgreeWithTheReference) {
     }
 }
 
-TEST_F(CpuStatistics, DoNotDependOnThreadsOrOtherPoints) {
+TEST_P(BackendStatistics, DoNotDependOnThreadsOrOtherPoints) {
     runner_.request().threads = 1;
     const auto one = runner_.compile();
     runner_.request().threads = 3;
@@ -104,7 +106,7 @@ TEST_F(CpuStatistics, DoNotDependOnThreadsOrOtherPoints) {
     EXPECT_THAT(one->plan_json(), HasSubstr("\"batch_samples\":3"));
 }
 
-TEST_F(CpuStatistics, OfAPointAreUsedInsteadOfItsOwn) {
+TEST_P(BackendStatistics, OfAPointAreUsedInsteadOfItsOwn) {
     const auto executable = runner_.compile();
     const std::vector<float> states = estimate(*executable, {points().data() + 1, 1})[0].states();
     Point point = points()[1];
@@ -126,7 +128,7 @@ TEST_F(CpuStatistics, OfAPointAreUsedInsteadOfItsOwn) {
     EXPECT_LT(runner_.error(*executable, {0.7, -0.4}), 1e-5);
 }
 
-TEST_F(CpuStatistics, OfInfiniteActivationsAreNotFinite) {
+TEST_P(BackendStatistics, OfInfiniteActivationsAreNotFinite) {
     // Products of this first layer overflow in one channel of its 16.
     for (std::size_t k = 0; k < 16 * 9; ++k)
         runner_.net().origin().weights[k] = 3e38F;
@@ -143,7 +145,7 @@ TEST_F(CpuStatistics, OfInfiniteActivationsAreNotFinite) {
     EXPECT_EQ(loss.non_finite, static_cast<std::int64_t>(kSamples));
 }
 
-TEST_F(CpuStatistics, NeedARequestThatNamesTheBatches) {
+TEST_P(BackendStatistics, NeedARequestThatNamesTheBatches) {
     const auto executable = runner_.compile();
     std::vector<StatisticSums> sums(1);
     const std::vector<Point> at{{{0.0, 0.0}}};
@@ -156,7 +158,7 @@ TEST_F(CpuStatistics, NeedARequestThatNamesTheBatches) {
     EXPECT_THROW(static_cast<void>(executable->forward(wrong, runner_.chunk())), InternalError);
 }
 
-class CpuStatisticsRefused : public ::testing::Test {
+class BackendStatisticsRefused : public ::testing::TestWithParam<test::BackendCase> {
 protected:
     static std::string reason(NetworkRunner& runner, std::int64_t batch, const Graph* graph = nullptr) {
         ExecutableRequest request = runner.request();
@@ -164,32 +166,32 @@ protected:
         request.space = &runner.net().space();
         request.origin = &runner.net().origin();
         request.statistics_batches = {batch};
-        return make_cpu_backend()->why_not(request);
+        return GetParam().make()->why_not(request);
     }
 
-    NetworkRunner runner_{normed_net(), 2, 5, make_cpu_backend()};
+    NetworkRunner runner_{normed_net(), 2, 5, GetParam().make()};
 };
 
-TEST_F(CpuStatisticsRefused, WithoutBatchNorms) {
+TEST_P(BackendStatisticsRefused, WithoutBatchNorms) {
     ReferenceNet net({3, 4, 4}, 31);
     net.output(net.gemm(net.flatten(net.relu(net.conv(net.input(), 2, 3, 1, 1))), 5, true));
-    NetworkRunner runner(std::move(net), 2, 5, make_cpu_backend());
+    NetworkRunner runner(std::move(net), 2, 5, GetParam().make());
     EXPECT_THAT(reason(runner, 4), HasSubstr("has no batch normalisation: there are no statistics to re-estimate"));
 }
 
-TEST_F(CpuStatisticsRefused, OfOneValueAChannel) {
+TEST_P(BackendStatisticsRefused, OfOneValueAChannel) {
     EXPECT_EQ(reason(runner_, 2), "");
     EXPECT_THAT(reason(runner_, 1), HasSubstr("a batch of 1 samples gives 1 values a channel"));
 }
 
-TEST_F(CpuStatisticsRefused, ABatchThatIsNotTheModels) {
+TEST_P(BackendStatisticsRefused, ABatchThatIsNotTheModels) {
     Graph graph = runner_.net().graph();
     graph.value(graph.inputs[0]).declared[0] = {2, ""};
     EXPECT_EQ(reason(runner_, 2, &graph), "");
     EXPECT_THAT(reason(runner_, 3, &graph), HasSubstr("the model's batch is fixed at 2"));
 }
 
-TEST_F(CpuStatisticsRefused, StatisticsOfTwoNorms) {
+TEST_P(BackendStatisticsRefused, StatisticsOfTwoNorms) {
     Graph graph = runner_.net().graph();
     std::vector<Node*> norms;
     for (Node& node : graph.nodes) {
@@ -198,6 +200,14 @@ TEST_F(CpuStatisticsRefused, StatisticsOfTwoNorms) {
     norms[1]->inputs[3] = norms[0]->inputs[3];
     EXPECT_THAT(reason(runner_, 2, &graph), HasSubstr("share running statistics"));
 }
+
+// A program for GPUs has no backend where there is none.
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(BackendStatistics);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(BackendStatisticsRefused);
+INSTANTIATE_TEST_SUITE_P(Backends, BackendStatistics, ::testing::ValuesIn(test::backend_cases()),
+                         [](const auto& test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(Backends, BackendStatisticsRefused, ::testing::ValuesIn(test::backend_cases()),
+                         [](const auto& test) { return test.param.name; });
 
 TEST(StatisticSums, AddUpInAnyGroups) {
     StatisticSums sums;
