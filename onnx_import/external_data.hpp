@@ -22,13 +22,14 @@ public:
     /// Fills `bytes` from the tensor's range; checks again. Throws InputError.
     void read(const onnx::TensorProto& tensor, std::span<std::byte> bytes) const;
 
-private:
     struct Range {
         std::filesystem::path file;
         std::int64_t offset = 0;
     };
+    /// Where the `size_bytes` bytes of the tensor lie; the range is inside the file. Throws InputError.
     [[nodiscard]] Range locate(const onnx::TensorProto& tensor, std::int64_t size_bytes) const;
 
+private:
     std::filesystem::path folder_;
 };
 

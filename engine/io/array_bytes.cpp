@@ -18,15 +18,17 @@ void widen(std::span<const std::byte> bytes, std::span<float> values, float (*co
 
 // The first 2^24 integers, the bound of the message, are fp32 numbers; larger ones only if they happen to be.
 template <typename From>
-void convert_integers(const ArrayBytes& array, std::span<float> values) {
+void convert_integers(const std::string& source, std::span<const std::byte> bytes, std::int64_t first,
+                      std::span<float> values) {
     for (std::size_t i = 0; i < values.size(); ++i) {
         From element;
-        std::memcpy(&element, array.bytes.data() + i * sizeof(From), sizeof(From));
+        std::memcpy(&element, bytes.data() + i * sizeof(From), sizeof(From));
         values[i] = static_cast<float>(element);
         constexpr double kRepresentable = 16777216.0;
         const auto exact = static_cast<double>(element);
         if ((exact > kRepresentable || exact < -kRepresentable) && static_cast<double>(values[i]) != exact) {
-            throw InputError("{}: element {} is {}, which fp32 cannot hold exactly", array.source, i, element);
+            throw InputError("{}: element {} is {}, which fp32 cannot hold exactly", source,
+                             first + static_cast<std::int64_t>(i), element);
         }
     }
 }
@@ -46,26 +48,36 @@ Tensor ArrayBytes::to_tensor() const {
 
 Tensor to_float32(const ArrayBytes& array) {
     Tensor tensor(DType::f32, array.shape);
-    const std::span<float> values = tensor.as<float>();
+    copy_float32(array, 0, tensor.as<float>());
+    return tensor;
+}
+
+void copy_float32(const ArrayBytes& array, std::int64_t first, std::span<float> values) {
+    const std::size_t element_bytes = size_of(array.dtype);
+    const auto begin = static_cast<std::size_t>(first) * element_bytes;
+    if (first < 0 || begin > array.bytes.size() || values.size() > (array.bytes.size() - begin) / element_bytes)
+        throw InternalError("{}: elements {} to {} are not there", array.source, first,
+                            static_cast<std::size_t>(first) + values.size());
+    const std::span<const std::byte> bytes = array.bytes.subspan(begin, values.size() * element_bytes);
     const auto round_to_float = [](double value) { return static_cast<float>(value); };
+    const auto integers = [&]<typename From>(From) { convert_integers<From>(array.source, bytes, first, values); };
     switch (array.dtype) {
         case DType::f32:
-            if (!values.empty()) std::memcpy(values.data(), array.bytes.data(), array.bytes.size());
+            if (!values.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
             break;
-        case DType::f64: widen<double>(array.bytes, values, round_to_float); break;
-        case DType::f16: widen<std::uint16_t>(array.bytes, values, half_to_float); break;
-        case DType::bf16: widen<std::uint16_t>(array.bytes, values, bfloat16_to_float); break;
-        case DType::i8: convert_integers<std::int8_t>(array, values); break;
-        case DType::i16: convert_integers<std::int16_t>(array, values); break;
-        case DType::i32: convert_integers<std::int32_t>(array, values); break;
-        case DType::i64: convert_integers<std::int64_t>(array, values); break;
+        case DType::f64: widen<double>(bytes, values, round_to_float); break;
+        case DType::f16: widen<std::uint16_t>(bytes, values, half_to_float); break;
+        case DType::bf16: widen<std::uint16_t>(bytes, values, bfloat16_to_float); break;
+        case DType::i8: integers(std::int8_t{}); break;
+        case DType::i16: integers(std::int16_t{}); break;
+        case DType::i32: integers(std::int32_t{}); break;
+        case DType::i64: integers(std::int64_t{}); break;
         case DType::u8:
-        case DType::boolean: convert_integers<std::uint8_t>(array, values); break;
-        case DType::u16: convert_integers<std::uint16_t>(array, values); break;
-        case DType::u32: convert_integers<std::uint32_t>(array, values); break;
-        case DType::u64: convert_integers<std::uint64_t>(array, values); break;
+        case DType::boolean: integers(std::uint8_t{}); break;
+        case DType::u16: integers(std::uint16_t{}); break;
+        case DType::u32: integers(std::uint32_t{}); break;
+        case DType::u64: integers(std::uint64_t{}); break;
     }
-    return tensor;
 }
 
 std::size_t checked_size_bytes(DType dtype, const Shape& shape, const std::string& source) {

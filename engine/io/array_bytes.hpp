@@ -34,6 +34,9 @@ struct ArrayBytes {
 /// fp32 elements of an array of any type. Throws InputError when an integer is not exactly an fp32 number.
 [[nodiscard]] Tensor to_float32(const ArrayBytes& array);
 
+/// The same for elements [first, first + values.size()) only.
+void copy_float32(const ArrayBytes& array, std::int64_t first, std::span<float> values);
+
 /// Number of bytes of an array, checked against overflow. Throws InputError("<source>: ..") on a negative extent too.
 [[nodiscard]] std::size_t checked_size_bytes(DType dtype, const Shape& shape, const std::string& source);
 

@@ -6,16 +6,12 @@
 #include <array>
 #include <cmath>
 #include <numeric>
-#include <thread>
 
 #include "core/error.hpp"
+#include "landscape/gram_matrix.hpp"
 
 namespace lossmap {
 namespace {
-
-// Elements worked on at a time: rows of this length stay in the second-level cache while all pairs of them are
-// multiplied.
-constexpr std::size_t kTile = 8192;
 
 /// Sum of a[i] * b[i] in fp64. Eight fixed lanes: the order of additions does not depend on the vector width that the
 /// compiler uses.
@@ -36,17 +32,7 @@ double dot(std::span<const float> a, std::span<const float> b) {
     return sum;
 }
 
-/// Square matrix, row-major.
-struct Matrix {
-    explicit Matrix(std::size_t order) : size(order), values(order * order, 0.0) {}
-    [[nodiscard]] double& at(std::size_t row, std::size_t column) { return values[row * size + column]; }
-    [[nodiscard]] double at(std::size_t row, std::size_t column) const { return values[row * size + column]; }
-
-    std::size_t size;
-    std::vector<double> values;
-};
-
-/// Hands out rows theta_e - theta_n in fp32, with the entries of ignored parameters zero.
+/// Hands out rows theta_e - theta_n in fp32, or slices of them, with the entries of ignored parameters zero.
 class RowReader {
 public:
     RowReader(const Trajectory& trajectory, const IgnoreSet& ignore) : trajectory_(trajectory), ignore_(ignore) {
@@ -58,19 +44,26 @@ public:
             throw InternalError("origin {} of {} checkpoints", origin, trajectory.checkpoints);
         }
         origin_.resize(static_cast<std::size_t>(trajectory.space->weights_size()));
-        trajectory.read(origin, origin_);
+        trajectory.read(origin, 0, origin_);
     }
 
     [[nodiscard]] std::size_t rows() const { return static_cast<std::size_t>(trajectory_.checkpoints); }
     [[nodiscard]] std::size_t size() const { return origin_.size(); }
     [[nodiscard]] std::span<const float> origin() const { return origin_; }
 
-    void read(std::size_t index, std::span<float> row) const {
-        trajectory_.read(static_cast<std::int64_t>(index), row);
-        for (std::size_t i = 0; i < row.size(); ++i)
-            row[i] -= origin_[i];
+    /// Elements [first, first + slice.size()) of a row.
+    void read(std::size_t index, std::size_t first, std::span<float> slice) const {
+        trajectory_.read(static_cast<std::int64_t>(index), static_cast<std::int64_t>(first), slice);
+        for (std::size_t i = 0; i < slice.size(); ++i)
+            slice[i] -= origin_[first + i];
         for (const Parameter& parameter : trajectory_.space->weights) {
-            if (ignore_.contains(parameter)) std::fill_n(row.begin() + parameter.offset, parameter.size, 0.0f);
+            if (!ignore_.contains(parameter)) continue;
+            const auto begin = std::max(static_cast<std::size_t>(parameter.offset), first);
+            const auto end =
+                std::min(static_cast<std::size_t>(parameter.offset + parameter.size), first + slice.size());
+            if (begin < end)
+                std::fill(slice.begin() + static_cast<std::ptrdiff_t>(begin - first),
+                          slice.begin() + static_cast<std::ptrdiff_t>(end - first), 0.0f);
         }
     }
 
@@ -80,48 +73,24 @@ private:
     std::vector<float> origin_;
 };
 
-/// Runs body(0) .. body(count - 1), each on a thread of its own.
-template <typename Body>
-void on_threads(int count, const Body& body) {
-    std::vector<std::jthread> threads;
-    for (int i = 1; i < count; ++i)
-        threads.emplace_back([&body, i] { body(i); });
-    body(0);
+/// Elements of each row that are held at once: whole chunks, so that the bound on memory does not change the bits.
+std::size_t slice_elements(const RowReader& reader, std::int64_t memory_bytes) {
+    const auto fitting = static_cast<std::size_t>(memory_bytes) / sizeof(float) / reader.rows();
+    return std::min(std::max(fitting / kGramChunk, std::size_t{1}) * kGramChunk, reader.size());
 }
 
-/// gram[i][j] for row i in [first, first + rows.size()) and other row j, `other` being row j: tile by tile, rows shared
-/// out over threads, so that every sum belongs to one thread and has one order.
-void multiply(const std::vector<std::vector<float>>& rows, std::size_t first, std::span<const float> other,
-              std::size_t j, int threads, Matrix& gram) {
-    const std::size_t count = std::min(rows.size(), j - first + 1);  // the lower triangle: i <= j
-    on_threads(threads, [&](int thread) {
-        for (std::size_t start = 0; start < other.size(); start += kTile) {
-            const std::size_t length = std::min(kTile, other.size() - start);
-            for (std::size_t r = static_cast<std::size_t>(thread); r < count; r += static_cast<std::size_t>(threads)) {
-                gram.at(j, first + r) += dot(std::span(rows[r]).subspan(start, length), other.subspan(start, length));
-            }
-        }
-    });
-}
-
-/// Inner products of all pairs of rows. Blocks of rows stay in memory, the rows behind each block stream past it.
-Matrix gram_matrix(const RowReader& reader, const PcaOptions& options) {
-    Matrix gram(reader.rows());
-    const double row_bytes = static_cast<double>(reader.size()) * sizeof(float);
-    // Two rows of the budget are the origin and the streaming one.
-    const double fitting = std::floor(static_cast<double>(options.memory_bytes) / std::max(row_bytes, 1.0)) - 2.0;
-    const auto block = static_cast<std::size_t>(std::clamp(fitting, 1.0, static_cast<double>(reader.rows())));
-    std::vector<float> streamed(block < reader.rows() ? reader.size() : 0);
-    for (std::size_t first = 0; first < reader.rows(); first += block) {
-        std::vector<std::vector<float>> rows(std::min(block, reader.rows() - first), std::vector<float>(reader.size()));
-        for (std::size_t r = 0; r < rows.size(); ++r) {
-            reader.read(first + r, rows[r]);
-            multiply(rows, first, rows[r], first + r, options.threads, gram);
-        }
-        for (std::size_t j = first + rows.size(); j < reader.rows(); ++j) {
-            reader.read(j, streamed);
-            multiply(rows, first, streamed, j, options.threads, gram);
-        }
+/// Inner products of all pairs of rows: the same slice of every row at a time, so that each element of each checkpoint
+/// is read once however little memory there is.
+SquareMatrix gram_matrix(const RowReader& reader, const PcaOptions& options) {
+    SquareMatrix gram(reader.rows());
+    const std::size_t width = slice_elements(reader, options.memory_bytes);
+    std::vector<float> slices(reader.rows() * width);
+    for (std::size_t first = 0; first < reader.size(); first += width) {
+        const std::size_t length = std::min(width, reader.size() - first);
+        const std::span<float> rows = std::span(slices).first(reader.rows() * length);
+        for (std::size_t row = 0; row < reader.rows(); ++row)
+            reader.read(row, first, rows.subspan(row * length, length));
+        add_inner_products(rows, options.threads, gram);
     }
     for (std::size_t i = 0; i < gram.size; ++i) {
         if (!std::isfinite(gram.at(i, i)))
@@ -133,7 +102,7 @@ Matrix gram_matrix(const RowReader& reader, const PcaOptions& options) {
 }
 
 /// Inner products of the rows less their mean: subtracts the means of rows and columns.
-void center(Matrix& gram) {
+void center(SquareMatrix& gram) {
     const auto n = static_cast<double>(gram.size);
     std::vector<double> means(gram.size, 0.0);
     for (std::size_t i = 0; i < gram.size; ++i) {
@@ -148,7 +117,7 @@ void center(Matrix& gram) {
 }
 
 /// Eigenvalues, largest first, and eigenvectors as the columns of `vectors` in the same order.
-std::vector<double> eigen_decompose(Matrix matrix, Matrix& vectors) {
+std::vector<double> eigen_decompose(SquareMatrix matrix, SquareMatrix& vectors) {
     const std::size_t n = matrix.size;
     std::vector<double> ascending(n);
     const auto order = static_cast<lapack_int>(n);
@@ -165,7 +134,7 @@ std::vector<double> eigen_decompose(Matrix matrix, Matrix& vectors) {
 
 /// Coefficients of the rows in component `k`: its left singular vector, signed so that its largest entry is positive,
 /// less its mean where the rows are centred (sum (u_i - mean u) x_i = sum u_i (x_i - mean x)).
-std::vector<double> row_coefficients(const Matrix& vectors, std::size_t k, bool centered) {
+std::vector<double> row_coefficients(const SquareMatrix& vectors, std::size_t k, bool centered) {
     std::vector<double> u(vectors.size);
     for (std::size_t i = 0; i < u.size(); ++i)
         u[i] = vectors.at(i, k);
@@ -191,7 +160,7 @@ Direction unit_vector(const std::vector<double>& values) {
 }
 
 /// The right singular vectors that were asked for: one more pass over the checkpoints.
-std::vector<Direction> components_of(const RowReader& reader, const Matrix& vectors, const PcaOptions& options) {
+std::vector<Direction> components_of(const RowReader& reader, const SquareMatrix& vectors, const PcaOptions& options) {
     std::vector<std::vector<double>> coefficients;
     for (const int component : options.components) {
         coefficients.push_back(row_coefficients(vectors, static_cast<std::size_t>(component - 1), options.center));
@@ -199,7 +168,7 @@ std::vector<Direction> components_of(const RowReader& reader, const Matrix& vect
     std::vector<std::vector<double>> sums(coefficients.size(), std::vector<double>(reader.size(), 0.0));
     std::vector<float> row(reader.size());
     for (std::size_t i = 0; i < reader.rows(); ++i) {
-        reader.read(i, row);
+        reader.read(i, 0, row);
         for (std::size_t c = 0; c < sums.size(); ++c) {
             for (std::size_t p = 0; p < row.size(); ++p)
                 sums[c][p] += coefficients[c][i] * static_cast<double>(row[p]);
@@ -243,9 +212,9 @@ double distance_to_span(double square, const std::vector<double>& c, double cosi
 TrajectoryPca trajectory_pca(const Trajectory& trajectory, const PcaOptions& options) {
     if (options.threads < 1) throw InternalError("a PCA on {} threads", options.threads);
     const RowReader reader(trajectory, options.ignore);
-    Matrix gram = gram_matrix(reader, options);
+    SquareMatrix gram = gram_matrix(reader, options);
     if (options.center) center(gram);
-    Matrix vectors(gram.size);
+    SquareMatrix vectors(gram.size);
     std::vector<double> eigenvalues = eigen_decompose(std::move(gram), vectors);
     if (!(eigenvalues.front() > 0.0))
         throw InputError("all checkpoints of the trajectory are equal: they have no principal components");
@@ -283,7 +252,7 @@ std::vector<TrajectoryPoint> project_trajectory(const Trajectory& trajectory, co
     std::vector<float> row(reader.size());
     for (std::size_t i = 0; i < reader.rows(); ++i) {
         TrajectoryPoint point;
-        trajectory.read(static_cast<std::int64_t>(i), row);
+        trajectory.read(static_cast<std::int64_t>(i), 0, row);
         point.weight_norm = weight_norm(row);
         for (std::size_t p = 0; p < row.size(); ++p)
             row[p] -= reader.origin()[p];

@@ -16,17 +16,22 @@ struct Trajectory {
     std::int64_t checkpoints = 0;
     std::optional<std::int64_t> origin = std::nullopt;  ///< which of them is theta_n; without it the last one
     const ParameterSpace* space = nullptr;
-    /// Copies the weights of a checkpoint (0 ..) into the span (space->weights_size() elements). Called several times
-    /// for each of them, from the calling thread.
-    std::function<void(std::int64_t index, std::span<float> weights)> read;
+    /// Copies weights [first, first + weights.size()) of a checkpoint (0 ..). Called several times for each of them,
+    /// from the calling thread; a PCA asks for each weight of each checkpoint twice.
+    std::function<void(std::int64_t index, std::int64_t first, std::span<float> weights)> read;
 };
+
+/// A quarter of what 300 checkpoints of 25 million weights may take in all (2 GiB): the network and one checkpoint
+/// being read need the rest. They are then read in slices of 1.7 MB.
+inline constexpr std::int64_t kTrajectoryMemoryBytes = std::int64_t{512} << 20;
 
 struct PcaOptions {
     bool center = true;                         ///< subtract the column means, as the reference implementation does
     std::vector<int> components = {1, 2};       ///< which ones to return, from 1
     IgnoreSet ignore{.one_dimensional = true};  ///< entries of these parameters are zero in every row
-    /// For checkpoints held at once; with less than all of them they are read several times.
-    std::int64_t memory_bytes = std::int64_t{1} << 30;
+    /// For the slices of all checkpoints that are held at once. Beside them stand theta_n and, while a component is
+    /// summed up, one checkpoint and 8 bytes a weight and component.
+    std::int64_t memory_bytes = kTrajectoryMemoryBytes;
     int threads = 1;  ///< the result has the same bits whatever this is
 };
 

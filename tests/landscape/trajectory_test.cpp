@@ -28,10 +28,10 @@ Trajectory trajectory_of(const Rows& rows, const ParameterSpace& space) {
     Trajectory trajectory;
     trajectory.checkpoints = static_cast<std::int64_t>(rows.size());
     trajectory.space = &space;
-    trajectory.read = [&rows](std::int64_t index, std::span<float> weights) {
+    trajectory.read = [&rows](std::int64_t index, std::int64_t first, std::span<float> weights) {
         const std::vector<float>& row = rows.at(static_cast<std::size_t>(index));
-        ASSERT_EQ(row.size(), weights.size());
-        std::copy(row.begin(), row.end(), weights.begin());
+        ASSERT_LE(static_cast<std::size_t>(first) + weights.size(), row.size());
+        std::copy_n(row.begin() + first, weights.size(), weights.begin());
     };
     return trajectory;
 }
@@ -103,7 +103,7 @@ TEST_P(Pca, FindsThePlaneOfAPlanarPath) {
 }
 
 TEST_P(Pca, MemoryAndThreadsDoNotChangeTheBits) {
-    // Longer than a tile, and random enough that another order of summation would show.
+    // Longer than a chunk, and random enough that another order of summation would show.
     const ParameterSpace space = matrix_space(20001, 3);
     Rows rows;
     for (std::uint64_t i = 0; i < 7; ++i)
@@ -112,15 +112,38 @@ TEST_P(Pca, MemoryAndThreadsDoNotChangeTheBits) {
     PcaOptions options;
     options.center = GetParam();
     const TrajectoryPca expected = trajectory_pca(trajectory, options);
-    for (const std::int64_t rows_in_memory : {0, 4, 5}) {
+    for (const std::int64_t elements_in_memory : {0, 7 * 512, 7 * 5000}) {
         for (const int threads : {1, 3}) {
-            options.memory_bytes = rows_in_memory * space.weights_size() * 4;
+            options.memory_bytes = elements_in_memory * 4;
             options.threads = threads;
             const TrajectoryPca pca = trajectory_pca(trajectory, options);
             EXPECT_EQ(pca.singular_values, expected.singular_values);
             EXPECT_EQ(pca.components[1].weights, expected.components[1].weights);
         }
     }
+}
+
+TEST_P(Pca, ReadsEachWeightTwiceInSlicesThatFitIntoMemory) {
+    const ParameterSpace space = matrix_space(20001, 3);
+    Rows rows;
+    for (std::uint64_t i = 0; i < 9; ++i)
+        rows.push_back(random_gaussian(space, i, 0).weights);
+    Trajectory trajectory = trajectory_of(rows, space);
+    std::vector<std::int64_t> elements(rows.size(), 0);
+    std::size_t widest_slice = 0;
+    trajectory.read = [&, read = trajectory.read](std::int64_t index, std::int64_t first, std::span<float> weights) {
+        elements[static_cast<std::size_t>(index)] += static_cast<std::int64_t>(weights.size());
+        if (weights.size() < rows[0].size()) widest_slice = std::max(widest_slice, weights.size());
+        read(index, first, weights);
+    };
+    PcaOptions options;
+    options.center = GetParam();
+    options.memory_bytes = 9 * 1600 * 4;
+    (void)trajectory_pca(trajectory, options);
+    EXPECT_EQ(widest_slice, 3u * 512u) << "whole chunks within 1,600 elements";
+    const std::int64_t once = space.weights_size();
+    for (std::size_t i = 0; i < rows.size(); ++i)
+        EXPECT_EQ(elements[i], (i + 1 < rows.size() ? 2 : 3) * once) << "the last one is the origin, too";
 }
 
 TEST_P(Pca, AgreesWithTheScatterMatrix) {

@@ -16,7 +16,7 @@ ARROWS = {
     "data": {"core", "graph", "io"},
     "plan": {"core", "graph", "params"},
     "backend": {"core", "graph", "params", "data", "plan"},
-    "onnx_import": {"core", "graph", "params"},
+    "onnx_import": {"core", "graph", "io", "params"},
     "cpu": {"backend"},
     "cuda_runtime": {"core"},
     "kernels": {"core"},

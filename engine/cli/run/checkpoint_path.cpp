@@ -1,8 +1,8 @@
 #include "cli/run/checkpoint_path.hpp"
 
-#include <algorithm>
+#include <memory>
 
-#include "cli/run/model_source.hpp"
+#include "cli/run/checkpoint_weights.hpp"
 
 namespace lossmap {
 
@@ -11,9 +11,9 @@ Trajectory open_trajectory(const std::vector<ModelConfig>& checkpoints, const Pa
     Trajectory trajectory;
     trajectory.checkpoints = static_cast<std::int64_t>(checkpoints.size());
     trajectory.space = &space;
-    trajectory.read = [&checkpoints, &rules, &space](std::int64_t index, std::span<float> weights) {
-        const StateVector state = load_state(checkpoints.at(static_cast<std::size_t>(index)), rules, space);
-        std::copy(state.weights.begin(), state.weights.end(), weights.begin());
+    trajectory.read = [files = std::make_shared<CheckpointWeights>(checkpoints, rules, space)](
+                          std::int64_t index, std::int64_t first, std::span<float> weights) {
+        files->read(index, first, weights);
     };
     return trajectory;
 }

@@ -7,8 +7,8 @@
 
 namespace lossmap {
 
-/// The weights of checkpoints, read from their files when asked for. Borrows all three. Reading throws InputError
-/// naming the file that does not fit `space`.
+/// The weights of checkpoints, read from their files when asked for (CheckpointWeights). Borrows all three. Reading
+/// throws InputError naming the file that does not fit `space`.
 [[nodiscard]] Trajectory open_trajectory(const std::vector<ModelConfig>& checkpoints, const ParameterRules& rules,
                                          const ParameterSpace& space);
 

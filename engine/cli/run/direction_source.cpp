@@ -4,6 +4,7 @@
 
 #include <fmt/ranges.h>
 
+#include "cli/run/backends.hpp"
 #include "cli/run/checkpoint_path.hpp"
 #include "cli/run/named_arrays.hpp"
 #include "core/error.hpp"
@@ -21,8 +22,8 @@ std::string ordinal(int number) {
 /// Builds the directions of axes [first, first + count) from one configuration object.
 class DirectionBuilder {
 public:
-    DirectionBuilder(const Config& config, const LoadedModel& model, BuiltDirections& result)
-        : config_(config), model_(model), result_(result) {}
+    DirectionBuilder(const Config& config, const LoadedModel& model, int threads, BuiltDirections& result)
+        : config_(config), model_(model), threads_(threads), result_(result) {}
 
     void build(const DirectionConfig& direction, int first, int count) {
         first_ = first;
@@ -74,6 +75,7 @@ private:
         options.center = directions.center;
         options.components = directions.components;
         options.ignore = directions.ignore;
+        options.threads = host_threads(threads_);
         Trajectory trajectory = open_trajectory(checkpoints, config_.rules, model_.space);
         if (!own) trajectory.origin = origin_of_paths(config_);
         TrajectoryPca pca = trajectory_pca(trajectory, options);
@@ -140,6 +142,7 @@ private:
 
     const Config& config_;
     const LoadedModel& model_;
+    int threads_;
     BuiltDirections& result_;
     int first_ = 0;
     int count_ = 0;
@@ -147,9 +150,9 @@ private:
 
 }  // namespace
 
-BuiltDirections build_directions(const Config& config, const LoadedModel& model) {
+BuiltDirections build_directions(const Config& config, const LoadedModel& model, int threads) {
     BuiltDirections result;
-    DirectionBuilder builder(config, model, result);
+    DirectionBuilder builder(config, model, threads, result);
     const DirectionsConfig& directions = config.directions;
     const std::string key = config.experiment == Experiment::trajectory ? "/plane" : "/directions";
     const auto context = [&](const std::string& pointer) {

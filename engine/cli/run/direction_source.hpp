@@ -20,7 +20,7 @@ struct BuiltDirections {
 };
 
 /// The directions of the grid's axes, made as the configuration says. The same configuration and files give the same
-/// bits. Throws InputError naming the configuration's key and the file.
-[[nodiscard]] BuiltDirections build_directions(const Config& config, const LoadedModel& model);
+/// bits, whatever `threads` is (0: all). Throws InputError naming the configuration's key and the file.
+[[nodiscard]] BuiltDirections build_directions(const Config& config, const LoadedModel& model, int threads);
 
 }  // namespace lossmap

@@ -30,13 +30,15 @@ bool same_names(const std::vector<Parameter>& wanted, const ParameterSpace& othe
                        [&](const Parameter& parameter) { return other.find(parameter.name) != nullptr; });
 }
 
-/// Copies one segment; `from` are the other model's parameters of it.
-void copy_segment(const std::vector<Parameter>& to, const std::vector<Parameter>& from, bool by_name,
-                  const std::vector<float>& source, std::vector<float>& target, const std::string& file) {
+/// Copies one segment; `from` are the other model's parameters of it. Returns their names in the order of `to`.
+std::vector<std::string> copy_segment(const std::vector<Parameter>& to, const std::vector<Parameter>& from,
+                                      bool by_name, const std::vector<float>& source, std::vector<float>& target,
+                                      const std::string& file) {
     if (to.size() != from.size()) {
         throw InputError("{}: has {} parameters of a kind of which the first model has {}", file, from.size(),
                          to.size());
     }
+    std::vector<std::string> names;
     for (std::size_t k = 0; k < to.size(); ++k) {
         const auto found = by_name
                                ? std::find_if(from.begin(), from.end(),
@@ -49,7 +51,9 @@ void copy_segment(const std::vector<Parameter>& to, const std::vector<Parameter>
                              to_string(to[k].shape));
         }
         std::copy_n(source.begin() + found->offset, found->size, target.begin() + to[k].offset);
+        names.push_back(found->name);
     }
+    return names;
 }
 
 }  // namespace
@@ -71,15 +75,22 @@ LoadedModel load_model(const ModelConfig& model, const ParameterRules& rules) {
     return loaded;
 }
 
-StateVector load_state(const ModelConfig& model, const ParameterRules& rules, const ParameterSpace& space) {
+MatchedState load_matched(const ModelConfig& model, const ParameterRules& rules, const ParameterSpace& space) {
     const LoadedModel other = load_model(model, rules);
-    StateVector state;
-    state.weights.resize(static_cast<std::size_t>(space.weights_size()));
-    state.states.resize(static_cast<std::size_t>(space.states_size()));
+    const std::string file = model.path.string();
+    MatchedState matched;
+    matched.state.weights.resize(static_cast<std::size_t>(space.weights_size()));
+    matched.state.states.resize(static_cast<std::size_t>(space.states_size()));
     const bool by_name = same_names(space.weights, other.space) && same_names(space.states, other.space);
-    copy_segment(space.weights, other.space.weights, by_name, other.origin.weights, state.weights, model.path.string());
-    copy_segment(space.states, other.space.states, by_name, other.origin.states, state.states, model.path.string());
-    return state;
+    matched.weight_names =
+        copy_segment(space.weights, other.space.weights, by_name, other.origin.weights, matched.state.weights, file);
+    static_cast<void>(
+        copy_segment(space.states, other.space.states, by_name, other.origin.states, matched.state.states, file));
+    return matched;
+}
+
+StateVector load_state(const ModelConfig& model, const ParameterRules& rules, const ParameterSpace& space) {
+    return load_matched(model, rules, space).state;
 }
 
 }  // namespace lossmap

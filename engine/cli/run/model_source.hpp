@@ -22,8 +22,18 @@ struct LoadedModel {
 /// InputError / UnsupportedError naming the file.
 [[nodiscard]] LoadedModel load_model(const ModelConfig& model, const ParameterRules& rules);
 
+/// Another model's values, laid out as the first one's.
+struct MatchedState {
+    StateVector state;
+    std::vector<std::string> weight_names;  ///< what the other model calls each weight of the first one
+};
+
 /// Values of another model laid out as `space`: matched by name where it has every name, else by position. Throws
 /// InputError naming the first parameter that does not fit.
+[[nodiscard]] MatchedState load_matched(const ModelConfig& model, const ParameterRules& rules,
+                                        const ParameterSpace& space);
+
+/// The values alone.
 [[nodiscard]] StateVector load_state(const ModelConfig& model, const ParameterRules& rules,
                                      const ParameterSpace& space);
 

@@ -89,7 +89,7 @@ ExperimentSteps::Files draw_kinds(const PreparedRun& run, const std::vector<Plot
 
 void LandscapeSteps::prepare(PreparedRun& run, int threads, RunLog& log) const {
     const LoadedModel model = load_origin(run, log);
-    make_axes(run, model, log);
+    make_axes(run, model, threads, log);
     note_axes(run, log);
     lay_grid(run, model, threads);
     if (run.statistics) log.info(statistics_note(run));
@@ -112,8 +112,9 @@ LoadedModel LandscapeSteps::load_origin(PreparedRun& run, RunLog& log) {
     return model;
 }
 
-std::vector<std::string> LandscapeSteps::make_axes(PreparedRun& run, const LoadedModel& model, RunLog& log) {
-    BuiltDirections built = build_directions(run.config, model);
+std::vector<std::string> LandscapeSteps::make_axes(PreparedRun& run, const LoadedModel& model, int threads,
+                                                   RunLog& log) {
+    BuiltDirections built = build_directions(run.config, model, threads);
     run.axes = std::move(built.axes);
     if (built.pca) {
         run.direction_notes.singular_values = built.pca->singular_values;

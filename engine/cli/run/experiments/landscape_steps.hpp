@@ -22,7 +22,7 @@ protected:
     // prepare() in its parts, in order.
     static LoadedModel load_origin(PreparedRun& run, RunLog& log);
     /// Returns a label an axis.
-    static std::vector<std::string> make_axes(PreparedRun& run, const LoadedModel& model, RunLog& log);
+    static std::vector<std::string> make_axes(PreparedRun& run, const LoadedModel& model, int threads, RunLog& log);
     static void note_axes(PreparedRun& run, RunLog& log);
     /// Executable, points and an empty surface.
     static void lay_grid(PreparedRun& run, const LoadedModel& model, int threads);

@@ -30,7 +30,8 @@ std::unique_ptr<ModelSequence> make_repetitions(const PreparedRun& run, LoadedMo
     const auto context = std::make_shared<const Context>(Context{run.config, std::move(model)});
     ExecutableRequest shared = make_request(context->model, run, threads);
     const auto build = [context, shared, backend = run.backend.get()](std::size_t index) {
-        const BuiltDirections built = build_directions(repetition_of(context->config, index), context->model);
+        const BuiltDirections built =
+            build_directions(repetition_of(context->config, index), context->model, shared.threads);
         ExecutableRequest request = shared;
         for (const Direction& axis : built.axes)
             request.axes.push_back({axis.weights, axis.states});
@@ -46,9 +47,9 @@ void RepeatSteps::prepare(PreparedRun& run, int threads, RunLog& log) const {
     const auto count = static_cast<std::size_t>(run.config.repeats);
     Hasher directions;
     for (std::size_t r = 0; r < count; ++r)
-        directions.add_text(hash_directions(build_directions(repetition_of(run.config, r), model).axes));
+        directions.add_text(hash_directions(build_directions(repetition_of(run.config, r), model, threads).axes));
     run.identity.set("directions", directions.hex());
-    run.axes = build_directions(run.config, model).axes;
+    run.axes = build_directions(run.config, model, threads).axes;
     log.info(fmt::format("{} repetitions, seeds {} to {}; notes on directions are of the first one", count,
                          first_seed(run.config), first_seed(run.config) + run.config.repeats - 1));
     note_axes(run, log);

@@ -30,7 +30,7 @@ void place_paths(PreparedRun& run, const ParameterSpace& space, const std::vecto
 
 void TrajectorySteps::prepare(PreparedRun& run, int threads, RunLog& log) const {
     const LoadedModel model = load_origin(run, log);
-    const std::vector<std::string> labels = make_axes(run, model, log);
+    const std::vector<std::string> labels = make_axes(run, model, threads, log);
     place_paths(run, model.space, labels, log);
     note_axes(run, log);
     run.plane->notes = random_axis_notes(run.config, *run.plane, run.direction_notes.expected_cosine.value_or(0.0));
