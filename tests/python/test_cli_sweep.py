@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -171,6 +172,42 @@ class Folder(Case):
         events = [json.loads(line) for line in process.stdout.splitlines()]
         self.assertEqual({(event["run"], event["runs"]) for event in events if event["event"] == "progress"},
                          {(number, 4) for number in range(1, 5)})
+
+
+@unittest.skipIf(support.REASON, support.REASON)
+class Prepared(Case):
+    def test_what_was_prepared_for_checking_is_computed(self):
+        # A network that is gone once computing has begun is not missed: nothing is prepared a second time.
+        support.write_convnet(self.folder / "first.onnx")
+        support.write_convnet(self.folder / "last.onnx", seed=2)
+        self.config.update(data={"format": "synthetic", "count": 400, "seed": 4, "chunk": 100})
+        self.config["sweep"] = [{"pointer": "/model", "values": ["first.onnx", "last.onnx"]}]
+        file = support.write_config(self.folder, self.config)
+        process = subprocess.Popen([support.BINARY, "run", str(file), "--out", str(self.out), "--progress", "json"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.assertEqual(json.loads(process.stdout.readline())["run"], 1)
+        (self.folder / "last.onnx").unlink()
+        _, errors = process.communicate(timeout=120)
+        self.assertEqual(process.returncode, 0, errors)
+        self.assertLess(errors.index("combination 1 of 2"), errors.index("combination 2 of 2"))
+        self.assertEqual(errors.count("train: 400 samples"), 2)  # what preparing said is said once a run
+        self.assertIn("train: 400 samples", (self.out / "002-last.onnx" / "log.txt").read_text())
+
+    def test_more_combinations_than_are_kept(self):
+        del self.config["y"]
+        self.config["data"].pop("test")
+        self.config["sweep"] = [{"pointer": "/directions/seed", "values": list(range(34))}]
+        process = self.run_config()
+        self.assertEqual(len(self.rows()), 34)
+        self.assertEqual(process.stderr.count("of 34 ("), 34)
+        for seed in (0, 33):
+            self.config.pop("sweep", None)
+            self.config["directions"]["seed"] = seed
+            self.run_config(out=self.folder / f"alone{seed}")
+            name = f"{seed + 1:03}-{seed}"
+            with h5py.File(self.out / name / "surface.h5") as part, \
+                    h5py.File(self.folder / f"alone{seed}" / "surface.h5") as alone:
+                self.assertEqual(part["train_loss"][()].tobytes(), alone["train_loss"][()].tobytes())
 
 
 @unittest.skipIf(support.REASON, support.REASON)

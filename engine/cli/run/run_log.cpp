@@ -31,6 +31,13 @@ RunLog::RunLog(const std::string& level) : impl_(std::make_unique<Impl>()) {
 
 RunLog::~RunLog() = default;
 
+void RunLog::show(const std::string& level) {
+    impl_->terminal->set_level(spdlog::level::from_str(level));
+    for (const auto& message : impl_->early->last_raw()) {
+        if (impl_->terminal->should_log(message.level)) impl_->terminal->log(message);
+    }
+}
+
 void RunLog::open_file(const std::filesystem::path& file) {
     try {
         impl_->file = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file.string());

@@ -16,6 +16,9 @@ public:
     RunLog(const RunLog&) = delete;
     RunLog& operator=(const RunLog&) = delete;
 
+    /// From now on stderr shows messages from this level on, and at once those of before.
+    void show(const std::string& level);
+
     /// Appends to `file` from now on. Throws Error when it cannot be written.
     void open_file(const std::filesystem::path& file);
 

@@ -8,6 +8,7 @@
 #include "cli/run/execute_run.hpp"
 #include "cli/run/experiments/experiment_steps.hpp"
 #include "cli/run/outputs.hpp"
+#include "cli/run/sweep/kept_preparations.hpp"
 #include "cli/run/sweep/origin_run.hpp"
 #include "cli/run/sweep/sweep_pictures.hpp"
 #include "cli/run/sweep/sweep_table.hpp"
@@ -75,25 +76,37 @@ private:
     }
 
     /// Whether everything is there that the combination needs, and its folder free for it.
-    void check(std::size_t k) const {
-        RunLog silent("off");  // what is to be said is said when it is computed
+    void check(std::size_t k) {
         const Config& config = sweep_.combinations[k].config;
-        const PreparedRun run = prepare_run(config, options_.threads, silent, &interrupt_.flag());
-        RunDirectory(folder(k)).require_usable(run.identity, options_.fresh);
+        Preparation preparation = prepare(config, sweep_.describe(k));
+        RunDirectory(folder(k)).require_usable(preparation.run.identity, options_.fresh);
+        kept_.offer(folder(k), std::move(preparation));
         if (const auto origin = origin_config(config)) {
-            const PreparedRun evaluation = prepare_run(*origin, options_.threads, silent, &interrupt_.flag());
-            RunDirectory(folder(k) / kOriginFolder).require_usable(evaluation.identity, options_.fresh);
+            Preparation evaluation = prepare(*origin, "");
+            const fs::path place = folder(k) / kOriginFolder;
+            RunDirectory(place).require_usable(evaluation.run.identity, options_.fresh);
+            kept_.offer(place, std::move(evaluation));
         }
+    }
+
+    /// What is to be said is said when it is computed.
+    [[nodiscard]] Preparation prepare(const Config& config, const std::string& heading) const {
+        auto log = std::make_unique<RunLog>("off");
+        if (!heading.empty()) log->info(heading);
+        PreparedRun run = prepare_run(config, options_.threads, *log, &interrupt_.flag());
+        return {std::move(run), std::move(log)};
     }
 
     void compute(std::size_t k) {
         const Combination& combination = sweep_.combinations[k];
-        RunLog log(options_.log_level);
-        log.info(fmt::format("{}", sweep_.describe(k)));
         progress_.set_run(k + 1, sweep_.combinations.size());
-        PreparedRun run = prepare_run(combination.config, options_.threads, log, &interrupt_.flag());
+        std::optional<Preparation> kept = kept_.take(folder(k));
+        Preparation preparation = kept ? std::move(*kept) : prepare(combination.config, sweep_.describe(k));
+        preparation.log->show(options_.log_level);
+        PreparedRun& run = preparation.run;
         const std::string failure = attempt([&] {
-            static_cast<void>(execute_run(run, RunDirectory(folder(k)), options_.fresh, progress_, interrupt_, log));
+            static_cast<void>(
+                execute_run(run, RunDirectory(folder(k)), options_.fresh, progress_, interrupt_, *preparation.log));
         });
         if (!failure.empty()) failures_.push_back(sweep_.describe(k) + ": " + failure);
         if (!is_complete(run.computed())) return;  // the failure came before the numbers were
@@ -123,11 +136,13 @@ private:
         std::vector<OriginResult> results = origin_on_grid(run.repeated ? run.repeated->repeats.front() : run.surface);
         const std::optional<Config> config = origin_config(sweep_.combinations[k].config);
         if (!config) return results;
-        RunLog log(options_.log_level == "info" ? "warning" : options_.log_level);
-        PreparedRun origin = prepare_run(*config, options_.threads, log, &interrupt_.flag());
-        const RunDirectory directory(folder(k) / kOriginFolder);
-        static_cast<void>(execute_run(origin, directory, options_.fresh, progress_, interrupt_, log));
-        for (OriginResult& result : results_at(origin.surface, 0)) {
+        const fs::path place = folder(k) / kOriginFolder;
+        std::optional<Preparation> kept = kept_.take(place);
+        Preparation origin = kept ? std::move(*kept) : prepare(*config, "");
+        origin.log->show(options_.log_level == "info" ? "warning" : options_.log_level);
+        static_cast<void>(
+            execute_run(origin.run, RunDirectory(place), options_.fresh, progress_, interrupt_, *origin.log));
+        for (OriginResult& result : results_at(origin.run.surface, 0)) {
             const auto known = std::find_if(results.begin(), results.end(),
                                             [&](const OriginResult& one) { return one.split == result.split; });
             if (known == results.end()) results.push_back(std::move(result));
@@ -197,6 +212,7 @@ private:
     ProgressDisplay& progress_;
     const InterruptGuard& interrupt_;
     RunLog log_;
+    KeptPreparations kept_;
     std::vector<SweepRow> rows_;
     std::vector<ReportRun> pages_;
     std::vector<std::string> failures_;
