@@ -13,6 +13,7 @@
 
 #include "graph/operator_table.hpp"
 #include "graph/specialize.hpp"
+#include "tests/support/message_of.hpp"
 
 namespace lossmap::test {
 
@@ -189,18 +190,6 @@ inline void expect_close(const Tensor& actual, const std::vector<double>& expect
         else
             EXPECT_NEAR(values[i], expected[i], tolerance * (1 + std::abs(expected[i]))) << "element " << i;
     }
-}
-
-/// Message of the InputError that `body` throws; a failure when it throws none.
-template <typename Body>
-std::string message_of(Body&& body) {
-    try {
-        body();
-    } catch (const InputError& error) {
-        return error.what();
-    }
-    ADD_FAILURE() << "nothing was thrown";
-    return "";
 }
 
 }  // namespace lossmap::test

@@ -11,7 +11,7 @@
 #include <exception>
 #include <limits>
 
-#include "core/error.hpp"
+#include "tests/support/message_of.hpp"
 #include "tests/support/test_files.hpp"
 
 namespace lossmap {
@@ -30,18 +30,6 @@ LossSums sums_for(std::int64_t number) {
     sums.non_finite = number % 2;
     sums.overflowed = number % 3;
     return sums;
-}
-
-/// The message of the InputError that `body` throws.
-template <typename Body>
-std::string input_error(const Body& body) {
-    try {
-        body();
-    } catch (const InputError& error) {
-        return error.what();
-    }
-    ADD_FAILURE() << "no InputError";
-    return {};
 }
 
 /// Runs SQL on a database file, from outside of the journal.
@@ -102,7 +90,7 @@ TEST(JournalTest, KeepsDoublesBitForBit) {
 TEST(JournalTest, RefusesAnotherIdentity) {
     const TemporaryDirectory folder;
     { const Journal journal(folder / "journal.sqlite", "one"); }
-    EXPECT_THAT(input_error([&] { Journal(folder / "journal.sqlite", "two"); }),
+    EXPECT_THAT(test::message_of([&] { Journal(folder / "journal.sqlite", "two"); }),
                 testing::AllOf(testing::HasSubstr("another run"), testing::HasSubstr("--fresh")));
     EXPECT_EQ(Journal::identity_of(folder / "journal.sqlite"), "one");
     EXPECT_EQ(Journal::identity_of(folder / "none.sqlite"), "");
@@ -134,10 +122,11 @@ TEST(JournalTest, RefusesASecondWriter) {
     close(ready[1]);
     char byte = 0;
     ASSERT_EQ(read(ready[0], &byte, 1), 1);
-    EXPECT_THAT(input_error([&] { Journal(folder / "journal.sqlite", "id"); }), testing::HasSubstr("another process"));
-    EXPECT_THAT(input_error([&] { (void)Journal::identity_of(folder / "journal.sqlite"); }),
+    EXPECT_THAT(test::message_of([&] { Journal(folder / "journal.sqlite", "id"); }),
                 testing::HasSubstr("another process"));
-    EXPECT_THAT(input_error([&] { Journal::remove(folder / "journal.sqlite"); }),
+    EXPECT_THAT(test::message_of([&] { (void)Journal::identity_of(folder / "journal.sqlite"); }),
+                testing::HasSubstr("another process"));
+    EXPECT_THAT(test::message_of([&] { Journal::remove(folder / "journal.sqlite"); }),
                 testing::HasSubstr("another process"));
     kill(child, SIGKILL);
     waitpid(child, nullptr, 0);
@@ -205,14 +194,16 @@ TEST(JournalTest, RemoveLeavesNothingBehind) {
 TEST(JournalTest, RefusesOtherFiles) {
     const TemporaryDirectory folder;
     test::write_file(folder / "text", std::string(5000, 'a'));
-    EXPECT_THAT(input_error([&] { Journal(folder / "text", "id"); }), testing::HasSubstr("not a journal"));
-    EXPECT_THAT(input_error([&] { (void)Journal::identity_of(folder / "text"); }), testing::HasSubstr("not a journal"));
+    EXPECT_THAT(test::message_of([&] { Journal(folder / "text", "id"); }), testing::HasSubstr("not a journal"));
+    EXPECT_THAT(test::message_of([&] { (void)Journal::identity_of(folder / "text"); }),
+                testing::HasSubstr("not a journal"));
     run_sql(folder / "other", "CREATE TABLE meta (key, value)");
     const std::string before = test::read_file(folder / "other");
-    EXPECT_THAT(input_error([&] { Journal(folder / "other", "id"); }), testing::HasSubstr("no journal"));
+    EXPECT_THAT(test::message_of([&] { Journal(folder / "other", "id"); }), testing::HasSubstr("no journal"));
     EXPECT_EQ(test::read_file(folder / "other"), before) << "a foreign file must stay as it was";
-    EXPECT_THAT(input_error([&] { Journal(folder.path(), "id"); }), testing::HasSubstr("cannot open"));
-    EXPECT_THAT(input_error([&] { Journal(folder / "no/folder/journal", "id"); }), testing::HasSubstr("cannot open"));
+    EXPECT_THAT(test::message_of([&] { Journal(folder.path(), "id"); }), testing::HasSubstr("cannot open"));
+    EXPECT_THAT(test::message_of([&] { Journal(folder / "no/folder/journal", "id"); }),
+                testing::HasSubstr("cannot open"));
 }
 
 TEST(JournalTest, AnEmptyFileIsAnEmptyJournal) {
@@ -226,7 +217,7 @@ TEST(JournalTest, RefusesANewerFormat) {
     const TemporaryDirectory folder;
     { const Journal journal(folder / "journal.sqlite", "id"); }
     run_sql(folder / "journal.sqlite", "UPDATE meta SET value = '2' WHERE key = 'format'");
-    EXPECT_THAT(input_error([&] { Journal(folder / "journal.sqlite", "id"); }), testing::HasSubstr("format '2'"));
+    EXPECT_THAT(test::message_of([&] { Journal(folder / "journal.sqlite", "id"); }), testing::HasSubstr("format '2'"));
 }
 
 TEST(JournalTest, FindsDamage) {
@@ -242,21 +233,21 @@ TEST(JournalTest, FindsDamage) {
     };
     make();
     run_sql(file, "UPDATE unit SET sums = x'00' WHERE point = 7");
-    EXPECT_THAT(input_error([&] { (void)Journal(file, "id").entries(); }), testing::HasSubstr("point 7"));
+    EXPECT_THAT(test::message_of([&] { (void)Journal(file, "id").entries(); }), testing::HasSubstr("point 7"));
     make();
     run_sql(file, "UPDATE unit SET sums = (SELECT sums FROM unit WHERE point = 8) WHERE point = 7");
-    EXPECT_THAT(input_error([&] { (void)Journal(file, "id").entries(); }), testing::HasSubstr("point 7"));
+    EXPECT_THAT(test::message_of([&] { (void)Journal(file, "id").entries(); }), testing::HasSubstr("point 7"));
     make();
     run_sql(file, "DROP TABLE unit");
-    EXPECT_THAT(input_error([&] { Journal(file, "id"); }), testing::HasSubstr("damaged"));
+    EXPECT_THAT(test::message_of([&] { Journal(file, "id"); }), testing::HasSubstr("damaged"));
     make();
     std::string bytes = test::read_file(file);
     std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(bytes.size() / 2), bytes.end(), '\xff');
     test::write_file(file, bytes);
-    EXPECT_THAT(input_error([&] { (void)Journal(file, "id").entries(); }), testing::HasSubstr("damaged"));
+    EXPECT_THAT(test::message_of([&] { (void)Journal(file, "id").entries(); }), testing::HasSubstr("damaged"));
     make();
     test::write_file(file, test::read_file(file).substr(0, 9000));
-    EXPECT_THAT(input_error([&] { (void)Journal(file, "id").entries(); }), testing::HasSubstr("damaged"));
+    EXPECT_THAT(test::message_of([&] { (void)Journal(file, "id").entries(); }), testing::HasSubstr("damaged"));
 }
 
 }  // namespace

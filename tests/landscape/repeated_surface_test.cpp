@@ -9,6 +9,7 @@
 #include "core/error.hpp"
 #include "io/hdf5_file.hpp"
 #include "landscape/surface_file.hpp"
+#include "tests/support/message_of.hpp"
 #include "tests/support/test_files.hpp"
 
 namespace lossmap {
@@ -146,22 +147,11 @@ TEST(RepeatedSurface, LinesWithoutAccuracyHaveTwoDimensions) {
     EXPECT_EQ(back.repeats[1].splits[0].loss, lines.repeats[1].splits[0].loss);
 }
 
-template <typename Body>
-std::string input_error(const Body& body) {
-    try {
-        body();
-    } catch (const InputError& error) {
-        return error.what();
-    }
-    ADD_FAILURE() << "no InputError";
-    return {};
-}
-
 TEST(RepeatedSurface, OneSurfaceAndRepetitionsAreNotMixedUp) {
     const TemporaryDirectory folder;
     write_repeated_surface(folder / "repeated.h5", sample());
     write_surface(folder / "one.h5", sample().repeats[0]);
-    EXPECT_THAT(input_error([&] { (void)read_surface(folder / "repeated.h5"); }),
+    EXPECT_THAT(test::message_of([&] { (void)read_surface(folder / "repeated.h5"); }),
                 testing::HasSubstr("holds repetitions, not one surface"));
     EXPECT_FALSE(holds_repetitions(folder / "one.h5"));
     EXPECT_THROW((void)holds_repetitions(folder / "absent.h5"), InputError);
@@ -179,7 +169,7 @@ TEST(RepeatedSurface, AShapeThatDoesNotFitIsNamed) {
     file.write_attribute("/", "lossmap_split_names", std::vector<std::string>{"train"});
     file.write_attribute("/", "lossmap_provenance", std::string("{}"));
     file.close();
-    EXPECT_THAT(input_error([&] { (void)read_repeated_surface(folder / "broken.h5"); }),
+    EXPECT_THAT(test::message_of([&] { (void)read_repeated_surface(folder / "broken.h5"); }),
                 testing::AllOf(testing::HasSubstr("'train_loss' has shape [3], expected [2, 3]")));
 }
 

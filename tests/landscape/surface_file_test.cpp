@@ -10,6 +10,7 @@
 #include "core/error.hpp"
 #include "io/hdf5_file.hpp"
 #include "tests/landscape/small_space.hpp"
+#include "tests/support/message_of.hpp"
 #include "tests/support/test_files.hpp"
 
 namespace lossmap {
@@ -21,17 +22,6 @@ using test::TemporaryDirectory;
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-template <typename Body>
-std::string input_error(const Body& body) {
-    try {
-        body();
-    } catch (const InputError& error) {
-        return error.what();
-    }
-    ADD_FAILURE() << "no InputError";
-    return {};
-}
 
 /// 3 x 2 points with everything that can stand in a file: a zero, NaN, infinity, -1 as a result, points not computed.
 Surface sample_surface() {
@@ -160,17 +150,17 @@ TEST(SurfaceFile, RefusesWhatIsNoSurface) {
     test::write_file(folder / "text.h5", "not HDF5");
     EXPECT_THROW((void)read_surface(folder / "text.h5"), InputError);
     write_foreign(folder / "flat.h5", {6});
-    EXPECT_THAT(input_error([&] { (void)read_surface(folder / "flat.h5"); }),
+    EXPECT_THAT(test::message_of([&] { (void)read_surface(folder / "flat.h5"); }),
                 testing::AllOf(testing::HasSubstr("train_loss"), testing::HasSubstr("[2, 3]")));
     { Hdf5File::create(folder / "empty.h5").close(); }
-    EXPECT_THAT(input_error([&] { (void)read_surface(folder / "empty.h5"); }), testing::HasSubstr("xcoordinates"));
+    EXPECT_THAT(test::message_of([&] { (void)read_surface(folder / "empty.h5"); }), testing::HasSubstr("xcoordinates"));
     {
         Hdf5File file = Hdf5File::create(folder / "bare.h5");
         const std::vector<double> x = {0.0};
         file.write("xcoordinates", std::span<const double>(x), {1});
         file.close();
     }
-    EXPECT_THAT(input_error([&] { (void)read_surface(folder / "bare.h5"); }), testing::HasSubstr("_loss"));
+    EXPECT_THAT(test::message_of([&] { (void)read_surface(folder / "bare.h5"); }), testing::HasSubstr("_loss"));
 }
 
 std::vector<Direction> sample_axes(const ParameterSpace& space, bool with_states) {
@@ -264,18 +254,18 @@ TEST(DirectionFile, NamesWhatDoesNotFit) {
     write_directions(folder / "direction.h5", sample_axes(space, true), space, {});
     ParameterSpace other = space;
     other.weights[3].shape = {5, 4};
-    EXPECT_THAT(input_error([&] { (void)read_directions(folder / "direction.h5", other); }),
+    EXPECT_THAT(test::message_of([&] { (void)read_directions(folder / "direction.h5", other); }),
                 testing::AllOf(testing::HasSubstr("xdirection/3"), testing::HasSubstr("fc.weight")));
     other = space;
     other.weights.pop_back();
-    EXPECT_THAT(input_error([&] { (void)read_directions(folder / "direction.h5", other); }),
+    EXPECT_THAT(test::message_of([&] { (void)read_directions(folder / "direction.h5", other); }),
                 testing::HasSubstr("holds 6 tensors"));
     other = space;
     other.states.pop_back();
-    EXPECT_THAT(input_error([&] { (void)read_directions(folder / "direction.h5", other); }),
+    EXPECT_THAT(test::message_of([&] { (void)read_directions(folder / "direction.h5", other); }),
                 testing::HasSubstr("xstates"));
     { Hdf5File::create(folder / "empty.h5").close(); }
-    EXPECT_THAT(input_error([&] { (void)read_directions(folder / "empty.h5", space); }),
+    EXPECT_THAT(test::message_of([&] { (void)read_directions(folder / "empty.h5", space); }),
                 testing::HasSubstr("xdirection"));
     EXPECT_THROW((void)read_directions(folder / "absent.h5", space), InputError);
     EXPECT_THROW(write_directions(folder / "x.h5", {}, space, {}), InternalError);
