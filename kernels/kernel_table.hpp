@@ -81,7 +81,7 @@ namespace lossmap::kernels {
 /// live until the queue has passed the work. Throws InternalError for arguments that the operation does not take,
 /// CudaError when a launch fails.
 struct KernelTable {
-#define LOSSMAP_ENTRY(name, Args) void (*name)(const Args& args, Queue queue) = nullptr;
+#define LOSSMAP_ENTRY(name, Args) void (*name)(const Args& args, Queue queue) = nullptr;  // NOLINT: a type
     LOSSMAP_KERNELS(LOSSMAP_ENTRY)
 #undef LOSSMAP_ENTRY
 };

@@ -119,7 +119,7 @@ Located ProgramBuilder::temporary(Phase phase, DType type, const Shape& shape, b
 }
 
 Located ProgramBuilder::constant_bytes(std::span<const std::byte> bytes, DType type, const Shape& shape) {
-    const Located array = temporary(Phase::constant, type, shape, false);
+    Located array = temporary(Phase::constant, type, shape, false);
     initial_.push_back({array.place, {bytes.begin(), bytes.end()}});
     return array;
 }
@@ -165,7 +165,7 @@ Located ProgramBuilder::read(ValueId id, const Demand& demand) {
                 return copy;
         }
     }
-    const Located result = convert(find(id), demand, phase_of(id));
+    Located result = convert(find(id), demand, phase_of(id));
     copies(id).push_back(result);
     // `find` answers the first form that was made.
     std::rotate(copies(id).begin(), copies(id).end() - 1, copies(id).end());
@@ -192,7 +192,7 @@ Located ProgramBuilder::convert(const Located& array, const Demand& demand, Phas
     if (demand.form == Demand::Form::channels_last) return channels_moved_last(array, demand, phase);
     const DType type = demand.type.value_or(array.type);
     const bool moves = !satisfies(array, {demand.form, array.type});
-    const Located moved = moves ? copied(array, phase) : array;
+    Located moved = moves ? copied(array, phase) : array;
     if (moved.type == type) return moved;
     return converted_type(moved.is_compact() ? moved : copied(moved, phase), type, phase);
 }

@@ -6,7 +6,7 @@
 namespace lossmap::cuda {
 
 Located theta_source(ProgramBuilder& builder, ValueId id) {
-    const Located array = builder.find(id);
+    Located array = builder.find(id);
     if (array.pristine && array.is_dense()) return array;
     return builder.read(id, {Demand::Form::dense, DType::f32});
 }

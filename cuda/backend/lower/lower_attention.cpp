@@ -121,20 +121,20 @@ private:
             throw UnsupportedError("a mask that names some of the keys only is not supported on the GPU");
         masked_ = true;
         if (mask.type != DType::boolean) return added(scores, mask);
-        const Located result = sequence_.temporary(DType::f32, scores.shape);
+        Located result = sequence_.temporary(DType::f32, scores.shape);
         sequence_.select(mask, scores, scalar(builder_, kHidden), result);
         return result;
     }
 
     [[nodiscard]] Located added(const Located& scores, const Located& mask) {
-        const Located result = sequence_.temporary(DType::f32, scores.shape);
+        Located result = sequence_.temporary(DType::f32, scores.shape);
         sequence_.binary(kernels::BinaryOp::add, scores, mask, result);
         return result;
     }
 
     /// Rows without any key to see become zeros.
     [[nodiscard]] Located softmax(const Located& scores) {
-        const Located probabilities = sequence_.temporary(DType::f32, scores.shape);
+        Located probabilities = sequence_.temporary(DType::f32, scores.shape);
         sequence_.softmax(scores, probabilities);
         if (!masked_) return probabilities;
         Shape rows = scores.shape;
@@ -143,7 +143,7 @@ private:
         sequence_.largest(scores, largest);
         const Located blind = sequence_.temporary(DType::boolean, rows);
         sequence_.binary(kernels::BinaryOp::equal, largest, scalar(builder_, kHidden), blind);
-        const Located result = sequence_.temporary(DType::f32, scores.shape);
+        Located result = sequence_.temporary(DType::f32, scores.shape);
         sequence_.select(blind, scalar(builder_, 0.0F), probabilities, result);
         return result;
     }

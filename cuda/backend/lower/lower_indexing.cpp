@@ -87,7 +87,7 @@ kernels::ScatterRule scatter_rule(const Node& node) {
 Located copied_data(ProgramBuilder& builder, const Node& node) {
     const ValueId output = node.outputs[0];
     const Located data = builder.read(node.inputs[0], {Demand::Form::any, builder.storage(output)});
-    const Located out = builder.write(output);
+    Located out = builder.write(output);
     Sequence(builder, output).copy(data, out);
     return out;
 }

@@ -13,14 +13,14 @@ bool lies_channels_last(const Located& array) {
 
 /// In whichever of the two forms it lies already, dense otherwise.
 Located read_planes(ProgramBuilder& builder, ValueId id) {
-    const Located array = builder.find(id);
+    Located array = builder.find(id);
     if (!array.pristine && lies_channels_last(array)) return array;
     return builder.read(id, {Demand::Form::dense, {}});
 }
 
 /// A vector of scales or shifts with `count` entries.
 Located read_entries(ProgramBuilder& builder, ValueId id, std::int64_t count) {
-    const Located entries = builder.read(id, {Demand::Form::dense, DType::f32});
+    Located entries = builder.read(id, {Demand::Form::dense, DType::f32});
     if (element_count(entries.shape) != count) {
         throw UnsupportedError("a scale of shape {} over {} elements is not supported on the GPU",
                                to_string(entries.shape), count);

@@ -96,7 +96,7 @@ private:
 
     /// h or c [batch, hidden] in front of the first step.
     [[nodiscard]] Located initial_state(std::size_t index, std::int64_t d, DType type) {
-        const Located state = sequence_.temporary(type, {batch_, hidden_});
+        Located state = sequence_.temporary(type, {batch_, hidden_});
         if (!node_.has_input(index)) {
             sequence_.fill(state, 0.0);
             return state;

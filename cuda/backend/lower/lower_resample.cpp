@@ -98,7 +98,7 @@ Located resampled(ProgramBuilder& builder, ValueId output, const Located& in, st
     Shape shape = in.shape;
     shape[axis] = weights.output;
     const Phase phase = builder.phase_of(output);
-    const Located out = builder.temporary(phase, builder.storage(output), shape, builder.per_point(output));
+    Located out = builder.temporary(phase, builder.storage(output), shape, builder.per_point(output));
     const AxisSplit split = split_at(in.shape, axis);
     const Taps taps(weights);
     auto operation =

@@ -174,7 +174,7 @@ void apply_override(Json& document, const std::string& text) {
 
 std::string describe(const Json& value) {
     constexpr std::size_t kLongest = 60;
-    const auto shortened = [](std::string text) {
+    const auto shortened = [](const std::string& text) {
         return text.size() <= kLongest ? text : text.substr(0, kLongest) + "..";
     };
     switch (value.type()) {

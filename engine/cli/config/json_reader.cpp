@@ -60,12 +60,10 @@ void JsonReader::require_section(std::string_view section, std::string_view expe
     const ConfigSection& known = config_section(section);
     for (const auto& [key, value] : value_->items()) {
         if (is_free_key(key)) continue;
-        const auto found = std::find_if(known.keys.begin(), known.keys.end(),
-                                        [&](const ConfigKey& entry) { return entry.name == key; });
-        if (found != known.keys.end()) continue;
         std::vector<std::string> names;
         for (const ConfigKey& entry : known.keys)
             names.emplace_back(entry.name);
+        if (std::find(names.begin(), names.end(), key) != names.end()) continue;
         inner(value, key).fail("unknown key, " + suggestion(key, names));
     }
 }

@@ -127,7 +127,7 @@ Precision parse_precision(const JsonReader& reader) {
 std::string parse_name(const std::optional<JsonReader>& reader, const std::filesystem::path& file) {
     constexpr std::string_view kExpected = "a name without '/', control characters or a leading '.'";
     if (!reader) return file.stem().string();
-    const std::string name = reader->text(kExpected);
+    std::string name = reader->text(kExpected);
     const bool sound =
         name.front() != '.' && name.size() <= 200 &&
         std::none_of(name.begin(), name.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f || c == '/'; });

@@ -29,7 +29,7 @@ struct ValuedAxis {
 std::string name_of(const std::string& pointer) { return pointer.substr(pointer.rfind('/') + 1); }
 
 std::string parse_pointer(const JsonReader& reader) {
-    const std::string pointer = reader.text(kPointerExpected);
+    std::string pointer = reader.text(kPointerExpected);
     if (pointer.front() != '/' || pointer.size() < 2) reader.mismatch(kPointerExpected);
     const auto lies_in = [&](std::string_view key) {
         return pointer == key || pointer.starts_with(std::string(key) + "/");

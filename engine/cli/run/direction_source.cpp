@@ -51,7 +51,7 @@ private:
         std::vector<Direction> axes = read_directions(file.path, model_.space);
         // An axis of its own takes the file's direction of that axis, or the only one there is.
         const bool own = count_ == 1 && axes.size() == 1;
-        if (!own && axes.size() < static_cast<std::size_t>(first_ + count_)) {
+        if (!own && static_cast<int>(axes.size()) < first_ + count_) {
             throw InputError("{}: has no group 'ydirection', which the axis 'y' needs", file.path.string());
         }
         for (int axis = first_; axis < first_ + count_; ++axis) {

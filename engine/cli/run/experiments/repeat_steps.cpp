@@ -66,8 +66,8 @@ void RepeatSteps::prepare(PreparedRun& run, int threads, RunLog& log) const {
     run.points_per_group = static_cast<std::int64_t>(points);
     std::vector<double> numbers;
     for (std::size_t k = 0; k < count * points; ++k) {
-        const std::size_t point = k % points;
-        std::vector<double> coordinates{static_cast<double>(k / points), x[point % x.size()]};
+        const std::size_t repeat = k / points, point = k % points;
+        std::vector<double> coordinates{static_cast<double>(repeat), x[point % x.size()]};
         if (!y.empty()) coordinates.push_back(y[point / x.size()]);
         run.points.push_back({std::move(coordinates)});
         numbers.push_back(static_cast<double>(k));
