@@ -35,7 +35,7 @@ fs::path resolve_inside(const fs::path& folder, const std::string& location) {
     std::error_code error;
     const fs::path root = fs::canonical(folder, error);
     if (error) throw InputError("the model's folder cannot be read ({})", error.message());
-    const fs::path file = fs::canonical(root / relative, error);
+    fs::path file = fs::canonical(root / relative, error);
     if (error) throw InputError("the external data file {} is missing", printable(location));
     const auto [root_end, file_at] = std::mismatch(root.begin(), root.end(), file.begin(), file.end());
     if (root_end != root.end())

@@ -74,7 +74,7 @@ void Specializer::set_input_shapes(const std::map<std::string, Shape>& input_sha
     }
     for (const auto& [name, shape] : input_shapes) {
         const bool known =
-            std::ranges::any_of(graph_.inputs, [&](ValueId id) { return graph_.value(id).name == name; });
+            std::ranges::any_of(graph_.inputs, [&, &name = name](ValueId id) { return graph_.value(id).name == name; });
         if (!known) throw InputError("the model has no input named '{}'", name);
     }
 }

@@ -40,8 +40,8 @@ ReestimatingExecutable::ReestimatingExecutable(std::unique_ptr<Executable> netwo
     const double macs = std::max(1.0, static_cast<double>(network_->macs_per_sample()) * static_cast<double>(batch));
     const double bytes = std::max(1.0, static_cast<double>(bytes_of_samples(*samples_.data, batch)));
     const double batches = std::min(kGroupMacs / macs, static_cast<double>(kKeptSamplesBytes) / bytes);
-    const double most = static_cast<double>((count - 1) / batch + 1);
-    group_samples_ = static_cast<std::int64_t>(std::clamp(batches, 1.0, most)) * batch;
+    const std::int64_t most = (count - 1) / batch + 1;
+    group_samples_ = static_cast<std::int64_t>(std::clamp(batches, 1.0, static_cast<double>(most))) * batch;
     groups_ = (count - 1) / group_samples_ + 1;
     decoded_bytes_ = bytes_of_samples(*samples_.data, count);
 }
@@ -130,14 +130,17 @@ void ReestimatingExecutable::add_group(std::int64_t group, std::span<const Point
                                        std::span<StatisticSums> totals) {
     const bool keeps = decoded_bytes_ <= kKeptSamplesBytes;
     const auto index = static_cast<std::size_t>(group);
-    SampleChunk read;
-    if (!keeps || index >= kept_groups_.size()) {
+    const auto read = [&] {
         const std::int64_t first = group * group_samples_;
-        read = samples_.data->read(first, std::min(group_samples_, samples_.data->size() - first));
-        if (keeps) kept_groups_.push_back(std::move(read));
-    }
+        return samples_.data->read(first, std::min(group_samples_, samples_.data->size() - first));
+    };
     std::vector<StatisticSums> sums(points.size());
-    network_->estimate_statistics(points, keeps ? kept_groups_[index] : read, samples_.batch_samples, sums);
+    if (keeps) {
+        if (index >= kept_groups_.size()) kept_groups_.push_back(read());
+        network_->estimate_statistics(points, kept_groups_[index], samples_.batch_samples, sums);
+    } else {
+        network_->estimate_statistics(points, read(), samples_.batch_samples, sums);
+    }
     for (std::size_t k = 0; k < points.size(); ++k)
         totals[k] += sums[k];
 }

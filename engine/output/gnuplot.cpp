@@ -141,7 +141,7 @@ std::string last_line(const std::string& text) {
 
 fs::path find_gnuplot() {
     if (const char* chosen = std::getenv("LOSSMAP_GNUPLOT"); chosen != nullptr && *chosen != '\0') {
-        const fs::path program = fs::absolute(chosen);
+        fs::path program = fs::absolute(chosen);
         if (is_program(program)) return program;
         throw Error("LOSSMAP_GNUPLOT is '{}', which is no program; {} or correct the variable", chosen, kInstallHint);
     }

@@ -55,11 +55,10 @@ Canvas PanelGrid::whole() const {
 
 Canvas PanelGrid::panel(std::size_t index) const {
     Canvas canvas = whole();
-    const auto column = static_cast<double>(index % columns_);
-    const auto row = static_cast<double>(index / columns_);
-    canvas.left += column * (panel_width_ + layout_.column_gap);
+    const std::size_t column = index % columns_, row = index / columns_;
+    canvas.left += static_cast<double>(column) * (panel_width_ + layout_.column_gap);
     canvas.right = canvas.left + panel_width_;
-    canvas.top -= row * row_pitch();
+    canvas.top -= static_cast<double>(row) * row_pitch();
     canvas.bottom = canvas.top - panel_height();
     return canvas;
 }

@@ -13,7 +13,7 @@ fs::path share_file(const std::string& name) {
     std::error_code error;
     const char* variable = std::getenv("LOSSMAP_SHARE_DIR");
     if (variable != nullptr && *variable != '\0') {
-        const fs::path file = fs::path(variable) / name;
+        fs::path file = fs::path(variable) / name;
         if (fs::is_regular_file(file, error)) return file;
         throw Error("{} is not in {} (from LOSSMAP_SHARE_DIR)", name, variable);
     }

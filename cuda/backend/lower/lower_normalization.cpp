@@ -100,7 +100,7 @@ NormFactorsPlace train_batch_norm(ProgramBuilder& builder, const Node& node, con
         part.shape = {channels};
         return part;
     };
-    const NormFactorsPlace factors{builder.temporary(Phase::tile, DType::f64, {channels}, true),
+    NormFactorsPlace factors{builder.temporary(Phase::tile, DType::f64, {channels}, true),
                                    builder.temporary(Phase::tile, DType::f64, {channels}, true)};
     args.statistics_point_stride = builder.statistics().point_stride;
     args.factor_point_stride = channels;

@@ -54,7 +54,7 @@ void read_pads(const Node& node, Window& w) {
 }
 
 std::string auto_pad_of(const Node& node) {
-    const std::string mode = node.attributes.get_string("auto_pad", "NOTSET");
+    std::string mode = node.attributes.get_string("auto_pad", "NOTSET");
     require(mode == "NOTSET" || mode == "VALID" || mode == "SAME_UPPER" || mode == "SAME_LOWER", "auto_pad is '{}'",
             mode);
     return mode;
