@@ -14,6 +14,7 @@
 #include "kernels/gaussian_fill.hpp"
 #include "kernels/gemm.hpp"
 #include "kernels/generate.hpp"
+#include "kernels/gram.hpp"
 #include "kernels/loss_sums.hpp"
 #include "kernels/loss_terms.hpp"
 #include "kernels/normalize.hpp"
@@ -38,6 +39,8 @@
     ENTRY(perturb_bias, PerturbBiasArgs)               \
     ENTRY(gaussian_fill, GaussianFillArgs)             \
     ENTRY(normalize_direction, NormalizeDirectionArgs) \
+    ENTRY(gram_parts, GramPartsArgs)                   \
+    ENTRY(gram_sums, GramSumsArgs)                     \
     ENTRY(decode, DecodeArgs)                          \
     ENTRY(channel_layout, ChannelLayoutArgs)           \
     ENTRY(loss_terms, LossTermsArgs)                   \

@@ -4,6 +4,7 @@
 
 #include "core/error.hpp"
 #include "cuda/backend/cuda_executable.hpp"
+#include "cuda/backend/device_algebra.hpp"
 #include "cuda/backend/pass_choice.hpp"
 
 namespace lossmap::cuda {
@@ -41,6 +42,10 @@ public:
 
     [[nodiscard]] std::unique_ptr<Executable> compile(const ExecutableRequest& request) override {
         return std::make_unique<CudaExecutable>(request, devices_.front());
+    }
+
+    [[nodiscard]] std::unique_ptr<LinearAlgebra> linear_algebra(int) const override {
+        return make_device_algebra(devices_.front());
     }
 
 private:

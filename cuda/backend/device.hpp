@@ -11,6 +11,7 @@
 
 #include "core/error.hpp"
 #include "cuda/backend/convolution.hpp"
+#include "cuda/backend/eigen.hpp"
 #include "cuda/backend/gemm.hpp"
 #include "kernels/kernel_table.hpp"
 
@@ -151,6 +152,8 @@ public:
     /// `why_not` says why (no engine, only engines whose results change from run to run).
     [[nodiscard]] virtual std::unique_ptr<ConvolutionPlan> plan_convolution(const ConvolutionProblem& problem,
                                                                             std::string& why_not) = 0;
+    /// Never nullptr; throws UnsupportedError where the library for it is not there.
+    [[nodiscard]] virtual std::unique_ptr<EigenPlan> plan_eigen(std::int64_t order) = 0;
 };
 
 }  // namespace lossmap::cuda

@@ -8,6 +8,7 @@
 
 #include "cuda/device/cublas_gemm.hpp"
 #include "cuda/device/cudnn_convolution.hpp"
+#include "cuda/device/cusolver_eigen.hpp"
 #include "cuda/device/shared_library.hpp"
 #include "cuda/runtime/buffer.hpp"
 #include "cuda/runtime/device.hpp"
@@ -148,6 +149,12 @@ public:
         const DeviceGuard guard(ordinal_);
         return convolutions_->plan(problem, stream_, why_not);
     }
+    [[nodiscard]] std::unique_ptr<EigenPlan> plan_eigen(std::int64_t order) override {
+        const DeviceGuard guard(ordinal_);
+        // Made at the first call: networks run without this library.
+        if (eigen_ == nullptr) eigen_ = std::make_unique<CusolverEigen>();
+        return eigen_->plan(order);
+    }
 
 private:
     int ordinal_;
@@ -155,6 +162,7 @@ private:
     DeviceFacts facts_;
     std::unique_ptr<CublasGemm> gemm_;
     std::unique_ptr<CudnnConvolutions> convolutions_;
+    std::unique_ptr<CusolverEigen> eigen_;
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/linear_algebra.hpp"
 #include "data/dataset.hpp"
 #include "graph/graph.hpp"
 #include "params/parameter_space.hpp"
@@ -145,6 +146,8 @@ public:
     /// "" when `compile` would succeed, else one sentence.
     [[nodiscard]] virtual std::string why_not(const ExecutableRequest& request) const = 0;
     [[nodiscard]] virtual std::unique_ptr<Executable> compile(const ExecutableRequest& request) = 0;
+    /// @param threads  where it runs on the CPU; no result depends on it. 0: all the process may use
+    [[nodiscard]] virtual std::unique_ptr<LinearAlgebra> linear_algebra(int threads) const = 0;
 };
 
 }  // namespace lossmap

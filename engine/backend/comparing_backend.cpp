@@ -142,6 +142,9 @@ public:
     [[nodiscard]] std::unique_ptr<Executable> compile(const ExecutableRequest& request) override {
         return std::make_unique<ComparingExecutable>(request, *reference_, *tested_, tolerance_);
     }
+    [[nodiscard]] std::unique_ptr<LinearAlgebra> linear_algebra(int threads) const override {
+        return reference_->linear_algebra(threads);
+    }
 
 private:
     std::shared_ptr<Backend> reference_;

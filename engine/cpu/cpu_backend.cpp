@@ -5,6 +5,7 @@
 #include "core/error.hpp"
 #include "cpu/cpu_executable.hpp"
 #include "cpu/cpu_info.hpp"
+#include "cpu/lapack_algebra.hpp"
 #include "cpu/plan_record.hpp"
 
 namespace lossmap {
@@ -35,6 +36,10 @@ public:
 
     [[nodiscard]] std::unique_ptr<Executable> compile(const ExecutableRequest& request) override {
         return std::make_unique<cpu::CpuExecutable>(request);
+    }
+
+    [[nodiscard]] std::unique_ptr<LinearAlgebra> linear_algebra(int threads) const override {
+        return cpu::make_lapack_algebra(threads);
     }
 };
 

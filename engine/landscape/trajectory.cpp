@@ -1,14 +1,11 @@
 #include "landscape/trajectory.hpp"
 
-#include <lapacke.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <numeric>
 
 #include "core/error.hpp"
-#include "landscape/gram_matrix.hpp"
 
 namespace lossmap {
 namespace {
@@ -76,12 +73,12 @@ private:
 /// Elements of each row that are held at once: whole chunks, so that the bound on memory does not change the bits.
 std::size_t slice_elements(const RowReader& reader, std::int64_t memory_bytes) {
     const auto fitting = static_cast<std::size_t>(memory_bytes) / sizeof(float) / reader.rows();
-    return std::min(std::max(fitting / kGramChunk, std::size_t{1}) * kGramChunk, reader.size());
+    return std::min(std::max(fitting / LinearAlgebra::kChunk, std::size_t{1}) * LinearAlgebra::kChunk, reader.size());
 }
 
 /// Inner products of all pairs of rows: the same slice of every row at a time, so that each element of each checkpoint
 /// is read once however little memory there is.
-SquareMatrix gram_matrix(const RowReader& reader, const PcaOptions& options) {
+SquareMatrix gram_matrix(const RowReader& reader, const PcaOptions& options, LinearAlgebra& algebra) {
     SquareMatrix gram(reader.rows());
     const std::size_t width = slice_elements(reader, options.memory_bytes);
     std::vector<float> slices(reader.rows() * width);
@@ -90,7 +87,7 @@ SquareMatrix gram_matrix(const RowReader& reader, const PcaOptions& options) {
         const std::span<float> rows = std::span(slices).first(reader.rows() * length);
         for (std::size_t row = 0; row < reader.rows(); ++row)
             reader.read(row, first, rows.subspan(row * length, length));
-        add_inner_products(rows, options.threads, gram);
+        algebra.add_inner_products(rows, gram);
     }
     for (std::size_t i = 0; i < gram.size; ++i) {
         if (!std::isfinite(gram.at(i, i)))
@@ -116,34 +113,15 @@ void center(SquareMatrix& gram) {
     }
 }
 
-/// Eigenvalues, largest first, and eigenvectors as the columns of `vectors` in the same order.
-std::vector<double> eigen_decompose(SquareMatrix matrix, SquareMatrix& vectors) {
-    const std::size_t n = matrix.size;
-    std::vector<double> ascending(n);
-    const auto order = static_cast<lapack_int>(n);
-    const lapack_int status =
-        LAPACKE_dsyevd(LAPACK_ROW_MAJOR, 'V', 'U', order, matrix.values.data(), order, ascending.data());
-    if (status != 0)
-        throw Error("the eigenvalues of the trajectory were not found (LAPACK dsyevd returned {})", status);
-    for (std::size_t i = 0; i < n; ++i) {
-        for (std::size_t k = 0; k < n; ++k)
-            vectors.at(i, k) = matrix.at(i, n - 1 - k);
-    }
-    return {ascending.rbegin(), ascending.rend()};
-}
-
-/// Coefficients of the rows in component `k`: its left singular vector, signed so that its largest entry is positive,
-/// less its mean where the rows are centred (sum (u_i - mean u) x_i = sum u_i (x_i - mean x)).
+/// Coefficients of the rows in component `k`: its left singular vector, whose largest entry is positive, less its mean
+/// where the rows are centred (sum (u_i - mean u) x_i = sum u_i (x_i - mean x)).
 std::vector<double> row_coefficients(const SquareMatrix& vectors, std::size_t k, bool centered) {
     std::vector<double> u(vectors.size);
     for (std::size_t i = 0; i < u.size(); ++i)
         u[i] = vectors.at(i, k);
-    const auto largest =
-        std::max_element(u.begin(), u.end(), [](double a, double b) { return std::abs(a) < std::abs(b); });
-    const double sign = *largest < 0.0 ? -1.0 : 1.0;
     const double mean = centered ? std::accumulate(u.begin(), u.end(), 0.0) / static_cast<double>(u.size()) : 0.0;
     for (double& value : u)
-        value = sign * (value - mean);
+        value -= mean;
     return u;
 }
 
@@ -209,13 +187,11 @@ double distance_to_span(double square, const std::vector<double>& c, double cosi
 
 }  // namespace
 
-TrajectoryPca trajectory_pca(const Trajectory& trajectory, const PcaOptions& options) {
-    if (options.threads < 1) throw InternalError("a PCA on {} threads", options.threads);
+TrajectoryPca trajectory_pca(const Trajectory& trajectory, const PcaOptions& options, LinearAlgebra& algebra) {
     const RowReader reader(trajectory, options.ignore);
-    SquareMatrix gram = gram_matrix(reader, options);
+    SquareMatrix gram = gram_matrix(reader, options, algebra);
     if (options.center) center(gram);
-    SquareMatrix vectors(gram.size);
-    std::vector<double> eigenvalues = eigen_decompose(std::move(gram), vectors);
+    auto [eigenvalues, vectors] = algebra.decompose(gram);
     if (!(eigenvalues.front() > 0.0))
         throw InputError("all checkpoints of the trajectory are equal: they have no principal components");
     require_components(options, eigenvalues);

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "backend/linear_algebra.hpp"
 #include "landscape/direction.hpp"
 #include "params/parameter_space.hpp"
 
@@ -32,7 +33,6 @@ struct PcaOptions {
     /// For the slices of all checkpoints that are held at once. Beside them stand theta_n and, while a component is
     /// summed up, one checkpoint and 8 bytes a weight and component.
     std::int64_t memory_bytes = kTrajectoryMemoryBytes;
-    int threads = 1;  ///< the result has the same bits whatever this is
 };
 
 /// Principal components of the rows theta_e - theta_n. All value lists have min(checkpoints, weights) entries, largest
@@ -47,7 +47,8 @@ struct TrajectoryPca {
 /// Li et al. 2018, section 7.2, through the Gram matrix of the rows (fp32 differences, fp64 products and sums): its
 /// eigenvalues are the squared singular values. Throws InputError with fewer than two checkpoints, when all of them are
 /// equal, a weight is not finite, or a component beyond the rank of the trajectory is asked for.
-[[nodiscard]] TrajectoryPca trajectory_pca(const Trajectory& trajectory, const PcaOptions& options);
+[[nodiscard]] TrajectoryPca trajectory_pca(const Trajectory& trajectory, const PcaOptions& options,
+                                           LinearAlgebra& algebra);
 
 /// Where a checkpoint lies with respect to a plane (or line) through the origin.
 struct TrajectoryPoint {

@@ -33,6 +33,7 @@ void PrintTo(const KernelCase& one, std::ostream* out);
 [[nodiscard]] std::string name_of_case(const ::testing::TestParamInfo<KernelCase>& tested);
 
 [[nodiscard]] std::vector<KernelCase> theta_cases();
+[[nodiscard]] std::vector<KernelCase> algebra_cases();
 [[nodiscard]] std::vector<KernelCase> sample_cases();
 [[nodiscard]] std::vector<KernelCase> loss_cases();
 [[nodiscard]] std::vector<KernelCase> elementwise_cases();

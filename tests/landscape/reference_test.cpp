@@ -5,6 +5,7 @@
 #include <cmath>
 #include <span>
 
+#include "cpu/cpu_backend.hpp"
 #include "io/hdf5_file.hpp"
 #include "landscape/direction.hpp"
 #include "landscape/surface_file.hpp"
@@ -136,7 +137,7 @@ TEST_P(ReferencePca, AgreesWithScikitLearn) {
     PcaOptions options;
     options.center = centered;
     options.ignore.one_dimensional = ignore;
-    const TrajectoryPca pca = trajectory_pca(trajectory, options);
+    const TrajectoryPca pca = trajectory_pca(trajectory, options, *make_cpu_backend()->linear_algebra(1));
 
     const Hdf5File reference = Hdf5File::open(test::reference_dir() / file);
     const std::string group =

@@ -8,12 +8,17 @@
 #include <limits>
 
 #include "core/error.hpp"
+#include "cpu/cpu_backend.hpp"
 #include "tests/landscape/small_space.hpp"
 
 namespace lossmap {
 namespace {
 
 using Rows = std::vector<std::vector<float>>;
+
+TrajectoryPca pca_of(const Trajectory& trajectory, const PcaOptions& options, int threads = 1) {
+    return trajectory_pca(trajectory, options, *make_cpu_backend()->linear_algebra(threads));
+}
 
 /// One weight [rows, columns] and one bias.
 ParameterSpace matrix_space(std::int64_t columns, std::int64_t bias) {
@@ -83,7 +88,7 @@ TEST_P(Pca, FindsThePlaneOfAPlanarPath) {
     const Trajectory trajectory = trajectory_of(rows, space);
     PcaOptions options;
     options.center = GetParam();
-    const TrajectoryPca pca = trajectory_pca(trajectory, options);
+    const TrajectoryPca pca = pca_of(trajectory, options);
     const auto [first, second] = planar_eigenvalues(GetParam());
     ASSERT_EQ(pca.singular_values.size(), 6u);
     EXPECT_NEAR(pca.singular_values[0], std::sqrt(first), 1e-12);
@@ -111,12 +116,11 @@ TEST_P(Pca, MemoryAndThreadsDoNotChangeTheBits) {
     const Trajectory trajectory = trajectory_of(rows, space);
     PcaOptions options;
     options.center = GetParam();
-    const TrajectoryPca expected = trajectory_pca(trajectory, options);
+    const TrajectoryPca expected = pca_of(trajectory, options);
     for (const std::int64_t elements_in_memory : {0, 7 * 512, 7 * 5000}) {
         for (const int threads : {1, 3}) {
             options.memory_bytes = elements_in_memory * 4;
-            options.threads = threads;
-            const TrajectoryPca pca = trajectory_pca(trajectory, options);
+            const TrajectoryPca pca = pca_of(trajectory, options, threads);
             EXPECT_EQ(pca.singular_values, expected.singular_values);
             EXPECT_EQ(pca.components[1].weights, expected.components[1].weights);
         }
@@ -139,7 +143,7 @@ TEST_P(Pca, ReadsEachWeightTwiceInSlicesThatFitIntoMemory) {
     PcaOptions options;
     options.center = GetParam();
     options.memory_bytes = 9 * 1600 * 4;
-    (void)trajectory_pca(trajectory, options);
+    (void)pca_of(trajectory, options);
     EXPECT_EQ(widest_slice, 3u * 512u) << "whole chunks within 1,600 elements";
     const std::int64_t once = space.weights_size();
     for (std::size_t i = 0; i < rows.size(); ++i)
@@ -156,7 +160,7 @@ TEST_P(Pca, AgreesWithTheScatterMatrix) {
     options.center = GetParam();
     options.ignore = {};
     options.components = {3, 1};
-    const TrajectoryPca pca = trajectory_pca(trajectory_of(rows, space), options);
+    const TrajectoryPca pca = pca_of(trajectory_of(rows, space), options);
     const std::size_t size = rows[0].size();
     std::vector<std::vector<double>> x(rows.size(), std::vector<double>(size));
     std::vector<double> mean(size, 0.0);
@@ -185,17 +189,17 @@ TEST_P(Pca, AgreesWithTheScatterMatrix) {
 TEST(PcaErrors, AreSentences) {
     const ParameterSpace space = matrix_space(5, 1);
     const Rows one = {planar_rows()[0]};
-    EXPECT_THROW((void)trajectory_pca(trajectory_of(one, space), {}), InputError);
+    EXPECT_THROW((void)pca_of(trajectory_of(one, space), {}), InputError);
     const Rows equal(4, planar_rows()[0]);
-    EXPECT_THROW((void)trajectory_pca(trajectory_of(equal, space), {}), InputError);
+    EXPECT_THROW((void)pca_of(trajectory_of(equal, space), {}), InputError);
     Rows broken = planar_rows();
     broken[1][2] = std::numeric_limits<float>::quiet_NaN();
-    EXPECT_THROW((void)trajectory_pca(trajectory_of(broken, space), {}), InputError);
+    EXPECT_THROW((void)pca_of(trajectory_of(broken, space), {}), InputError);
     const Rows planar = planar_rows();
     for (const int component : {0, 3, 7}) {
         PcaOptions options;
         options.components = {component};
-        EXPECT_THROW((void)trajectory_pca(trajectory_of(planar, space), options), InputError) << component;
+        EXPECT_THROW((void)pca_of(trajectory_of(planar, space), options), InputError) << component;
     }
 }
 

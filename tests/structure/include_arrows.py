@@ -33,7 +33,7 @@ ARROWS = {
 # A vendor's headers stay inside the layers that are there to hide them: prefix of the include -> layers.
 VENDORS = {
     "dnnl": {"cpu"}, "oneapi/dnnl": {"cpu"}, "omp.h": {"cpu"},
-    "lapacke": {"cpu", "landscape"}, "cblas": {"cpu"},
+    "lapacke": {"cpu"}, "cblas": {"cpu"},
     "hdf5": {"io"}, "zlib": {"io"}, "xxhash": {"io"}, "sqlite3": {"landscape"},
     "onnx/": {"onnx_import"}, "google/protobuf": {"onnx_import"},
     "cuda": {"cuda_runtime", "kernels_cuda", "cuda_device"}, "cudnn": {"cuda_device"},

@@ -1,8 +1,10 @@
 #include "tests/support/host_arithmetic.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <numeric>
 #include <vector>
 
 #include "core/error.hpp"
@@ -190,6 +192,87 @@ void convolve(const cuda::ConvolutionProblem& problem, bool joined, const cuda::
                 }
             }
         }
+    }
+}
+
+namespace {
+
+/// A symmetric matrix with rotations of its columns gathered beside it.
+class Rotations {
+public:
+    Rotations(std::size_t order, double* matrix) : n_(order), matrix_(matrix), vectors_(order * order, 0.0) {
+        for (std::size_t k = 0; k < n_; ++k)
+            vectors_[k * n_ + k] = 1.0;
+    }
+
+    /// Turns all pairs of rows once; whether anything was left to turn.
+    bool sweep() {
+        bool turned = false;
+        for (std::size_t p = 0; p < n_; ++p) {
+            for (std::size_t q = p + 1; q < n_; ++q) {
+                const double off = at(p, q);
+                if (std::abs(off) <= 1e-17 * std::sqrt(std::abs(at(p, p) * at(q, q))) || std::abs(off) < 1e-300)
+                    continue;
+                turn(p, q, off);
+                turned = true;
+            }
+        }
+        return turned;
+    }
+
+    [[nodiscard]] double value(std::size_t k) const { return matrix_[k * n_ + k]; }
+    /// Component `row` of vector k.
+    [[nodiscard]] double entry(std::size_t row, std::size_t k) const { return vectors_[row * n_ + k]; }
+
+private:
+    [[nodiscard]] double& at(std::size_t row, std::size_t column) { return matrix_[row * n_ + column]; }
+
+    void turn(std::size_t p, std::size_t q, double off) {
+        const double theta = (at(q, q) - at(p, p)) / (2.0 * off);
+        const double t = (theta < 0.0 ? -1.0 : 1.0) / (std::abs(theta) + std::hypot(theta, 1.0));
+        const double c = 1.0 / std::hypot(t, 1.0);
+        const double s = t * c;
+        const auto rotate = [c, s](double& x, double& y) {
+            const double first = c * x - s * y;
+            y = s * x + c * y;
+            x = first;
+        };
+        for (std::size_t k = 0; k < n_; ++k)
+            rotate(at(k, p), at(k, q));
+        for (std::size_t k = 0; k < n_; ++k)
+            rotate(at(p, k), at(q, k));
+        for (std::size_t k = 0; k < n_; ++k)
+            rotate(vectors_[k * n_ + p], vectors_[k * n_ + q]);
+        at(p, q) = at(q, p) = 0.0;
+    }
+
+    std::size_t n_;
+    double* matrix_;
+    std::vector<double> vectors_;
+};
+
+}  // namespace
+
+void find_eigenvectors(std::int64_t order, double* matrix, double* values) {
+    const auto n = static_cast<std::size_t>(order);
+    Rotations rotations(n, matrix);
+    for (int sweeps = 0; sweeps < 60 && rotations.sweep(); ++sweeps) {
+    }
+    std::vector<std::size_t> ascending(n);
+    std::iota(ascending.begin(), ascending.end(), std::size_t{0});
+    std::sort(ascending.begin(), ascending.end(),
+              [&](std::size_t a, std::size_t b) { return rotations.value(a) < rotations.value(b); });
+    for (std::size_t k = 0; k < n; ++k)
+        values[k] = rotations.value(ascending[k]);
+    for (std::size_t k = 0; k < n; ++k) {
+        double largest = 0.0;
+        for (std::size_t row = 0; row < n; ++row) {
+            const double entry = rotations.entry(row, ascending[k]);
+            if (std::abs(entry) > std::abs(largest)) largest = entry;
+        }
+        const double sign = (largest < 0.0) == (k % 2 == 0) ? 1.0 : -1.0;
+        for (std::size_t row = 0; row < n; ++row)
+            matrix[k * n + row] = sign * rotations.entry(row, ascending[k]);
     }
 }
 

@@ -13,4 +13,8 @@ void multiply(const cuda::GemmProblem& problem, bool joined, const cuda::GemmOpe
 /// @param joined  whether bias, residual and activation of the problem are computed
 void convolve(const cuda::ConvolutionProblem& problem, bool joined, const cuda::ConvolutionOperands& operands);
 
+/// Eigenvalues, ascending, and eigenvectors, one a row, of a symmetric matrix [order, order], which the vectors
+/// replace. By rotations (Jacobi). Every other vector points the wrong way, as none is better than its opposite.
+void find_eigenvectors(std::int64_t order, double* matrix, double* values);
+
 }  // namespace lossmap::test

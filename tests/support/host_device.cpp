@@ -218,6 +218,21 @@ private:
     bool spoiled_;
 };
 
+class HostEigenPlan final : public cuda::EigenPlan {
+public:
+    HostEigenPlan(std::int64_t order, int status) : order_(order), status_(status) {}
+    [[nodiscard]] std::size_t workspace_bytes() const override { return 128; }
+    [[nodiscard]] std::string implementation() const override { return "host rotations"; }
+    void run(const cuda::EigenOperands& operands, void*) override {
+        find_eigenvectors(order_, operands.matrix, operands.values);
+        *operands.status = status_;
+    }
+
+private:
+    std::int64_t order_;
+    int status_;
+};
+
 }  // namespace
 
 HostDevice::HostDevice(const HostDeviceOptions& options)
@@ -274,6 +289,10 @@ std::unique_ptr<cuda::ConvolutionPlan> HostDevice::plan_convolution(const cuda::
     }
     return std::make_unique<HostConvolutionPlan>(problem, options_.joins_work,
                                                  ++planned_convolutions_ == options_.spoiled_convolution);
+}
+
+std::unique_ptr<cuda::EigenPlan> HostDevice::plan_eigen(std::int64_t order) {
+    return std::make_unique<HostEigenPlan>(order, options_.eigen_status);
 }
 
 const HostDeviceCounts& HostDevice::counts() const { return state_->counts; }

@@ -24,6 +24,7 @@ struct HostDeviceOptions {
     int spoiled_convolution = 0;   ///< the plan of this number, from 1, computes something wrong: for comparators
     bool reversed = false;         ///< kernels' threads run in reverse order
     bool joins_work = true;        ///< plans compute bias, residual and activation
+    int eigen_status = 0;          ///< what the eigenvalue solver reports
 };
 
 /// What happened on an emulated device.
@@ -54,6 +55,7 @@ public:
     [[nodiscard]] std::unique_ptr<cuda::GemmPlan> plan_gemm(const cuda::GemmProblem& problem) override;
     [[nodiscard]] std::unique_ptr<cuda::ConvolutionPlan> plan_convolution(const cuda::ConvolutionProblem& problem,
                                                                           std::string& why_not) override;
+    [[nodiscard]] std::unique_ptr<cuda::EigenPlan> plan_eigen(std::int64_t order) override;
 
     [[nodiscard]] const HostDeviceCounts& counts() const;
     /// Bytes of device memory that are taken at present.

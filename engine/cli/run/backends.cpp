@@ -4,7 +4,6 @@
 
 #include "core/error.hpp"
 #include "cpu/cpu_backend.hpp"
-#include "cpu/cpu_info.hpp"
 #include "cuda/backend/cuda_backend.hpp"
 #include "cuda/device/cuda_device.hpp"
 
@@ -53,7 +52,5 @@ std::unique_ptr<Backend> choose_backend(const std::string& device, std::string& 
     }
     return cuda.backend == nullptr ? make_cpu_backend() : std::move(cuda.backend);
 }
-
-int host_threads(int asked) { return asked == 0 ? cpu::usable_threads() : asked; }
 
 }  // namespace lossmap

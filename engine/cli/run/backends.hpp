@@ -22,7 +22,4 @@ struct BackendEntry {
 /// UnsupportedError when it is missing.
 [[nodiscard]] std::unique_ptr<Backend> choose_backend(const std::string& device, std::string& explanation);
 
-/// Threads for work on the host: those asked for, or with 0 as many as the process may use.
-[[nodiscard]] int host_threads(int asked);
-
 }  // namespace lossmap

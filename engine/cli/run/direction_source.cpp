@@ -4,7 +4,6 @@
 
 #include <fmt/ranges.h>
 
-#include "cli/run/backends.hpp"
 #include "cli/run/checkpoint_path.hpp"
 #include "cli/run/named_arrays.hpp"
 #include "core/error.hpp"
@@ -22,8 +21,9 @@ std::string ordinal(int number) {
 /// Builds the directions of axes [first, first + count) from one configuration object.
 class DirectionBuilder {
 public:
-    DirectionBuilder(const Config& config, const LoadedModel& model, int threads, BuiltDirections& result)
-        : config_(config), model_(model), threads_(threads), result_(result) {}
+    DirectionBuilder(const Config& config, const LoadedModel& model, const Backend& backend, int threads,
+                     BuiltDirections& result)
+        : config_(config), model_(model), backend_(backend), threads_(threads), result_(result) {}
 
     void build(const DirectionConfig& direction, int first, int count) {
         first_ = first;
@@ -75,10 +75,9 @@ private:
         options.center = directions.center;
         options.components = directions.components;
         options.ignore = directions.ignore;
-        options.threads = host_threads(threads_);
         Trajectory trajectory = open_trajectory(checkpoints, config_.rules, model_.space);
         if (!own) trajectory.origin = origin_of_paths(config_);
-        TrajectoryPca pca = trajectory_pca(trajectory, options);
+        TrajectoryPca pca = trajectory_pca(trajectory, options, *backend_.linear_algebra(threads_));
         for (std::size_t k = 0; k < pca.components.size(); ++k) {
             const int component = directions.components[k];
             result_.axes.push_back(std::move(pca.components[k]));
@@ -142,6 +141,7 @@ private:
 
     const Config& config_;
     const LoadedModel& model_;
+    const Backend& backend_;
     int threads_;
     BuiltDirections& result_;
     int first_ = 0;
@@ -150,9 +150,9 @@ private:
 
 }  // namespace
 
-BuiltDirections build_directions(const Config& config, const LoadedModel& model, int threads) {
+BuiltDirections build_directions(const Config& config, const LoadedModel& model, const Backend& backend, int threads) {
     BuiltDirections result;
-    DirectionBuilder builder(config, model, threads, result);
+    DirectionBuilder builder(config, model, backend, threads, result);
     const DirectionsConfig& directions = config.directions;
     const std::string key = config.experiment == Experiment::trajectory ? "/plane" : "/directions";
     const auto context = [&](const std::string& pointer) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/backend.hpp"
 #include "cli/config/config.hpp"
 #include "cli/run/model_source.hpp"
 #include "landscape/direction.hpp"
@@ -21,6 +22,7 @@ struct BuiltDirections {
 
 /// The directions of the grid's axes, made as the configuration says. The same configuration and files give the same
 /// bits, whatever `threads` is (0: all). Throws InputError naming the configuration's key and the file.
-[[nodiscard]] BuiltDirections build_directions(const Config& config, const LoadedModel& model, int threads);
+[[nodiscard]] BuiltDirections build_directions(const Config& config, const LoadedModel& model, const Backend& backend,
+                                               int threads);
 
 }  // namespace lossmap

@@ -114,7 +114,7 @@ LoadedModel LandscapeSteps::load_origin(PreparedRun& run, RunLog& log) {
 
 std::vector<std::string> LandscapeSteps::make_axes(PreparedRun& run, const LoadedModel& model, int threads,
                                                    RunLog& log) {
-    BuiltDirections built = build_directions(run.config, model, threads);
+    BuiltDirections built = build_directions(run.config, model, *run.backend, threads);
     run.axes = std::move(built.axes);
     if (built.pca) {
         run.direction_notes.singular_values = built.pca->singular_values;

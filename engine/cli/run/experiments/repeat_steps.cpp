@@ -31,7 +31,7 @@ std::unique_ptr<ModelSequence> make_repetitions(const PreparedRun& run, LoadedMo
     ExecutableRequest shared = make_request(context->model, run, threads);
     const auto build = [context, shared, backend = run.backend.get()](std::size_t index) {
         const BuiltDirections built =
-            build_directions(repetition_of(context->config, index), context->model, shared.threads);
+            build_directions(repetition_of(context->config, index), context->model, *backend, shared.threads);
         ExecutableRequest request = shared;
         for (const Direction& axis : built.axes)
             request.axes.push_back({axis.weights, axis.states});
@@ -47,9 +47,10 @@ void RepeatSteps::prepare(PreparedRun& run, int threads, RunLog& log) const {
     const auto count = static_cast<std::size_t>(run.config.repeats);
     Hasher directions;
     for (std::size_t r = 0; r < count; ++r)
-        directions.add_text(hash_directions(build_directions(repetition_of(run.config, r), model, threads).axes));
+        directions.add_text(
+            hash_directions(build_directions(repetition_of(run.config, r), model, *run.backend, threads).axes));
     run.identity.set("directions", directions.hex());
-    run.axes = build_directions(run.config, model, threads).axes;
+    run.axes = build_directions(run.config, model, *run.backend, threads).axes;
     log.info(fmt::format("{} repetitions, seeds {} to {}; notes on directions are of the first one", count,
                          first_seed(run.config), first_seed(run.config) + run.config.repeats - 1));
     note_axes(run, log);

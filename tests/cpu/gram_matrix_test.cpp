@@ -1,11 +1,11 @@
-#include "landscape/gram_matrix.hpp"
+#include "cpu/gram_matrix.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
 
-namespace lossmap {
+namespace lossmap::cpu {
 namespace {
 
 /// `count` rows of `length` numbers one behind the other.
@@ -41,14 +41,14 @@ TEST(GramMatrix, AgreesWithPlainSumsForEverySize) {
 
 TEST(GramMatrix, PartsAndThreadsGiveTheSameBits) {
     constexpr std::size_t kCount = 10;
-    constexpr std::size_t kLength = 3 * kGramChunk + 77;
+    constexpr std::size_t kLength = 3 * LinearAlgebra::kChunk + 77;
     const std::vector<float> rows = random_rows(kCount, kLength);
     SquareMatrix whole(kCount);
     add_inner_products(rows, 1, whole);
     for (const int threads : {1, 2, 5}) {
         SquareMatrix parts(kCount);
         for (const auto& [first, length] :
-             {std::pair{std::size_t{0}, 2 * kGramChunk}, std::pair{2 * kGramChunk, kLength - 2 * kGramChunk}}) {
+             {std::pair{std::size_t{0}, 2 * LinearAlgebra::kChunk}, std::pair{2 * LinearAlgebra::kChunk, kLength - 2 * LinearAlgebra::kChunk}}) {
             std::vector<float> part;
             for (std::size_t row = 0; row < kCount; ++row) {
                 const auto begin = rows.begin() + static_cast<std::ptrdiff_t>(row * kLength + first);
@@ -72,4 +72,4 @@ TEST(GramMatrix, WhatIsNotFiniteReachesItsRowAndColumnOnly) {
 }
 
 }  // namespace
-}  // namespace lossmap
+}  // namespace lossmap::cpu

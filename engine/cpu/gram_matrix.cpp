@@ -1,11 +1,11 @@
-#include "landscape/gram_matrix.hpp"
+#include "cpu/gram_matrix.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <thread>
 
-namespace lossmap {
+namespace lossmap::cpu {
 namespace {
 
 // Additions go in eight fixed lanes: their order does not depend on the instruction set, and since the product of two
@@ -16,6 +16,7 @@ constexpr std::size_t kLanes = 8;
 constexpr std::size_t kRows = 4;
 constexpr std::size_t kColumns = 2;
 
+constexpr std::size_t kGramChunk = LinearAlgebra::kChunk;
 static_assert(kGramChunk % kLanes == 0);
 
 using Block = std::array<std::array<double, kColumns>, kRows>;
@@ -161,4 +162,4 @@ void add_inner_products(std::span<const float> rows, int threads, SquareMatrix& 
     Share(rows, 0, count, gram).run();
 }
 
-}  // namespace lossmap
+}  // namespace lossmap::cpu
