@@ -3,25 +3,15 @@
 #include <cmath>
 #include <cstdint>
 
+#include "core/direction_rule.hpp"
 #include "kernels/block_rows.hpp"
 #include "kernels/operand.hpp"
 #include "kernels/strided_loop.hpp"
 
 namespace lossmap::kernels {
 
-/// What becomes of one tensor of a direction (Li et al. 2018, section 4).
-enum class DirectionRule : std::uint8_t {
-    filter,   ///< d_i *= |w_i| / (|d_i| + 1e-10) for each filter i
-    dfilter,  ///< d_i /= |d_i| + 1e-10
-    layer,    ///< d *= |w| / |d|
-    dlayer,   ///< d /= |d|
-    weight,   ///< d *= w, element by element
-    zero,     ///< d = 0: ignored
-    copy,     ///< d = w: tensors of one dimension
-};
-
-/// One tensor, in place, read as [outer, count, inner]: element (o, f, i) is part of filter f. Norms are fp64 sums in a
-/// fixed order; the factor is rounded to fp32 before it is applied.
+/// One tensor, in place (any rule but `keep`), read as [outer, count, inner]: element (o, f, i) is part of filter f.
+/// Norms are fp64 sums in a fixed order; the factor is rounded to fp32 before it is applied.
 struct NormalizeDirectionArgs {
     float* direction = nullptr;
     const float* weights = nullptr;
@@ -31,13 +21,11 @@ struct NormalizeDirectionArgs {
     DirectionRule rule = DirectionRule::filter;
 };
 
-/// The reference implementation's guard against a filter of zeros.
-inline constexpr double kNormGuard = 1e-10;
-
 /// One block a filter, or one for the whole tensor (count 1).
 struct NormalizeDirection {
     using Rows = RowBlock<256>;
     static constexpr int kThreads = kRowThreads;
+    static_assert(kThreads == kNormLanes);
     struct Shared {
         double direction[kRowThreads];
         double weights[kRowThreads];
@@ -106,6 +94,7 @@ void launch_normalize_direction(const NormalizeDirectionArgs& given, const Launc
     const std::int64_t size = args.outer * args.count * args.inner;
     if (size == 0) return;
     switch (args.rule) {
+        case DirectionRule::keep: refuse("normalize_direction", "rule", static_cast<int>(args.rule));
         case DirectionRule::zero:
         case DirectionRule::copy:
         case DirectionRule::weight: return launch.items(1, size, ReplaceDirection{args});

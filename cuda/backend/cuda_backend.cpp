@@ -2,9 +2,11 @@
 
 #include <utility>
 
+#include "backend/divided_executable.hpp"
 #include "core/error.hpp"
 #include "cuda/backend/cuda_executable.hpp"
 #include "cuda/backend/device_algebra.hpp"
+#include "cuda/backend/device_directions.hpp"
 #include "cuda/backend/pass_choice.hpp"
 
 namespace lossmap::cuda {
@@ -33,7 +35,7 @@ public:
 
     [[nodiscard]] std::string why_not(const ExecutableRequest& request) const override {
         try {
-            static_cast<void>(choose_passes(request, *devices_.front()));
+            static_cast<void>(choose_passes(request, devices_));
         } catch (const InputError& error) {
             return error.what();
         }
@@ -41,7 +43,17 @@ public:
     }
 
     [[nodiscard]] std::unique_ptr<Executable> compile(const ExecutableRequest& request) override {
-        return std::make_unique<CudaExecutable>(request, devices_.front());
+        const PassChoice passes = choose_passes(request, devices_);
+        std::vector<std::unique_ptr<Executable>> executables;
+        for (const auto& device : devices_)
+            executables.push_back(std::make_unique<CudaExecutable>(request, device, passes));
+        if (executables.size() == 1) return std::move(executables.front());
+        return make_divided_executable(std::move(executables));
+    }
+
+    [[nodiscard]] std::unique_ptr<DirectionMaker> direction_maker(const ParameterSpace& space,
+                                                                  std::span<const float> origin) const override {
+        return make_device_direction_maker(devices_.front(), space, origin);
     }
 
     [[nodiscard]] std::unique_ptr<LinearAlgebra> linear_algebra(int) const override {

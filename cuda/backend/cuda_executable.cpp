@@ -7,7 +7,6 @@
 
 #include "backend/chunk_checks.hpp"
 #include "core/error.hpp"
-#include "cuda/backend/pass_choice.hpp"
 
 namespace lossmap::cuda {
 namespace {
@@ -62,7 +61,7 @@ struct CudaExecutable::OwnedRequest {
         }
         request.axes.clear();
         for (std::size_t k = 0; k < weights.size(); ++k)
-            request.axes.push_back({weights[k], states[k]});
+            request.axes.push_back({weights[k], states[k], given.axes[k].resident});
         request.graph = &graph;
         request.space = &space;
         request.origin = &origin;
@@ -72,12 +71,13 @@ struct CudaExecutable::OwnedRequest {
     }
 };
 
-CudaExecutable::CudaExecutable(const ExecutableRequest& request, std::shared_ptr<Device> device) : loss_(request.loss) {
-    const PassChoice passes = choose_passes(request, *device);
+CudaExecutable::CudaExecutable(const ExecutableRequest& request, std::shared_ptr<Device> device,
+                               const PassChoice& passes)
+    : loss_(request.loss) {
     shared_.main = device->make_queue();
     shared_.side = device->make_queue();
     shared_.staging = std::make_unique<StagedUpload>(*device, *shared_.main);
-    shared_.theta = std::make_unique<ResidentTheta>(request, *device, *shared_.staging);
+    shared_.theta = std::make_unique<ResidentTheta>(request, device, *shared_.staging);
     shared_.fields = request.inputs;
     shared_.target = request.target;
     shared_.has_target = loss_.kind != LossKind::output;
@@ -175,7 +175,10 @@ std::vector<LossSums> CudaExecutable::rescue(std::span<const Point> points, cons
 }
 
 Executable& CudaExecutable::twin() {
-    if (twin_ == nullptr) twin_ = std::make_unique<CudaExecutable>(owned_->request, shared_.device);
+    if (twin_ == nullptr) {
+        const ExecutableRequest& request = owned_->request;
+        twin_ = std::make_unique<CudaExecutable>(request, shared_.device, choose_passes(request, *shared_.device));
+    }
     return *twin_;
 }
 

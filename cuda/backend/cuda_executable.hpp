@@ -10,6 +10,7 @@
 #include "backend/backend.hpp"
 #include "cuda/backend/device.hpp"
 #include "cuda/backend/device_loss.hpp"
+#include "cuda/backend/pass_choice.hpp"
 #include "cuda/backend/program_runner.hpp"
 #include "cuda/backend/statistics_estimator.hpp"
 
@@ -21,8 +22,8 @@ namespace lossmap::cuda {
 /// counted in LossSums::overflowed. Statistics are estimated in fp32 always.
 class CudaExecutable final : public Executable {
 public:
-    /// @throws InputError, UnsupportedError: what `why_not` of the backend says.
-    CudaExecutable(const ExecutableRequest& request, std::shared_ptr<Device> device);
+    /// @param passes  what choose_passes says of the request
+    CudaExecutable(const ExecutableRequest& request, std::shared_ptr<Device> device, const PassChoice& passes);
     ~CudaExecutable() override;
 
     void evaluate(std::span<const Point> points, const SampleChunk& chunk, std::span<LossSums> sums) override;

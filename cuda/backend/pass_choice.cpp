@@ -93,4 +93,19 @@ PassChoice choose_passes(const ExecutableRequest& request, Device& device) {
     return choice;
 }
 
+PassChoice choose_passes(const ExecutableRequest& request, std::span<const std::shared_ptr<Device>> devices) {
+    PassChoice common = choose_passes(request, *devices.front());
+    const auto shrink = [](BuildOptions& options, const BuildOptions& other) {
+        options.points = std::min(options.points, other.points);
+        options.tile_samples = std::min(options.tile_samples, other.tile_samples);
+    };
+    for (const auto& device : devices.subspan(1)) {
+        const PassChoice own = choose_passes(request, *device);
+        shrink(common.inference, own.inference);
+        for (std::size_t k = 0; k < common.training.size(); ++k)
+            shrink(common.training[k], own.training[k]);
+    }
+    return common;
+}
+
 }  // namespace lossmap::cuda

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "backend/backend.hpp"
@@ -18,6 +19,10 @@ struct PassChoice {
 /// Checks the request and chooses from the device's memory; the one place that says whether it can be run. Throws what
 /// bind_request, bind_batch and build_program throw, and InputError where the memory does not suffice.
 [[nodiscard]] PassChoice choose_passes(const ExecutableRequest& request, Device& device);
+
+/// What fits all devices: the smallest of their choices, so that they compute with one plan. Throws as above.
+[[nodiscard]] PassChoice choose_passes(const ExecutableRequest& request,
+                                       std::span<const std::shared_ptr<Device>> devices);
 
 /// The program for options that `choose_passes` gave.
 [[nodiscard]] std::unique_ptr<Program> build_chosen(const ExecutableRequest& request, Device& device,

@@ -11,12 +11,23 @@ Memory uploaded(std::span<const float> values, Device& device, StagedUpload& sta
     return memory;
 }
 
+/// Made on this device, as long as the axis; nullptr otherwise.
+std::shared_ptr<const DeviceWeights> made_here(const AxisView& axis, const Device& device) {
+    auto made = std::dynamic_pointer_cast<const DeviceWeights>(axis.resident);
+    const bool here = made != nullptr && &made->device() == &device;
+    return here && made->memory().size_bytes() == axis.weights.size_bytes() ? made : nullptr;
+}
+
 }  // namespace
 
-ResidentTheta::ResidentTheta(const ExecutableRequest& request, Device& device, StagedUpload& staging)
-    : origin_(uploaded(request.origin->weights, device, staging)), origin_states_(request.origin->states) {
+ResidentTheta::ResidentTheta(const ExecutableRequest& request, const std::shared_ptr<Device>& device,
+                             StagedUpload& staging)
+    : origin_(uploaded(request.origin->weights, *device, staging)), origin_states_(request.origin->states) {
     for (const AxisView& axis : request.axes) {
-        axes_.push_back(uploaded(axis.weights, device, staging));
+        auto weights = made_here(axis, *device);
+        if (weights == nullptr)
+            weights = std::make_shared<DeviceWeights>(device, uploaded(axis.weights, *device, staging));
+        axes_.push_back(std::move(weights));
         axis_states_.emplace_back(axis.states.begin(), axis.states.end());
     }
 }
@@ -42,15 +53,15 @@ void ResidentTheta::fill_states(const Point& point, std::span<float> states) con
 
 std::vector<Access> ResidentTheta::accesses() const {
     std::vector<Access> result{{origin_.data(), origin_.size_bytes(), false}};
-    for (const Memory& axis : axes_)
-        result.push_back({axis.data(), axis.size_bytes(), false});
+    for (const auto& axis : axes_)
+        result.push_back({axis->memory().data(), axis->memory().size_bytes(), false});
     return result;
 }
 
 std::int64_t ResidentTheta::memory_bytes() const {
     std::size_t bytes = origin_.size_bytes();
-    for (const Memory& axis : axes_)
-        bytes += axis.size_bytes();
+    for (const auto& axis : axes_)
+        bytes += axis->memory().size_bytes();
     return static_cast<std::int64_t>(bytes);
 }
 

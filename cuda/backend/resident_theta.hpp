@@ -2,11 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "backend/backend.hpp"
 #include "cuda/backend/device.hpp"
+#include "cuda/backend/device_directions.hpp"
 #include "cuda/backend/staged_upload.hpp"
 
 namespace lossmap::cuda {
@@ -15,14 +17,14 @@ namespace lossmap::cuda {
 /// statistics on the host, as they are few and a point may bring its own.
 class ResidentTheta {
 public:
-    /// Queues the upload.
-    ResidentTheta(const ExecutableRequest& request, Device& device, StagedUpload& staging);
+    /// Queues the upload; axes that were made on this device stay where they are.
+    ResidentTheta(const ExecutableRequest& request, const std::shared_ptr<Device>& device, StagedUpload& staging);
 
     [[nodiscard]] std::size_t axes() const { return axes_.size(); }
     [[nodiscard]] std::size_t weights_bytes() const { return origin_.size_bytes(); }
     [[nodiscard]] const float* origin() const { return origin_.as<float>(); }
     /// nullptr where the axis does not move the weights.
-    [[nodiscard]] const float* axis(std::size_t index) const { return axes_[index].as<float>(); }
+    [[nodiscard]] const float* axis(std::size_t index) const { return axes_[index]->memory().as<float>(); }
     [[nodiscard]] std::size_t states() const { return origin_states_.size(); }
     /// Running statistics at a point: its own, or those of the origin moved along the axes.
     void fill_states(const Point& point, std::span<float> states) const;
@@ -36,7 +38,7 @@ public:
 
 private:
     Memory origin_;
-    std::vector<Memory> axes_;
+    std::vector<std::shared_ptr<const DeviceWeights>> axes_;
     std::vector<float> origin_states_;
     std::vector<std::vector<float>> axis_states_;  ///< empty where an axis does not move them
 };

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/direction_maker.hpp"
 #include "backend/linear_algebra.hpp"
 #include "data/dataset.hpp"
 #include "graph/graph.hpp"
@@ -55,6 +56,8 @@ struct Point {
 struct AxisView {
     std::span<const float> weights;
     std::span<const float> states;
+    /// The same weights where a backend made them; used in place by that backend's executables. May be nullptr.
+    std::shared_ptr<const ResidentWeights> resident{};
 };
 
 enum class Precision : std::uint8_t { fp32, tf32, fp16, bf16 };
@@ -146,6 +149,9 @@ public:
     /// "" when `compile` would succeed, else one sentence.
     [[nodiscard]] virtual std::string why_not(const ExecutableRequest& request) const = 0;
     [[nodiscard]] virtual std::unique_ptr<Executable> compile(const ExecutableRequest& request) = 0;
+    /// `space` and `origin` (weights) must outlive it.
+    [[nodiscard]] virtual std::unique_ptr<DirectionMaker> direction_maker(const ParameterSpace& space,
+                                                                          std::span<const float> origin) const = 0;
     /// @param threads  where it runs on the CPU; no result depends on it. 0: all the process may use
     [[nodiscard]] virtual std::unique_ptr<LinearAlgebra> linear_algebra(int threads) const = 0;
 };

@@ -142,6 +142,11 @@ public:
     [[nodiscard]] std::unique_ptr<Executable> compile(const ExecutableRequest& request) override {
         return std::make_unique<ComparingExecutable>(request, *reference_, *tested_, tolerance_);
     }
+    /// The reference's own; the tested one gets a copy.
+    [[nodiscard]] std::unique_ptr<DirectionMaker> direction_maker(const ParameterSpace& space,
+                                                                  std::span<const float> origin) const override {
+        return reference_->direction_maker(space, origin);
+    }
     [[nodiscard]] std::unique_ptr<LinearAlgebra> linear_algebra(int threads) const override {
         return reference_->linear_algebra(threads);
     }

@@ -38,6 +38,11 @@ public:
         return std::make_unique<cpu::CpuExecutable>(request);
     }
 
+    [[nodiscard]] std::unique_ptr<DirectionMaker> direction_maker(const ParameterSpace& space,
+                                                                  std::span<const float> origin) const override {
+        return make_host_direction_maker(space, origin);
+    }
+
     [[nodiscard]] std::unique_ptr<LinearAlgebra> linear_algebra(int threads) const override {
         return cpu::make_lapack_algebra(threads);
     }

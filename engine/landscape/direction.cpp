@@ -5,75 +5,18 @@
 #include <numbers>
 
 #include "core/error.hpp"
-#include "core/philox.hpp"
 
 namespace lossmap {
 namespace {
 
-// The reference implementation's guard against a filter of zeros.
-constexpr double kNormGuard = 1e-10;
-
-/// Elements of one filter: `outer` runs of `inner` contiguous elements, `stride` apart.
-struct FilterSlice {
-    std::int64_t first = 0;
-    std::int64_t stride = 0;
-    std::int64_t outer = 1;
-    std::int64_t inner = 1;
-};
-
-double norm_of(std::span<const float> values, const FilterSlice& slice) {
-    double sum = 0.0;
-    for (std::int64_t o = 0; o < slice.outer; ++o) {
-        const float* run = values.data() + slice.first + o * slice.stride;
-        for (std::int64_t i = 0; i < slice.inner; ++i)
-            sum += static_cast<double>(run[i]) * static_cast<double>(run[i]);
-    }
-    return std::sqrt(sum);
-}
-
-/// The factor is rounded to fp32 first: torch multiplies an fp32 tensor by an fp32 scalar tensor.
-void scale(std::span<float> values, const FilterSlice& slice, double factor) {
-    const auto rounded = static_cast<float>(factor);
-    for (std::int64_t o = 0; o < slice.outer; ++o) {
-        float* run = values.data() + slice.first + o * slice.stride;
-        for (std::int64_t i = 0; i < slice.inner; ++i)
-            run[i] *= rounded;
-    }
-}
-
-void divide(std::span<float> values, const FilterSlice& slice, double divisor) {
-    const auto rounded = static_cast<float>(divisor);
-    for (std::int64_t o = 0; o < slice.outer; ++o) {
-        float* run = values.data() + slice.first + o * slice.stride;
-        for (std::int64_t i = 0; i < slice.inner; ++i)
-            run[i] /= rounded;
-    }
-}
-
-void normalize_filters(std::span<float> d, std::span<const float> w, const FilterLayout& layout, bool match_weights) {
-    for (std::int64_t filter = 0; filter < layout.count; ++filter) {
-        const FilterSlice slice{filter * layout.inner, layout.count * layout.inner, layout.outer, layout.inner};
-        const double length = norm_of(d, slice) + kNormGuard;
-        if (match_weights) {
-            scale(d, slice, norm_of(w, slice) / length);
-        } else {
-            divide(d, slice, length);
-        }
-    }
-}
-
-void normalize_tensor(std::span<float> d, std::span<const float> w, const FilterLayout& layout,
-                      Normalization normalization) {
-    const FilterSlice whole{0, 0, 1, static_cast<std::int64_t>(d.size())};
+DirectionRule rule_of(Normalization normalization) {
     switch (normalization) {
-        case Normalization::filter: normalize_filters(d, w, layout, true); return;
-        case Normalization::dfilter: normalize_filters(d, w, layout, false); return;
-        case Normalization::layer: scale(d, whole, norm_of(w, whole) / norm_of(d, whole)); return;
-        case Normalization::dlayer: divide(d, whole, norm_of(d, whole)); return;
-        case Normalization::weight:
-            std::transform(d.begin(), d.end(), w.begin(), d.begin(), [](float a, float b) { return a * b; });
-            return;
-        case Normalization::none: return;
+        case Normalization::filter: return DirectionRule::filter;
+        case Normalization::layer: return DirectionRule::layer;
+        case Normalization::weight: return DirectionRule::weight;
+        case Normalization::dfilter: return DirectionRule::dfilter;
+        case Normalization::dlayer: return DirectionRule::dlayer;
+        case Normalization::none: return DirectionRule::keep;
     }
     throw InternalError("unknown normalization {}", static_cast<int>(normalization));
 }
@@ -126,16 +69,28 @@ bool IgnoreSet::contains(const Parameter& parameter) const {
            (norm && (parameter.norm || parameter.batch_norm)) || (one_dimensional && parameter.one_dimensional);
 }
 
+std::vector<TensorRule> direction_rules(const ParameterSpace& space, Normalization normalization,
+                                        const IgnoreSet& ignore) {
+    std::vector<TensorRule> rules;
+    for (const Parameter& parameter : space.weights) {
+        const FilterLayout& filters = parameter.filters;
+        TensorRule tensor{parameter.offset, filters.outer, filters.count, filters.inner, rule_of(normalization)};
+        if (ignore.contains(parameter) || parameter.one_dimensional) {
+            tensor = {parameter.offset, 1, 1, parameter.size,
+                      ignore.contains(parameter) ? DirectionRule::zero : DirectionRule::copy};
+        } else if (tensor.size() != parameter.size) {
+            throw InternalError("parameter '{}' of {} elements has filters [{}, {}, {}]", parameter.name,
+                                parameter.size, filters.outer, filters.count, filters.inner);
+        }
+        rules.push_back(tensor);
+    }
+    return rules;
+}
+
 Direction random_gaussian(const ParameterSpace& space, std::uint64_t seed, int axis) {
     Direction direction;
     direction.weights.resize(static_cast<std::size_t>(space.weights_size()));
-    for (const Parameter& parameter : space.weights) {
-        const std::uint64_t hash = name_hash(parameter.name);
-        float* values = direction.weights.data() + parameter.offset;
-        for (std::int64_t i = 0; i < parameter.size; ++i) {
-            values[i] = gaussian(seed, static_cast<std::uint32_t>(axis), hash, static_cast<std::uint64_t>(i));
-        }
-    }
+    fill_gaussian(space, seed, axis, direction.weights);
     return direction;
 }
 
@@ -143,24 +98,8 @@ void normalize_direction(Direction& direction, const ParameterSpace& space, std:
                          Normalization normalization, const IgnoreSet& ignore) {
     require_size("the direction", direction.weights.size(), space.weights_size());
     require_size("the origin", weights.size(), space.weights_size());
-    for (const Parameter& parameter : space.weights) {
-        const auto first = static_cast<std::size_t>(parameter.offset);
-        const auto size = static_cast<std::size_t>(parameter.size);
-        const std::span<float> d = std::span(direction.weights).subspan(first, size);
-        const std::span<const float> w = weights.subspan(first, size);
-        if (ignore.contains(parameter)) {
-            std::fill(d.begin(), d.end(), 0.0f);
-        } else if (parameter.one_dimensional) {
-            std::copy(w.begin(), w.end(), d.begin());
-        } else {
-            const FilterLayout& filters = parameter.filters;
-            if (filters.outer * filters.count * filters.inner != parameter.size) {
-                throw InternalError("parameter '{}' of {} elements has filters [{}, {}, {}]", parameter.name,
-                                    parameter.size, filters.outer, filters.count, filters.inner);
-            }
-            normalize_tensor(d, w, filters, normalization);
-        }
-    }
+    apply_rules(direction_rules(space, normalization, ignore), weights, direction.weights);
+    direction.resident = nullptr;
 }
 
 Direction difference(const StateVector& to, const StateVector& from, bool move_states) {

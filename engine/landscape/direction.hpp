@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "backend/direction_maker.hpp"
 #include "params/parameter_space.hpp"
 
 namespace lossmap {
@@ -14,6 +16,8 @@ namespace lossmap {
 struct Direction {
     std::vector<float> weights;
     std::vector<float> states;
+    /// The weights where a backend made them; whoever changes them drops it.
+    std::shared_ptr<const ResidentWeights> resident{};
 };
 
 enum class Normalization : std::uint8_t { filter, layer, weight, dfilter, dlayer, none };
@@ -27,6 +31,10 @@ struct IgnoreSet {
     bool one_dimensional = false;  ///< "1d"
     [[nodiscard]] bool contains(const Parameter& parameter) const;
 };
+
+/// What normalize_direction does to each parameter's tensor, for those who make directions elsewhere.
+[[nodiscard]] std::vector<TensorRule> direction_rules(const ParameterSpace& space, Normalization normalization,
+                                                      const IgnoreSet& ignore);
 
 /// Gaussian N(0, 1) entries, Philox keyed by (seed, axis, parameter name, element): not normalised, not masked.
 [[nodiscard]] Direction random_gaussian(const ParameterSpace& space, std::uint64_t seed, int axis);

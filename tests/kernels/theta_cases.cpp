@@ -344,8 +344,7 @@ KernelCase direction_case(const std::string& name, DirectionRule rule, Normaliza
                 normalize_direction(direction, space, w->as<float>(), normalization, ignore);
                 return list_of(Tensor::from<float>(direction.weights, {size}));
             },
-            // Norms are summed in another order: the fp32 factor may be rounded the other way.
-            1.2e-7};
+            0.0};
 }
 
 }  // namespace

@@ -63,10 +63,18 @@ double needed_bytes(const PreparedRun& run) {
            kBytesOfAPoint * static_cast<double>(run.points.size() * run.data.size());
 }
 
+/// Of all devices that the run uses together.
+double available_bytes(const Backend& backend) {
+    double bytes = 0.0;
+    for (const DeviceInfo& device : backend.devices())
+        bytes += static_cast<double>(device.memory_bytes);
+    return bytes;
+}
+
 /// Throws InputError when the device has less than the run needs.
 void require_memory(const PreparedRun& run) {
     const double needed = needed_bytes(run);
-    const auto available = static_cast<double>(run.backend->devices().front().memory_bytes);
+    const double available = available_bytes(*run.backend);
     if (available > 0.0 && needed > available) {
         throw InputError("{}: needs about {} of memory, the device has {}", run.config.file.string(), mebibytes(needed),
                          mebibytes(available));
@@ -88,7 +96,7 @@ void print_work(PreparedRun& run, std::ostream& out) {
     }
     out << fmt::format("  work          {:.4g} multiply-adds a sample, {:.4g} in all\n", macs, macs * evaluations);
     const double needed = needed_bytes(run);
-    const auto available = static_cast<double>(run.backend->devices().front().memory_bytes);
+    const double available = available_bytes(*run.backend);
     out << fmt::format("  memory        about {} of {}\n", mebibytes(needed), mebibytes(available));
     require_memory(run);
     const double rate = measure_rate(run);

@@ -13,6 +13,11 @@ namespace {
 BackendEntry open_cuda(const std::vector<int>& ordinals) {
     cuda::OpenedDevices opened = cuda::open_cuda_devices(ordinals);
     if (opened.devices.empty()) return {"cuda", nullptr, opened.why_none};
+    if (opened.devices.size() < ordinals.size()) {
+        return {"cuda", nullptr,
+                fmt::format("{} of {} GPUs were found{}{}", opened.devices.size(), ordinals.size(),
+                            opened.why_none.empty() ? "" : ": ", opened.why_none)};
+    }
     return {"cuda", cuda::make_cuda_backend(std::move(opened.devices)), ""};
 }
 
@@ -43,8 +48,8 @@ std::unique_ptr<Backend> choose_backend(const std::string& device, std::string& 
     if (name != "cuda" && name != "auto")
         throw InputError("device '{}' is not known; expected auto, cpu or cuda", device);
     const std::vector<int> ordinals = ordinals_of(device);
-    if (ordinals.size() > 1) throw UnsupportedError("device '{}': a run uses one GPU", device);
-    BackendEntry cuda = open_cuda(ordinals);
+    // Without a number the first GPU: others may be of another kind, or somebody else's.
+    BackendEntry cuda = open_cuda(ordinals.empty() ? std::vector{0} : ordinals);
     if (name == "cuda" && cuda.backend == nullptr) throw UnsupportedError("device '{}': {}", device, cuda.why_missing);
     if (name == "auto") {
         explanation = cuda.backend == nullptr ? fmt::format("device auto: cpu; cuda: {}", cuda.why_missing)

@@ -33,10 +33,11 @@ public:
 
 private:
     void add(const RandomDirection& random) {
+        const auto maker = backend_.direction_maker(model_.space, model_.origin.weights);
+        const std::vector<TensorRule> rules = direction_rules(model_.space, random.normalization, random.ignore);
         for (int axis = first_; axis < first_ + count_; ++axis) {
-            Direction direction = random_gaussian(model_.space, random.seed, axis);
-            normalize_direction(direction, model_.space, model_.origin.weights, random.normalization, random.ignore);
-            result_.axes.push_back(std::move(direction));
+            MadeWeights made = maker->gaussian(random.seed, axis, rules);
+            result_.axes.push_back({std::move(made.weights), {}, std::move(made.resident)});
             result_.labels.push_back(fmt::format("random direction {} (seed {})", axis + 1, random.seed));
         }
     }

@@ -14,7 +14,7 @@ ExecutableRequest make_request(const LoadedModel& model, const PreparedRun& run,
     request.space = &model.space;
     request.origin = &model.origin;
     for (const Direction& axis : run.axes)
-        request.axes.push_back({axis.weights, axis.states});
+        request.axes.push_back({axis.weights, axis.states, axis.resident});
     request.loss = run.config.loss;
     request.inputs = run.data.front()->inputs();
     request.target = run.data.front()->target();

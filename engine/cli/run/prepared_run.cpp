@@ -93,7 +93,8 @@ PreparedRun prepare_run(const Config& config, int threads, RunLog& log, const st
     std::string explanation;
     run.backend = choose_backend(config.device, explanation);
     if (!explanation.empty()) log.info(explanation);
-    run.device = run.backend->devices().front().description;
+    for (const DeviceInfo& device : run.backend->devices())
+        run.device += (run.device.empty() ? "" : "; ") + device.description;
     steps_of(config.experiment).prepare(run, threads, log);
     for (std::size_t k = 0; k < run.data.size(); ++k) {
         run.splits.push_back({config.splits[k], run.data[k].get()});

@@ -34,7 +34,7 @@ std::unique_ptr<ModelSequence> make_repetitions(const PreparedRun& run, LoadedMo
             build_directions(repetition_of(context->config, index), context->model, *backend, shared.threads);
         ExecutableRequest request = shared;
         for (const Direction& axis : built.axes)
-            request.axes.push_back({axis.weights, axis.states});
+            request.axes.push_back({axis.weights, axis.states, axis.resident});
         return backend->compile(request);
     };
     return std::make_unique<ModelSequence>(static_cast<std::size_t>(run.config.repeats), build);

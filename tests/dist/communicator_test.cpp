@@ -1,0 +1,198 @@
+#include "backend/communicator.hpp"
+
+#include <cstring>
+#include <functional>
+#include <ostream>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "core/error.hpp"
+#include "cuda/backend/device_communicator.hpp"
+#include "dist/local_communicators.hpp"
+#include "tests/support/host_device.hpp"
+
+namespace lossmap {
+namespace {
+
+using Communicators = std::vector<std::unique_ptr<Communicator>>;
+
+/// Stands in for NCCL: what ranks in threads lay down is read from the other emulated device.
+class ThreadCollectives final : public cuda::DeviceCollectives {
+public:
+    explicit ThreadCollectives(std::unique_ptr<Communicator> ranks) : ranks_(std::move(ranks)) {}
+    [[nodiscard]] int rank() const override { return ranks_->rank(); }
+    [[nodiscard]] int size() const override { return ranks_->size(); }
+    void broadcast(void* data, std::size_t bytes, int root, void*) override {
+        ranks_->broadcast({static_cast<std::byte*>(data), bytes}, root);
+    }
+    void all_gather(const void* own, void* gathered, std::size_t bytes, void*) override {
+        auto* target = static_cast<std::byte*>(gathered);
+        for (const auto& piece : ranks_->gather({static_cast<const std::byte*>(own), bytes})) {
+            if (piece.size() != bytes) throw InternalError("{} bytes instead of {}", piece.size(), bytes);
+            std::memcpy(target, piece.data(), bytes);
+            target += bytes;
+        }
+    }
+
+private:
+    std::unique_ptr<Communicator> ranks_;
+};
+
+Communicators on_devices(int ranks) {
+    Communicators result;
+    for (auto& communicator : make_thread_communicators(ranks)) {
+        result.push_back(cuda::make_device_communicator(std::make_shared<test::HostDevice>(),
+                                                        std::make_unique<ThreadCollectives>(std::move(communicator))));
+    }
+    return result;
+}
+
+Communicators alone(int) {
+    Communicators result;
+    result.push_back(make_single_communicator());
+    return result;
+}
+
+struct Kind {
+    const char* name;
+    Communicators (*make)(int ranks);
+    int ranks;
+};
+
+void PrintTo(const Kind& kind, std::ostream* stream) { *stream << kind.name << kind.ranks; }
+
+class Ranks : public ::testing::TestWithParam<Kind> {
+protected:
+    /// Runs body(communicator) on every rank at the same time; throws what rank 0 threw first.
+    void on_all(const std::function<void(Communicator&)>& body) {
+        std::vector<std::exception_ptr> errors(communicators_.size());
+        {
+            std::vector<std::jthread> threads;
+            for (std::size_t k = 0; k < communicators_.size(); ++k) {
+                threads.emplace_back([&, k] {
+                    try {
+                        body(*communicators_[k]);
+                    } catch (...) {
+                        errors[k] = std::current_exception();
+                    }
+                });
+            }
+        }
+        for (const auto& error : errors) {
+            if (error) std::rethrow_exception(error);
+        }
+    }
+
+    Communicators communicators_ = GetParam().make(GetParam().ranks);
+};
+
+TEST_P(Ranks, AreNumberedFromZero) {
+    for (std::size_t k = 0; k < communicators_.size(); ++k) {
+        EXPECT_EQ(communicators_[k]->rank(), static_cast<int>(k));
+        EXPECT_EQ(communicators_[k]->size(), GetParam().ranks);
+    }
+}
+
+TEST_P(Ranks, BroadcastGivesEverybodyTheRootsBytes) {
+    on_all([&](Communicator& communicator) {
+        for (int root = 0; root < communicator.size(); ++root) {
+            std::vector<float> weights(1000, static_cast<float>(communicator.rank()));
+            communicator.broadcast(std::as_writable_bytes(std::span(weights)), root);
+            EXPECT_EQ(weights, std::vector<float>(1000, static_cast<float>(root)));
+        }
+        std::vector<float> weights(3, 7.0F + static_cast<float>(communicator.rank()));
+        broadcast_weights(communicator, weights);
+        EXPECT_EQ(weights, std::vector<float>(3, 7.0F));
+        communicator.broadcast({}, 0);
+        EXPECT_THROW(communicator.broadcast({}, communicator.size()), InternalError);
+    });
+}
+
+TEST_P(Ranks, GatherKeepsTheOrderOfRanksAndTheirLengths) {
+    on_all([&](Communicator& communicator) {
+        // Once more than once, as later calls use the memory of earlier ones; rank 0 brings nothing.
+        for (int round = 1; round <= 3; ++round) {
+            const auto length = static_cast<std::size_t>(communicator.rank() * 100 * round);
+            const std::vector<std::byte> own(length, static_cast<std::byte>(communicator.rank() + round));
+            const auto all = communicator.gather(own);
+            ASSERT_EQ(all.size(), static_cast<std::size_t>(communicator.size()));
+            for (int rank = 0; rank < communicator.size(); ++rank) {
+                EXPECT_EQ(all[static_cast<std::size_t>(rank)],
+                          std::vector<std::byte>(static_cast<std::size_t>(rank * 100 * round),
+                                                 static_cast<std::byte>(rank + round)));
+            }
+        }
+    });
+}
+
+constexpr std::int64_t kPoints = 5;
+constexpr std::int64_t kChunks = 7;
+
+/// Losses whose sum depends on the order of additions.
+LossSums sums_of(std::int64_t point, std::int64_t chunk) {
+    LossSums sums;
+    sums.loss_sum = (chunk % 2 == 0 ? 1e16 : -1e16) + static_cast<double>(point * kChunks + chunk) / 3.0;
+    sums.loss_square_sum = 0.1 * static_cast<double>(chunk + 1);
+    sums.counted = chunk;
+    return sums;
+}
+
+TEST_P(Ranks, UnitsAddUpToTheSameBitsWhoeverComputedThem) {
+    std::vector<LossSums> expected(kPoints);
+    for (std::int64_t point = 0; point < kPoints; ++point) {
+        for (std::int64_t chunk = 0; chunk < kChunks; ++chunk)
+            expected[static_cast<std::size_t>(point)] += sums_of(point, chunk);
+    }
+    on_all([&](Communicator& communicator) {
+        std::vector<UnitSums> own;
+        // Backwards, and every rank has chunks of every point.
+        for (std::int64_t unit = kPoints * kChunks - 1; unit >= 0; --unit) {
+            if ((unit * 5 + 3) % communicator.size() != communicator.rank()) continue;
+            own.push_back({unit / kChunks, unit % kChunks, sums_of(unit / kChunks, unit % kChunks)});
+        }
+        EXPECT_EQ(sum_units(communicator, own, kPoints), expected);
+    });
+}
+
+TEST_P(Ranks, AUnitThatCameTwiceIsAnError) {
+    on_all([&](Communicator& communicator) {
+        const std::vector<UnitSums> twice{{0, 1, sums_of(0, 1)}, {0, 1, sums_of(0, 1)}};
+        EXPECT_THROW(static_cast<void>(sum_units(communicator, twice, kPoints)), InternalError);
+        const std::vector<UnitSums> outside{{kPoints, communicator.rank(), {}}};
+        EXPECT_THROW(static_cast<void>(sum_units(communicator, outside, kPoints)), InternalError);
+    });
+}
+
+TEST_P(Ranks, RowsOfAMatrixComeFromTheirOwners) {
+    on_all([&](Communicator& communicator) {
+        SquareMatrix matrix(8);
+        for (std::size_t row = 0; row < 8; ++row) {
+            const bool own =
+                row % static_cast<std::size_t>(communicator.size()) == static_cast<std::size_t>(communicator.rank());
+            for (std::size_t column = 0; column < 8; ++column)
+                matrix.at(row, column) = own ? static_cast<double>(10 * row + column) : -1.0;
+        }
+        gather_rows(communicator, matrix);
+        for (std::size_t row = 0; row < 8; ++row) {
+            for (std::size_t column = 0; column < 8; ++column)
+                EXPECT_EQ(matrix.at(row, column), static_cast<double>(10 * row + column));
+        }
+    });
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, Ranks,
+                         ::testing::Values(Kind{"Alone", alone, 1}, Kind{"Threads", make_thread_communicators, 1},
+                                           Kind{"Threads", make_thread_communicators, 2},
+                                           Kind{"Threads", make_thread_communicators, 3},
+                                           Kind{"Devices", on_devices, 1}, Kind{"Devices", on_devices, 3}),
+                         [](const auto& test) { return test.param.name + std::to_string(test.param.ranks); });
+
+TEST(ThreadRanks, DoNotWaitForOneThatHasEnded) {
+    auto communicators = make_thread_communicators(2);
+    std::jthread other([&] { communicators[1].reset(); });
+    EXPECT_THROW(static_cast<void>(communicators[0]->gather({})), Error);
+}
+
+}  // namespace
+}  // namespace lossmap
