@@ -60,15 +60,20 @@ def write_checkpoints(folder, shapes, count):
     base *= numpy.float32(0.02)
     t = numpy.linspace(1, 0, count)
     path = numpy.stack([1e-2 * t ** 2, 4e-3 * t * numpy.sin(9 * t)], axis=1)
-    model = model_of(shapes)
     for k, (a, b) in enumerate(path):
+        file = folder / f"epoch_{k}.onnx"
+        if file.exists():
+            continue
+        model = model_of(shapes)  # one for all would keep the weights of each: protobuf frees them with the message
         theta = base + numpy.float32(a) * u + numpy.float32(b) * v
         start = 0
         for tensor in model.graph.initializer:
             length = int(numpy.prod(tensor.dims))
             tensor.raw_data = theta[start:start + length].tobytes()
             start += length
-        (folder / f"epoch_{k}.onnx").write_bytes(model.SerializeToString())
+        unfinished = file.with_suffix(".part")
+        unfinished.write_bytes(model.SerializeToString())
+        unfinished.rename(file)
     scalars = numpy.array([[u @ u.astype(numpy.float64), u @ v.astype(numpy.float64)], [0, v @ v.astype(numpy.float64)]])
     scalars[1, 0] = scalars[0, 1]
     centred = path - path.mean(axis=0)
@@ -102,7 +107,7 @@ def main():
     parser.add_argument("--checkpoints", type=int, default=300)
     parser.add_argument("--hidden", type=int, nargs="+", default=[4600, 4400])
     parser.add_argument("--folder", type=Path, help="where the checkpoints go (default: a temporary folder)")
-    parser.add_argument("--keep", action="store_true", help="leave the checkpoints, and use those that are there")
+    parser.add_argument("--keep", action="store_true", help="leave the checkpoints, and use those that are in --folder")
     parser.add_argument("--limit-mib", type=float, default=2048)
     args = parser.parse_args()
     folder = args.folder or Path(tempfile.mkdtemp(prefix="lossmap-trajectory-"))

@@ -17,8 +17,8 @@ namespace {
 
 /// Okabe and Ito's palette, which stays apart for colour-blind eyes; a dark brown for its yellow, which is faint on
 /// white.
-constexpr std::array<const char*, 8> kColours{"#0072b2", "#d55e00", "#009e73", "#cc79a7",
-                                              "#e69f00", "#56b4e9", "#333333", "#7a4a1e"};
+constexpr std::array<const char*, kCurveColours> kColours{"#0072b2", "#d55e00", "#009e73", "#cc79a7",
+                                                          "#e69f00", "#56b4e9", "#333333", "#7a4a1e"};
 constexpr std::array<const char*, 4> kDashes{"solid", "(10,6)", "(2,5)", "(12,5,2,5)"};
 constexpr double kLegendCharacter = 8.4;  // mean width in pixels
 constexpr double kLegendSample = 64.0;    // line and space of an entry

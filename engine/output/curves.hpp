@@ -9,6 +9,9 @@
 
 namespace lossmap {
 
+/// Groups that colours tell apart.
+inline constexpr std::size_t kCurveColours = 8;
+
 /// One line of a figure. NaN and infinity are gaps.
 struct Curve {
     std::string name;             ///< "" keeps it out of the legend

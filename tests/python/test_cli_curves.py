@@ -1,6 +1,7 @@
 """Training curves and weight norms of checkpoints: the numbers against NumPy, and the pictures that come of them."""
 
 import csv
+import re
 import sys
 import tempfile
 import unittest
@@ -58,8 +59,24 @@ class Curves(unittest.TestCase):
             self.assertAlmostEqual(float(row["filter_norm"]), norm_of(weights, True), delta=1e-12)
         self.assertEqual(self.pictures(out), ["weight_norm_checkpoint.svg"])
         self.assertIn("L2 norm of the weights", (out / "plots" / "weight_norm_checkpoint.svg").read_text())
+        self.stored_equals_fresh(out)
         # The resolved configuration is the same run.
         support.run_lossmap("run", out / "config.resolved.json", "--out", out, "--progress", "none")
+
+    def stored_equals_fresh(self, out):
+        """Pictures and page made from the folder are those that the run has made."""
+        fresh = {file.name: file.read_bytes() for file in (out / "plots").iterdir()}
+        page = self.rounded_page(out)
+        listed = support.run_lossmap("plot", out).stdout.split()
+        self.assertEqual(sorted(Path(file).name for file in listed), sorted(fresh))
+        for file in listed:
+            self.assertEqual(Path(file).read_bytes(), fresh[Path(file).name], file)
+        support.run_lossmap("report", out)
+        self.assertEqual(self.rounded_page(out), page)
+
+    def rounded_page(self, out):
+        """table.csv holds errors to ten digits."""
+        return re.sub(r"\d+\.\d{8,}", lambda number: f"{float(number.group()):.8g}", (out / "report.html").read_text())
 
     def test_weight_norms_of_several_runs(self):
         out, rows = self.run_it("norm_runs", {"experiment": "weight_norm", "runs": self.two_runs})
@@ -69,6 +86,7 @@ class Curves(unittest.TestCase):
         self.assertAlmostEqual(float(rows[3]["weight_norm"]), norm_of(self.weights[2]), delta=1e-12)
         self.assertEqual(self.pictures(out), ["weight_norm_epoch.svg", "weight_norm_iteration.svg"])
         self.assertIn("second", (out / "plots" / "weight_norm_epoch.svg").read_text())
+        self.stored_equals_fresh(out)
 
     def test_weight_norm_is_checked_without_running(self):
         file = support.write_config(self.folder, {"experiment": "weight_norm", "checkpoints": "e_*.onnx"}, "v.json")
@@ -89,6 +107,14 @@ class Curves(unittest.TestCase):
         picture = (out / "plots" / "training_epoch.svg").read_text()
         for text in ("train loss", "test loss", "train error", "test error", "error (%)", "epoch"):
             self.assertIn(text, picture)
+        self.stored_equals_fresh(out)
+        support.run_lossmap("plot", out, "--format", "pdf", "--out", self.folder / "one.pdf")
+        self.assertEqual((self.folder / "one.pdf").read_bytes()[:5], b"%PDF-")
+        refused = support.run_lossmap("plot", out, "--kind", "contour", expect=2).stderr
+        self.assertIn("curves of models are drawn as line, not contour", refused)
+        self.assertIn("without --log", support.run_lossmap("plot", out, "--log", expect=2).stderr)
+        self.assertIn("there is no surface to export",
+                      support.run_lossmap("export", out, "--format", "vtp", expect=2).stderr)
 
     def test_training_curves_of_several_runs(self):
         runs = [{key: value for key, value in run.items() if key != "iterations"} for run in self.two_runs]
@@ -96,11 +122,20 @@ class Curves(unittest.TestCase):
         self.assertEqual([row["run"] for row in rows], ["first, run"] * 3 + ["second"])
         self.assertEqual(rows[3]["train_loss"], rows[2]["train_loss"])
         self.assertEqual(self.pictures(out), ["training_error_epoch.svg", "training_loss_epoch.svg"])
+        self.stored_equals_fresh(out)
 
     def test_a_mere_list_has_no_curves(self):
         out, rows = self.run_it("list", {"experiment": "evaluate", "models": ["e_0.onnx", "e_2.onnx"], "data": self.data})
         self.assertEqual(len(rows), 2)
         self.assertEqual(self.pictures(out), [])
+        page = (out / "report.html").read_bytes()
+        support.run_lossmap("report", out)
+        self.assertEqual((out / "report.html").read_bytes(), page)
+        self.assertIn("have a table and no curves", support.run_lossmap("plot", out, expect=2).stderr)
+        table = (out / "table.csv").read_text()
+        (out / "table.csv").write_text(table.replace(rows[0]["train_loss"], "much"))
+        self.assertIn("table.csv: line 2, column 'train_loss': 'much' is no number",
+                      support.run_lossmap("report", out, expect=2).stderr)
 
 
 if __name__ == "__main__":

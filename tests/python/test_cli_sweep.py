@@ -126,6 +126,34 @@ class Sweep(Case):
         listing = json.loads((self.out / "sweep.json").read_text())
         self.assertEqual([one["folder"] for one in listing["combinations"]], self.FOLDERS)
 
+    def test_pictures_and_page_of_the_folder(self):
+        fresh = {file.name: file.read_bytes() for file in (self.out / "plots").iterdir()}
+        page = (self.out / "report.html").read_bytes()
+        self.draws(True)
+        listed = support.run_lossmap("plot", self.out).stdout.split()
+        self.assertEqual(sorted(Path(file).name for file in listed), sorted(fresh))
+        for file in listed:
+            self.assertEqual(Path(file).read_bytes(), fresh[Path(file).name], file)
+        support.run_lossmap("report", self.out, "--out", self.folder / "again.html")
+        self.assertEqual((self.folder / "again.html").read_bytes(), page)
+        one = support.run_lossmap("plot", self.out, "--kind", "heatmap", "--log", "--format", "png", "--out",
+                                  self.folder / "pictures").stdout.split()
+        self.assertEqual(one, [str(self.folder / "pictures" / "out_train_heatmap.png")])
+        self.assertEqual(Path(one[0]).read_bytes()[1:4], b"PNG")
+        refused = support.run_lossmap("export", self.out, "--format", "vtp", expect=2).stderr
+        self.assertIn("is a sweep, name one of the runs in it", refused)
+
+    def test_a_part_of_a_folder(self):
+        self.out = shutil.copytree(self.finished, self.folder / "part")
+        (self.out / "002-tanh_net-none" / "surface.h5").unlink()
+        process = support.run_lossmap("report", self.out)
+        self.assertIn("002-tanh_net-none: no results yet", process.stderr)
+        self.assertNotIn("tanh net, none", (self.out / "report.html").read_text())
+        listing = json.loads((self.out / "sweep.json").read_text())
+        listing["combinations"][0]["folder"] = "../elsewhere"
+        (self.out / "sweep.json").write_text(json.dumps(listing))
+        self.assertIn("no list of a sweep's combinations", support.run_lossmap("plot", self.out, expect=2).stderr)
+
     def test_again_computes_nothing_and_changes_nothing(self):
         self.out = self.folder / "out"
         self.run_config()
@@ -239,6 +267,53 @@ class OtherExperiments(Case):
             alone = list(csv.DictReader(file))
         self.assertEqual([row["train_loss"] for row in rows[2:]], [row["train_loss"] for row in alone])
         self.assertFalse((self.out / "plots").exists())
+        page = (self.out / "report.html").read_bytes()
+        support.run_lossmap("report", self.out)
+        self.assertEqual((self.out / "report.html").read_bytes(), page)
+
+    def test_norms_of_several_trainings(self):
+        for key in ("model", "directions", "x", "y", "data", "splits"):
+            del self.config[key]
+        support.write_mlp(self.folder / "tanh2.onnx", seed=2)
+        self.config.update(experiment="weight_norm", epochs=[0, 3])
+        self.config["sweep"] = [{"pointer": "/checkpoints", "labels": ["one", "other"],
+                                 "values": [["tanh.onnx", "tanh2.onnx"], ["tanh2.onnx", "relu.onnx"]]}]
+        self.draws(True)
+        self.run_config()
+        rows = self.rows()
+        self.assertEqual(list(rows[0]), ["folder", "checkpoints", "checkpoint", "epoch", "weight_norm", "filter_norm"])
+        self.assertEqual([(row["checkpoints"], row["checkpoint"], row["epoch"]) for row in rows],
+                         [("one", "tanh.onnx", "0"), ("one", "tanh2.onnx", "3"), ("other", "tanh2.onnx", "0"),
+                          ("other", "relu.onnx", "3")])
+        self.assertEqual(rows[1]["weight_norm"], rows[2]["weight_norm"])
+        weights = support.write_mlp(self.folder / "tanh.onnx")
+        norm = np.linalg.norm(np.concatenate([value.astype(float).ravel() for value in weights.values()]))
+        self.assertAlmostEqual(float(rows[0]["weight_norm"]), norm, delta=1e-12)
+        self.assertEqual([file.name for file in (self.out / "plots").iterdir()], ["weight_norm_epoch.svg"])
+        picture = (self.out / "plots" / "weight_norm_epoch.svg").read_bytes()
+        self.assertIn(b"other", picture)
+        self.assertIn("All combinations of both", (self.out / "report.html").read_text())
+        listed = support.run_lossmap("plot", self.out).stdout.split()
+        self.assertEqual(listed, [str(self.out / "plots" / "weight_norm_epoch.svg")])
+        self.assertEqual(Path(listed[0]).read_bytes(), picture)
+
+    def test_repeated_lines(self):
+        del self.config["y"]
+        self.config.update(experiment="repeat", count=3)
+        self.config["sweep"] = [{"pointer": "/model", "values": ["tanh.onnx", "relu.onnx"], "labels": ["one", "other"]}]
+        self.draws(True)
+        self.run_config()
+        names = ["train_repeats_error.svg", "train_repeats_loss.svg"]
+        self.assertEqual(sorted(file.name for file in (self.out / "plots").iterdir()), names)
+        pictures = [(self.out / "plots" / name).read_bytes() for name in names]
+        for text in (b"one", b"other", b"train loss", b"standard deviation"):
+            self.assertIn(text, pictures[1])
+        self.assertEqual([row["model"] for row in self.rows()], ["one", "other"])
+        page = (self.out / "report.html").read_bytes()
+        self.assertEqual(len(support.run_lossmap("plot", self.out).stdout.split()), 2)
+        support.run_lossmap("report", self.out)
+        self.assertEqual([(self.out / "plots" / name).read_bytes() for name in names], pictures)
+        self.assertEqual((self.out / "report.html").read_bytes(), page)
 
     def test_trajectory_and_interpolation(self):
         for key in ("directions", "y"):

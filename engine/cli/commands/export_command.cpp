@@ -31,6 +31,10 @@ std::string repeat_note(const StoredRun& run, const ExportOptions& options) {
 
 int export_command(const ExportArguments& arguments, std::ostream& out) {
     const StoredRun run = read_run(arguments.input);
+    if (run.models) {
+        throw InputError("{}: is a run of models, whose result is {}; there is no surface to export",
+                         arguments.input.string(), (run.folder / "table.csv").string());
+    }
     const fs::path file = arguments.out.empty() ? default_file(run, arguments) : arguments.out;
     if (file.has_parent_path()) fs::create_directories(file.parent_path());
     const std::string note =

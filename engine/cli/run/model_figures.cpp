@@ -15,15 +15,15 @@ struct RunAxis {
 
 std::vector<double> as_numbers(const std::vector<std::int64_t>& values) { return {values.begin(), values.end()}; }
 
-std::vector<RunAxis> run_axes(const Config& config) {
+std::vector<RunAxis> run_axes(const ModelResults& results) {
     std::vector<RunAxis> axes;
     const auto add = [&](const char* suffix, const char* label, const auto& places_of) {
         RunAxis axis{suffix, label, {}};
-        for (const ModelSeries& series : config.series)
+        for (const ModelSeries& series : results.series)
             axis.places.push_back(places_of(series));
         axes.push_back(std::move(axis));
     };
-    const ModelSeries& first = config.series.front();
+    const ModelSeries& first = results.series.front();
     if (!first.epochs.empty())
         add("_epoch", "epoch", [](const ModelSeries& series) { return as_numbers(series.epochs); });
     if (!first.iterations.empty())
@@ -58,9 +58,10 @@ std::vector<double> errors_along(const ModelSeries& series, const SplitSurface& 
 constexpr const char* kErrorLabel = "error (%)";
 
 /// Loss and error of one run on two axes.
-CurvesFigure one_run(const Config& config, const Surface& surface, const RunAxis& axis) {
-    CurvesFigure figure{"training" + axis.suffix, config.name, axis.label, "loss", kErrorLabel, {}, {}, {}};
-    const ModelSeries& series = config.series.front();
+CurvesFigure one_run(const ModelResults& results, const RunAxis& axis) {
+    const Surface& surface = results.surface;
+    CurvesFigure figure{"training" + axis.suffix, results.name, axis.label, "loss", kErrorLabel, {}, {}, {}};
+    const ModelSeries& series = results.series.front();
     for (std::size_t s = 0; s < surface.splits.size(); ++s) {
         const SplitSurface& split = surface.splits[s];
         const std::size_t dash = dash_of_split(split.name, s);
@@ -75,12 +76,13 @@ CurvesFigure one_run(const Config& config, const Surface& surface, const RunAxis
 
 /// One quantity of several runs, a colour each.
 template <typename Values>
-CurvesFigure several_runs(const Config& config, const Surface& surface, const RunAxis& axis, const char* quantity,
-                          const char* label, const Values& values_along) {
+CurvesFigure several_runs(const ModelResults& results, const RunAxis& axis, const char* quantity, const char* label,
+                          const Values& values_along) {
+    const Surface& surface = results.surface;
     CurvesFigure figure{
-        fmt::format("training_{}{}", quantity, axis.suffix), config.name, axis.label, label, "", {}, {}, {}};
-    for (std::size_t r = 0; r < config.series.size(); ++r) {
-        const ModelSeries& series = config.series[r];
+        fmt::format("training_{}{}", quantity, axis.suffix), results.name, axis.label, label, "", {}, {}, {}};
+    for (std::size_t r = 0; r < results.series.size(); ++r) {
+        const ModelSeries& series = results.series[r];
         for (std::size_t s = 0; s < surface.splits.size(); ++s) {
             const SplitSurface& split = surface.splits[s];
             const std::string name = surface.splits.size() > 1 ? series.label + ", " + split.name : series.label;
@@ -93,35 +95,36 @@ CurvesFigure several_runs(const Config& config, const Surface& surface, const Ru
 
 }  // namespace
 
-std::vector<CurvesFigure> training_figures(const Config& config, const Surface& surface) {
+std::vector<CurvesFigure> training_figures(const ModelResults& results) {
+    const Surface& surface = results.surface;
     std::vector<CurvesFigure> figures;
-    if (!config.series.front().in_order) return figures;
+    if (!results.series.front().in_order) return figures;
     const bool has_error = std::any_of(surface.splits.begin(), surface.splits.end(),
                                        [](const SplitSurface& split) { return split.has_accuracy; });
-    for (const RunAxis& axis : run_axes(config)) {
-        if (config.series.size() == 1) {
-            figures.push_back(one_run(config, surface, axis));
+    for (const RunAxis& axis : run_axes(results)) {
+        if (results.series.size() == 1) {
+            figures.push_back(one_run(results, axis));
             continue;
         }
-        figures.push_back(several_runs(config, surface, axis, "loss", "loss", losses_along));
-        if (has_error) figures.push_back(several_runs(config, surface, axis, "error", kErrorLabel, errors_along));
+        figures.push_back(several_runs(results, axis, "loss", "loss", losses_along));
+        if (has_error) figures.push_back(several_runs(results, axis, "error", kErrorLabel, errors_along));
     }
     return figures;
 }
 
-std::vector<CurvesFigure> norm_figures(const Config& config, const std::vector<WeightNorms>& norms) {
+std::vector<CurvesFigure> norm_figures(const ModelResults& results) {
     std::vector<CurvesFigure> figures;
-    const bool several = config.series.size() > 1;
-    for (const RunAxis& axis : run_axes(config)) {
+    const bool several = results.series.size() > 1;
+    for (const RunAxis& axis : run_axes(results)) {
         CurvesFigure figure{
-            "weight_norm" + axis.suffix, config.name, axis.label, "L2 norm of the weights", "", {}, {}, {}};
-        for (std::size_t r = 0; r < config.series.size(); ++r) {
-            const ModelSeries& series = config.series[r];
+            "weight_norm" + axis.suffix, results.name, axis.label, "L2 norm of the weights", "", {}, {}, {}};
+        for (std::size_t r = 0; r < results.series.size(); ++r) {
+            const ModelSeries& series = results.series[r];
             std::vector<double> all;
             std::vector<double> filters;
             for (std::size_t k = series.first; k < series.first + series.count; ++k) {
-                all.push_back(norms.at(k).all);
-                filters.push_back(norms.at(k).filters);
+                all.push_back(results.norms.at(k).all);
+                filters.push_back(results.norms.at(k).filters);
             }
             figure.curves.push_back(
                 {several ? series.label : "all weights", axis.places[r], std::move(all), r, 0, false, false});

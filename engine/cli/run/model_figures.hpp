@@ -2,9 +2,7 @@
 
 #include <vector>
 
-#include "cli/config/config.hpp"
-#include "landscape/surface.hpp"
-#include "landscape/weight_norms.hpp"
+#include "cli/run/model_results.hpp"
 #include "output/curves.hpp"
 
 namespace lossmap {
@@ -12,9 +10,9 @@ namespace lossmap {
 /// Loss (left) and error (right) along one training run, or a figure of each for several, against epoch and against
 /// iteration where these are known, else against the checkpoint's number; train solid, test dashed. None when the
 /// models are no training run (ModelSeries::in_order).
-[[nodiscard]] std::vector<CurvesFigure> training_figures(const Config& config, const Surface& surface);
+[[nodiscard]] std::vector<CurvesFigure> training_figures(const ModelResults& results);
 
 /// Norms along each training run over the same axes; those of the filters for one run only.
-[[nodiscard]] std::vector<CurvesFigure> norm_figures(const Config& config, const std::vector<WeightNorms>& norms);
+[[nodiscard]] std::vector<CurvesFigure> norm_figures(const ModelResults& results);
 
 }  // namespace lossmap

@@ -9,8 +9,10 @@ namespace lossmap {
 namespace {
 
 /// The columns that tell the models: their names and, where given, run, epoch and iteration.
-Table naming_columns(const Config& config) {
-    const auto any = [&](const auto& given) { return std::any_of(config.series.begin(), config.series.end(), given); };
+Table naming_columns(const ModelResults& results) {
+    const auto any = [&](const auto& given) {
+        return std::any_of(results.series.begin(), results.series.end(), given);
+    };
     const bool has_run = any([](const ModelSeries& series) { return !series.label.empty(); });
     const bool has_epoch = any([](const ModelSeries& series) { return !series.epochs.empty(); });
     const bool has_iteration = any([](const ModelSeries& series) { return !series.iterations.empty(); });
@@ -21,9 +23,9 @@ Table naming_columns(const Config& config) {
     const auto number = [](const std::vector<std::int64_t>& values, std::size_t k) {
         return values.empty() ? std::string() : std::to_string(values[k]);
     };
-    for (const ModelSeries& series : config.series) {
+    for (const ModelSeries& series : results.series) {
         for (std::size_t k = 0; k < series.count; ++k) {
-            std::vector<std::string> row{config.models[series.first + k].label};
+            std::vector<std::string> row{results.labels[series.first + k]};
             if (has_run) row.push_back(series.label);
             if (has_epoch) row.push_back(number(series.epochs, k));
             if (has_iteration) row.push_back(number(series.iterations, k));
@@ -43,9 +45,9 @@ void add_column(Table& table, std::string name, const Cell& cell) {
 
 }  // namespace
 
-Table exact_table(const Config& config, const Surface& surface) {
-    Table table = naming_columns(config);
-    for (const SplitSurface& split : surface.splits) {
+Table exact_loss_table(const ModelResults& results) {
+    Table table = naming_columns(results);
+    for (const SplitSurface& split : results.surface.splits) {
         const auto add = [&](const char* name, const auto& value) {
             add_column(table, fmt::format("{}_{}", split.name, name), [&](std::size_t row) {
                 // An interrupted run has models that are not computed.
@@ -64,9 +66,9 @@ Table exact_table(const Config& config, const Surface& surface) {
     return table;
 }
 
-Table short_table(const Config& config, const Surface& surface) {
-    Table table = naming_columns(config);
-    for (const SplitSurface& split : surface.splits) {
+Table brief_loss_table(const ModelResults& results) {
+    Table table = naming_columns(results);
+    for (const SplitSurface& split : results.surface.splits) {
         add_column(table, split.name + " loss", [&](std::size_t row) {
             return split.done[row] == 0 ? std::string() : fmt::format("{:.4g}", split.loss[row]);
         });
@@ -78,11 +80,11 @@ Table short_table(const Config& config, const Surface& surface) {
     return table;
 }
 
-Table norm_table(const Config& config, const std::vector<WeightNorms>& norms, int digits) {
-    Table table = naming_columns(config);
+Table norm_table(const ModelResults& results, int digits) {
+    Table table = naming_columns(results);
     const auto text = [digits](double value) { return fmt::format("{:.{}g}", value, digits); };
-    add_column(table, "weight_norm", [&](std::size_t row) { return text(norms.at(row).all); });
-    add_column(table, "filter_norm", [&](std::size_t row) { return text(norms.at(row).filters); });
+    add_column(table, "weight_norm", [&](std::size_t row) { return text(results.norms.at(row).all); });
+    add_column(table, "filter_norm", [&](std::size_t row) { return text(results.norms.at(row).filters); });
     return table;
 }
 

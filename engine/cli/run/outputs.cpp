@@ -19,16 +19,15 @@ std::vector<fs::path> write_tables(const RunDirectory& directory, const Table& e
     return {directory / "table.csv", directory / "table.md", directory / "table.tex"};
 }
 
-std::vector<fs::path> draw_figures(const RunDirectory& directory, const std::vector<CurvesFigure>& figures,
-                                   const std::function<void()>& check) {
+std::vector<fs::path> draw_figures(const std::vector<CurvesFigure>& figures, PlotFormat format, const fs::path& folder,
+                                   const std::string& prefix, const std::function<void()>& check) {
     std::vector<fs::path> files;
     if (figures.empty()) return files;
-    const fs::path folder = directory / "plots";
-    fs::create_directories(folder);
+    if (!folder.empty()) fs::create_directories(folder);
     for (const CurvesFigure& figure : figures) {
         check();
-        files.push_back(folder / (figure.name + ".svg"));
-        draw_curves(figure, PlotFormat::svg, files.back());
+        files.push_back(folder / fmt::format("{}{}.{}", prefix, figure.name, name_of(format)));
+        draw_curves(figure, format, files.back());
     }
     return files;
 }

@@ -17,9 +17,10 @@ namespace lossmap {
 /// Writes table.csv of `exact` and table.md and table.tex of `brief`. Returns the files.
 std::vector<std::filesystem::path> write_tables(const RunDirectory& directory, const Table& exact, const Table& brief);
 
-/// Draws figures as SVG into plots/; `check` is called before each one. Returns the files. Throws Error when gnuplot is
-/// missing or fails.
-std::vector<std::filesystem::path> draw_figures(const RunDirectory& directory, const std::vector<CurvesFigure>& figures,
+/// Draws figures into `folder`, each as `prefix` + its name; `check` is called before each one. Returns the files.
+/// Throws Error when gnuplot is missing or fails.
+std::vector<std::filesystem::path> draw_figures(const std::vector<CurvesFigure>& figures, PlotFormat format,
+                                                const std::filesystem::path& folder, const std::string& prefix,
                                                 const std::function<void()>& check);
 
 /// Draws `kinds` of a surface into `folder`, a file a split and kind; the file's name is `prefix` + picture_name().

@@ -32,6 +32,16 @@ std::vector<double> values_of(const SplitSurface& split, RepeatedValue value) {
     return values;
 }
 
+/// One standard deviation around the mean.
+Band band_of(std::string name, const std::vector<double>& x, const Spread& spread, std::size_t group, bool second) {
+    Band band{std::move(name), x, spread.mean, spread.mean, group, second};
+    for (std::size_t k = 0; k < x.size(); ++k) {
+        band.low[k] -= spread.deviation[k];
+        band.high[k] += spread.deviation[k];
+    }
+    return band;
+}
+
 /// One quantity of the lines: all of them, their mean and the band around it.
 void add_lines(const RepeatedSurface& surface, std::size_t split, RepeatedValue value, CurvesFigure& figure) {
     const bool error = value == RepeatedValue::error;
@@ -41,12 +51,7 @@ void add_lines(const RepeatedSurface& surface, std::size_t split, RepeatedValue 
     for (const Surface& repeat : surface.repeats)
         figure.curves.push_back({"", x, values_of(repeat.splits[split], value), group, 0, error, true});
     const Spread spread = spread_of(surface, split, value);
-    Band band{name + " ± std", x, spread.mean, spread.mean, group, error};
-    for (std::size_t k = 0; k < x.size(); ++k) {
-        band.low[k] -= spread.deviation[k];
-        band.high[k] += spread.deviation[k];
-    }
-    figure.bands.push_back(std::move(band));
+    figure.bands.push_back(band_of(name + " ± std", x, spread, group, error));
     figure.curves.push_back({name + ", mean", x, spread.mean, group, 0, error, false});
 }
 
@@ -135,6 +140,48 @@ CurvesFigure repeated_lines(const RepeatedSurface& surface, std::size_t split, c
     add_lines(surface, split, RepeatedValue::loss, figure);
     if (first.has_accuracy) add_lines(surface, split, RepeatedValue::error, figure);
     return figure;
+}
+
+std::vector<CurvesFigure> overlaid_means(const std::vector<std::pair<std::string, const RepeatedSurface*>>& runs,
+                                         const std::string& title) {
+    const auto place_of = [](const RepeatedSurface& surface, const std::string& split) {
+        const std::vector<SplitSurface>& splits = surface.repeats.at(0).splits;
+        const auto found =
+            std::find_if(splits.begin(), splits.end(), [&](const SplitSurface& one) { return one.name == split; });
+        return static_cast<std::size_t>(found - splits.begin());
+    };
+    std::vector<CurvesFigure> figures;
+    for (const SplitSurface& split : runs.front().second->repeats.at(0).splits) {
+        const auto all = [&](const auto& holds) {
+            return std::all_of(runs.begin(), runs.end(), [&](const auto& run) {
+                const SplitSurface* found = run.second->repeats.at(0).find(split.name);
+                return found != nullptr && holds(*found);
+            });
+        };
+        if (!all([](const SplitSurface&) { return true; })) continue;
+        for (const RepeatedValue value : {RepeatedValue::loss, RepeatedValue::error}) {
+            const bool error = value == RepeatedValue::error;
+            if (error && !all([](const SplitSurface& one) { return one.has_accuracy; })) continue;
+            const std::string quantity = error ? "error" : "loss";
+            CurvesFigure figure{fmt::format("{}_repeats_{}", split.name, quantity),
+                                title,
+                                "alpha",
+                                fmt::format("{} {}{}", split.name, quantity, error ? " (%)" : ""),
+                                "",
+                                {},
+                                {},
+                                {"lines: mean over the random directions; bands: ± standard deviation"}};
+            for (std::size_t k = 0; k < runs.size(); ++k) {
+                const auto& [label, surface] = runs[k];
+                const std::vector<double>& x = surface->repeats.front().x;
+                const Spread spread = spread_of(*surface, place_of(*surface, split.name), value);
+                figure.bands.push_back(band_of("", x, spread, k, false));
+                figure.curves.push_back({label, x, spread.mean, k, 0, false, false});
+            }
+            figures.push_back(std::move(figure));
+        }
+    }
+    return figures;
 }
 
 ReportRun repeat_report(const RepeatedSurface& surface, const std::string& title, const std::string& resolved_config) {

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/run/run_log.hpp"
@@ -26,6 +27,11 @@ namespace lossmap {
 /// The lines of one split over each other with their mean and the band of one standard deviation around it: loss at the
 /// left and error at the right.
 [[nodiscard]] CurvesFigure repeated_lines(const RepeatedSurface& surface, std::size_t split, const std::string& title);
+
+/// Lines of several runs over each other, a colour each: the mean and the band of one standard deviation around it. For
+/// each split that all have a figure of the loss and, where targets are classes, of the error.
+[[nodiscard]] std::vector<CurvesFigure> overlaid_means(
+    const std::vector<std::pair<std::string, const RepeatedSurface*>>& runs, const std::string& title);
 
 /// The page of a run: of lines repeated_lines(), of planes mean, standard deviation and range; the table of the spread.
 [[nodiscard]] ReportRun repeat_report(const RepeatedSurface& surface, const std::string& title,

@@ -79,7 +79,8 @@ void RunDirectory::remove_results() const {
 void RunDirectory::remove_pictures() const {
     static const std::regex pattern(
         "(line|(training|training_loss|training_error|weight_norm)_(epoch|iteration|checkpoint)|(train|test)_(contour|"
-        "filled|heatmap|surface3d|trajectory|repeats|spread))\\.(svg|png|pdf)");
+        "filled|heatmap|surface3d|trajectory|repeats_(line|contour|filled|heatmap|loss|error)|spread))\\.(svg|png|"
+        "pdf)");
     const fs::path plots = path_ / "plots";
     if (!fs::is_directory(plots)) return;
     for (const fs::directory_entry& entry : fs::directory_iterator(plots)) {

@@ -1,6 +1,9 @@
 #include "cli/run/table.hpp"
 
 #include <string_view>
+#include <utility>
+
+#include "core/error.hpp"
 
 namespace lossmap {
 namespace {
@@ -85,6 +88,44 @@ std::string latex_text(const Table& table) {
     for (const Row& row : table.rows)
         text += joined(row, " & ", latex_cell) + " \\\\\n";
     return text + "\\hline\n\\end{tabular}\n";
+}
+
+std::vector<std::vector<std::string>> parse_csv(const std::string& text) {
+    std::vector<std::vector<std::string>> rows;
+    std::vector<std::string> row;
+    std::string cell;
+    bool quoted = false;
+    const auto end_row = [&] {
+        row.push_back(std::exchange(cell, {}));
+        if (!rows.empty() && row.size() != rows.front().size()) {
+            throw InputError("line {} has {} cells, the first one has {}", rows.size() + 1, row.size(),
+                             rows.front().size());
+        }
+        rows.push_back(std::exchange(row, {}));
+    };
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (quoted) {
+            if (c != '"') {
+                cell += c;
+            } else if (i + 1 < text.size() && text[i + 1] == '"') {
+                cell += text[++i];
+            } else {
+                quoted = false;
+            }
+        } else if (c == '"') {
+            quoted = true;
+        } else if (c == ',') {
+            row.push_back(std::exchange(cell, {}));
+        } else if (c == '\n') {
+            end_row();
+        } else if (c != '\r') {
+            cell += c;
+        }
+    }
+    if (quoted) throw InputError("a quote is not closed");
+    if (!cell.empty() || !row.empty()) end_row();
+    return rows;
 }
 
 }  // namespace lossmap

@@ -20,4 +20,8 @@ struct Table {
 [[nodiscard]] std::string markdown_text(const Table& table);
 [[nodiscard]] std::string latex_text(const Table& table);
 
+/// The cells of CSV text (RFC 4180), a row a line. Throws InputError naming the line when a quote is not closed or rows
+/// differ in length.
+[[nodiscard]] std::vector<std::vector<std::string>> parse_csv(const std::string& text);
+
 }  // namespace lossmap

@@ -1,10 +1,8 @@
 #include "cli/run/experiments/evaluate_steps.hpp"
 
-#include "cli/run/model_figures.hpp"
-#include "cli/run/model_tables.hpp"
+#include "cli/run/model_results.hpp"
 #include "cli/run/network_request.hpp"
 #include "cli/run/outputs.hpp"
-#include "cli/run/report_parts.hpp"
 
 namespace lossmap {
 
@@ -28,16 +26,16 @@ std::string EvaluateSteps::size_of(const Config& config) const {
 }
 
 ExperimentSteps::Files EvaluateSteps::write_numbers(const PreparedRun& run, const RunDirectory& directory) const {
-    return write_tables(directory, exact_table(run.config, run.surface), short_table(run.config, run.surface));
+    return write_tables(directory, exact_table(model_results(run)), brief_table(model_results(run)));
 }
 
 ExperimentSteps::Files EvaluateSteps::draw(const PreparedRun& run, const RunDirectory& directory, RunLog&,
                                            const std::function<void()>& check) const {
-    return draw_figures(directory, training_figures(run.config, run.surface), check);
+    return draw_figures(figures_of(model_results(run)), PlotFormat::svg, directory / "plots", "", check);
 }
 
 std::optional<ReportRun> EvaluateSteps::report(const PreparedRun& run) const {
-    return table_report(run, short_table(run.config, run.surface), training_figures(run.config, run.surface));
+    return model_page(model_results(run), run.resolved);
 }
 
 }  // namespace lossmap

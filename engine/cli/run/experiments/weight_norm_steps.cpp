@@ -2,21 +2,12 @@
 
 #include <cmath>
 
-#include "cli/run/model_figures.hpp"
+#include "cli/run/model_results.hpp"
 #include "cli/run/model_source.hpp"
-#include "cli/run/model_tables.hpp"
 #include "cli/run/outputs.hpp"
-#include "cli/run/report_parts.hpp"
 #include "io/hash.hpp"
 
 namespace lossmap {
-namespace {
-
-constexpr int kEveryDigit = 17;
-constexpr int kDigitsForPeople = 5;
-
-}  // namespace
-
 void WeightNormSteps::prepare(PreparedRun& run, int, RunLog& log) const {
     Hasher models;
     Hasher parameters;
@@ -38,17 +29,16 @@ std::string WeightNormSteps::size_of(const Config& config) const {
 }
 
 ExperimentSteps::Files WeightNormSteps::write_numbers(const PreparedRun& run, const RunDirectory& directory) const {
-    return write_tables(directory, norm_table(run.config, run.norms, kEveryDigit),
-                        norm_table(run.config, run.norms, kDigitsForPeople));
+    return write_tables(directory, exact_table(model_results(run)), brief_table(model_results(run)));
 }
 
 ExperimentSteps::Files WeightNormSteps::draw(const PreparedRun& run, const RunDirectory& directory, RunLog&,
                                              const std::function<void()>& check) const {
-    return draw_figures(directory, norm_figures(run.config, run.norms), check);
+    return draw_figures(figures_of(model_results(run)), PlotFormat::svg, directory / "plots", "", check);
 }
 
 std::optional<ReportRun> WeightNormSteps::report(const PreparedRun& run) const {
-    return table_report(run, norm_table(run.config, run.norms, kDigitsForPeople), norm_figures(run.config, run.norms));
+    return model_page(model_results(run), run.resolved);
 }
 
 }  // namespace lossmap

@@ -10,20 +10,15 @@
 #include "cli/run/outputs.hpp"
 #include "cli/run/sweep/kept_preparations.hpp"
 #include "cli/run/sweep/origin_run.hpp"
-#include "cli/run/sweep/sweep_pictures.hpp"
-#include "cli/run/sweep/sweep_table.hpp"
+#include "cli/run/sweep/sweep_results.hpp"
 #include "core/error.hpp"
 #include "io/atomic_file.hpp"
 #include "output/report.hpp"
-#include "output/text.hpp"
 
 namespace lossmap {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* kSweepFile = "sweep.json";
-constexpr const char* kOriginFolder = "origin";
 
 /// Each point is computed, or interpolated over a refined grid.
 bool is_complete(const Surface& surface) {
@@ -36,7 +31,12 @@ class SweepExecution {
 public:
     SweepExecution(const Sweep& sweep, const SweepOptions& options, ProgressDisplay& progress,
                    const InterruptGuard& interrupt)
-        : sweep_(sweep), options_(options), progress_(progress), interrupt_(interrupt), log_(options.log_level) {}
+        : sweep_(sweep),
+          options_(options),
+          progress_(progress),
+          interrupt_(interrupt),
+          log_(options.log_level),
+          results_(sweep) {}
 
     std::vector<fs::path> execute() {
         require_usable_folder();
@@ -115,19 +115,17 @@ private:
     }
 
     void take_results(std::size_t k, const PreparedRun& run) {
-        const Combination& combination = sweep_.combinations[k];
-        std::optional<ReportRun> page = steps_of(combination.config.experiment).report(run);
-        if (combination.config.experiment == Experiment::evaluate) {
-            for (std::size_t model = 0; model < run.surface.x.size(); ++model)
-                rows_.push_back({k, run.config.models[model].label, results_at(run.surface, model)});
-        } else if (is_landscape(combination.config.experiment)) {
-            rows_.push_back({k, "", origin_results(k, run)});
+        const Config& config = sweep_.combinations[k].config;
+        CombinationResult result;
+        result.combination = k;
+        if (std::optional<ReportRun> page = steps_of(config.experiment).report(run)) result.page = std::move(*page);
+        if (is_landscape(config.experiment)) {
+            result.origin = origin_results(k, run);
+            if (run.repeated && run.repeated->repeats.front().is_line()) result.repeats = run.repeated;
+        } else {
+            result.models = model_results(run);
         }
-        if (!page) return;
-        page->title = combination.title;
-        const std::string measured = rows_.empty() ? "" : origin_text(rows_.back().results);
-        if (!measured.empty()) page->title += "\n" + measured;
-        pages_.push_back(std::move(*page));
+        results_.add(std::move(result));
     }
 
     /// What the grid tells, and what it does not from an evaluation of its own.
@@ -169,25 +167,18 @@ private:
     }
 
     void write_table() {
-        if (rows_.empty()) return;
-        const std::vector<fs::path> tables = write_tables(RunDirectory(options_.out), exact_sweep_table(sweep_, rows_),
-                                                          brief_sweep_table(sweep_, rows_));
+        const std::optional<Table> exact = results_.exact_table();
+        if (!exact) return;
+        const std::vector<fs::path> tables = write_tables(RunDirectory(options_.out), *exact, *results_.brief_table());
         files_.insert(files_.end(), tables.begin(), tables.end());
     }
 
     void show() {
-        const fs::path plots = options_.out / "plots";
-        const std::vector<fs::path> pictures = draw_sweep(sweep_, pages_, plots, log_, [this] { interrupt_.check(); });
+        if (results_.empty()) return;
+        const SweepDrawing drawing{{}, {}, options_.out / "plots", "", [this] { interrupt_.check(); }};
+        const std::vector<fs::path> pictures = results_.draw(drawing, log_);
         files_.insert(files_.end(), pictures.begin(), pictures.end());
-        if (pages_.empty()) return;
-        if (!rows_.empty()) {
-            const Table table = brief_sweep_table(sweep_, rows_);
-            pages_.front().tables.insert(pages_.front().tables.begin(),
-                                         {"All combinations of " + sweep_.name, table.head, table.rows});
-        }
-        for (ReportRun& page : pages_)
-            page.title = joined_lines(page.title);
-        write_report(options_.out / "report.html", pages_);
+        write_report(options_.out / "report.html", results_.pages());
         files_.push_back(options_.out / "report.html");
     }
 
@@ -213,8 +204,7 @@ private:
     const InterruptGuard& interrupt_;
     RunLog log_;
     KeptPreparations kept_;
-    std::vector<SweepRow> rows_;
-    std::vector<ReportRun> pages_;
+    SweepResults results_;
     std::vector<std::string> failures_;
     std::vector<fs::path> files_;
 };

@@ -10,6 +10,10 @@
 
 namespace lossmap {
 
+/// In the sweep's folder, what is where; in a combination's, its origin's evaluation.
+inline constexpr const char* kSweepFile = "sweep.json";
+inline constexpr const char* kOriginFolder = "origin";
+
 struct SweepOptions {
     std::filesystem::path out;
     int threads = 0;  ///< 0 is all

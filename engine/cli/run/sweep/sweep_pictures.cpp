@@ -1,6 +1,7 @@
 #include "cli/run/sweep/sweep_pictures.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "cli/run/run_directory.hpp"
 #include "core/error.hpp"
@@ -13,11 +14,11 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMostNaturalColumns = 8;
 
-std::vector<const ReportRun*> pages_with(const std::vector<ReportRun>& pages, bool lines) {
+std::vector<const ReportRun*> pages_with(const std::vector<const ReportRun*>& pages, bool lines) {
     std::vector<const ReportRun*> result;
-    for (const ReportRun& page : pages) {
-        if (!page.surface.x.empty() && page.surface.is_line() == lines) result.push_back(&page);
-    }
+    std::copy_if(pages.begin(), pages.end(), std::back_inserter(result), [lines](const ReportRun* page) {
+        return !page->surface.x.empty() && page->surface.is_line() == lines;
+    });
     return result;
 }
 
@@ -49,10 +50,11 @@ std::vector<std::string> splits_of(const std::vector<const ReportRun*>& pages, P
 
 }  // namespace
 
-std::vector<fs::path> draw_sweep(const Sweep& sweep, const std::vector<ReportRun>& pages, const fs::path& folder,
-                                 RunLog& log, const std::function<void()>& check) {
+std::vector<fs::path> draw_multiples_of(const Sweep& sweep, const std::vector<const ReportRun*>& pages,
+                                        const SweepDrawing& drawing, RunLog& log) {
     std::vector<fs::path> files;
     MultiplesOptions options;
+    options.plot = drawing.options;
     options.plot.title = sweep.name;
     const std::size_t last = sweep.axes.back().labels.size();
     const bool complete = pages.size() == sweep.combinations.size();
@@ -60,15 +62,16 @@ std::vector<fs::path> draw_sweep(const Sweep& sweep, const std::vector<ReportRun
     for (const bool lines : {true, false}) {
         const std::vector<const ReportRun*> shown = pages_with(pages, lines);
         if (shown.empty()) continue;
-        fs::create_directories(folder);
-        for (const PlotKind kind : kinds_of(shown)) {
+        if (!drawing.folder.empty()) fs::create_directories(drawing.folder);
+        for (const PlotKind kind : drawing.kinds.empty() ? kinds_of(shown) : drawing.kinds) {
             for (const std::string& split : splits_of(shown, kind)) {
-                check();
+                drawing.check();
                 std::vector<MultiplesPanel> panels;
                 for (const ReportRun* page : shown)
                     panels.push_back({page->title, &page->surface, split, page->plane ? &*page->plane : nullptr});
                 options.plot.kind = kind;
-                const fs::path file = folder / picture_name(split, name_of(kind), name_of(options.plot.format));
+                const std::string name = picture_name(split, name_of(kind), name_of(options.plot.format));
+                const fs::path file = drawing.folder / (drawing.prefix + name);
                 try {
                     draw_multiples(panels, options, file);
                     files.push_back(file);

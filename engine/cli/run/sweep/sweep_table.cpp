@@ -90,4 +90,36 @@ Table brief_sweep_table(const Sweep& sweep, const std::vector<SweepRow>& rows) {
     return table_of(sweep, rows, {false});
 }
 
+Table joined_sweep_table(const Sweep& sweep, const std::vector<std::pair<std::size_t, Table>>& tables, bool exact) {
+    Table joined;
+    if (exact) joined.head.emplace_back("folder");
+    for (const SweepAxis& axis : sweep.axes)
+        joined.head.push_back(axis.name);
+    const std::size_t leading = joined.head.size();
+    std::vector<std::string> names;  // as the tables have them
+    for (const auto& [combination, table] : tables) {
+        joined.names = std::max(joined.names, leading + table.names);
+        for (const std::string& name : table.head) {
+            if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+        }
+    }
+    for (const std::string& name : names)
+        joined.head.push_back(name == "model" ? "checkpoint" : name);
+    for (const auto& [combination, table] : tables) {
+        for (const std::vector<std::string>& row : table.rows) {
+            std::vector<std::string> cells;
+            if (exact) cells.push_back(sweep.combinations[combination].folder);
+            const std::vector<std::string>& labels = sweep.combinations[combination].labels;
+            cells.insert(cells.end(), labels.begin(), labels.end());
+            for (const std::string& name : names) {
+                const auto place = std::find(table.head.begin(), table.head.end(), name);
+                cells.push_back(place == table.head.end() ? ""
+                                                          : row[static_cast<std::size_t>(place - table.head.begin())]);
+            }
+            joined.rows.push_back(std::move(cells));
+        }
+    }
+    return joined;
+}
+
 }  // namespace lossmap

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/config/sweep.hpp"
@@ -23,5 +24,10 @@ struct SweepRow {
 
 /// The same for papers: without folders, loss (four digits) and error (percent).
 [[nodiscard]] Table brief_sweep_table(const Sweep& sweep, const std::vector<SweepRow>& rows);
+
+/// The rows of several tables below each other, each behind the labels of its combination, in one column of each name
+/// ("checkpoint" for "model", which an axis may be called); cells that a table lacks are empty. `exact`: with folders.
+[[nodiscard]] Table joined_sweep_table(const Sweep& sweep, const std::vector<std::pair<std::size_t, Table>>& tables,
+                                       bool exact);
 
 }  // namespace lossmap
