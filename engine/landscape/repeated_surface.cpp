@@ -8,6 +8,7 @@
 #include "core/error.hpp"
 #include "io/atomic_file.hpp"
 #include "io/hdf5_file.hpp"
+#include "landscape/draw_attributes.hpp"
 #include "landscape/provenance_attributes.hpp"
 
 namespace lossmap {
@@ -128,6 +129,23 @@ Spread spread_of(const RepeatedSurface& surface, std::size_t index, RepeatedValu
     return spread;
 }
 
+std::vector<double> mean_half_width(const RepeatedSurface& surface, std::size_t index) {
+    const std::size_t points = surface.repeats.at(0).point_count();
+    std::vector<double> widths;
+    for (std::size_t point = 0; point < points; ++point) {
+        double sum = 0.0;
+        int count = 0;
+        for (const Surface& repeat : surface.repeats) {
+            const double width = confidence_half_width(repeat.splits.at(index), point);
+            if (std::isnan(width)) continue;
+            sum += width;
+            ++count;
+        }
+        widths.push_back(count > 0 ? sum / count : kNaN);
+    }
+    return widths;
+}
+
 Surface summary_surface(const RepeatedSurface& surface, bool repetitions) {
     const Surface& first = surface.repeats.at(0);
     Surface summary = make_surface(first.x, first.y, {}, true);
@@ -165,6 +183,7 @@ void write_repeated_surface(const std::filesystem::path& file, const RepeatedSur
             hdf5.write(names.back() + "_" + name, std::span(std::as_const(all)),
                        first.is_line() ? Shape{count, nx} : Shape{count, ny, nx});
         });
+        write_draw(hdf5, first.splits[s]);
     }
     hdf5.write_attribute("/", "lossmap_split_names", names);
     write_provenance(hdf5, first.provenance);
@@ -205,6 +224,7 @@ RepeatedSurface read_repeated_surface(const std::filesystem::path& file) {
             using Element = typename std::decay_t<decltype(split.*list)>::value_type;
             split.*list = hdf5.read<Element>(dataset);
         });
+        read_draw(hdf5, empty.splits[s]);
     }
     RepeatedSurface surface{seeds, std::vector<Surface>(seeds.size(), empty)};
     surface.take(all);

@@ -36,6 +36,11 @@ enum class RepeatedValue : std::uint8_t { loss, error };
 /// Of the split at `index`; the error is 100 - accuracy, in percent.
 [[nodiscard]] Spread spread_of(const RepeatedSurface& surface, std::size_t index, RepeatedValue value);
 
+/// Half the width of a 95 % confidence interval of the mean loss over the repetitions at each point, of the split at
+/// `index`: the mean of theirs (confidence_half_width). They are computed from the same samples, so their errors do not
+/// average out, and the true interval is no wider than this. NaN where no repetition has one.
+[[nodiscard]] std::vector<double> mean_half_width(const RepeatedSurface& surface, std::size_t index);
+
 /// What stands for all repetitions where one surface is wanted: of each split `<split>_mean`, `<split>_std` and
 /// `<split>_range` (greatest - least) of loss and accuracy, as spread_of() tells them; `samples` and `non_finite` are
 /// sums over the repetitions. A point is done where any repetition is. With `repetitions` each of them follows as

@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "io/atomic_file.hpp"
 #include "io/hdf5_file.hpp"
+#include "landscape/draw_attributes.hpp"
 #include "landscape/provenance_attributes.hpp"
 
 namespace lossmap {
@@ -15,10 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr double kNotComputed = -1.0;
-// Attributes of <split>_loss: how many samples were drawn at random from how many.
-constexpr const char* kDrawn = "lossmap_drawn";
-constexpr const char* kDrawnFrom = "lossmap_drawn_from";
-
 void write_split(Hdf5File& file, const SplitSurface& split, const Shape& shape) {
     file.write(split.name + "_loss", std::span<const double>(split.loss), shape);
     if (split.has_accuracy) file.write(split.name + "_acc", std::span<const double>(split.accuracy), shape);
@@ -32,23 +29,7 @@ void write_split(Hdf5File& file, const SplitSurface& split, const Shape& shape) 
     write_if_any("_interpolated_loss", split.interpolated_loss);
     write_if_any("_interpolated_acc", split.interpolated_accuracy);
     write_if_any("_error_estimate", split.error_estimate);
-    if (!split.is_drawn()) return;
-    file.write_attribute(split.name + "_loss", kDrawn, split.drawn);
-    file.write_attribute(split.name + "_loss", kDrawnFrom, split.drawn_from);
-}
-
-/// A share of samples that makes sense, or none.
-void read_draw(const Hdf5File& file, SplitSurface& split) {
-    const std::string object = split.name + "_loss";
-    if (!file.has_attribute(object, kDrawn) || !file.has_attribute(object, kDrawnFrom)) return;
-    const std::int64_t drawn = file.int_attribute(object, kDrawn);
-    const std::int64_t drawn_from = file.int_attribute(object, kDrawnFrom);
-    if (drawn < 1 || drawn_from <= drawn) {
-        throw InputError("'{}': '{}' says that {} of {} samples were drawn", file.path().string(), object, drawn,
-                         drawn_from);
-    }
-    split.drawn = drawn;
-    split.drawn_from = drawn_from;
+    write_draw(file, split);
 }
 
 /// One axis of the grid.

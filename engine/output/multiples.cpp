@@ -205,6 +205,8 @@ protected:
         if (one_size) first += fmt::format(" at {} × {} points each", grid.x.size(), grid.y.size());
         first += std::isnan(low_) ? ", none with a value to draw"
                                   : fmt::format(", {} to {} in all", short_number(low_), short_number(high_));
+        const std::string sampling = common_sampling();
+        if (!sampling.empty()) first += "; " + sampling;
         std::vector<std::string> text{first};
         GapCounts gaps;
         for (const PlaneValues& values : values_)
@@ -253,6 +255,17 @@ protected:
     }
 
 private:
+    /// What all panels say of their samples; "" where they differ.
+    [[nodiscard]] std::string common_sampling() const {
+        std::string common;
+        for (std::size_t k = 0; k < count(); ++k) {
+            const std::string note = sampling_note(chosen_split(*panel_at(k).surface, splits_[k]));
+            if (k > 0 && note != common) return {};
+            common = note;
+        }
+        return common;
+    }
+
     [[nodiscard]] std::string value_label() const {
         if (!options().value_label.empty()) return options().value_label;
         const bool one_split = std::all_of(splits_.begin(), splits_.end(),

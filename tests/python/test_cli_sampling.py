@@ -74,6 +74,33 @@ class Sampled(unittest.TestCase):
             self.assertNotIn("train_interval_95", self.exported(out)[0])
             self.assertNotIn("drawn at random", (out / "plots" / "line.svg").read_text())
 
+    def test_repetitions_have_intervals(self):
+        config = {**self.config, "experiment": "repeat", "count": 3, "data": self.draw}
+        note = f"{DRAWN} of {ALL} samples, drawn at random"
+        out = self.run_it("repeats", config)
+        with h5py.File(out / "surface.h5") as file:
+            self.assertEqual(file["train_loss"].attrs["lossmap_drawn"], DRAWN)
+            halves = 1.959963984540054 * file["train_standard_error"][()] * np.sqrt(1 - DRAWN / ALL)
+        with open(out / "table.csv", newline="") as file:
+            widths = [float(row["train_loss_interval_95"]) for row in csv.DictReader(file)]
+        np.testing.assert_allclose(widths, halves.mean(axis=0), rtol=1e-12)
+        sentence = f"train: {note}; 95 % confidence interval of the mean loss at most ± {max(widths):.3g}"
+        self.assertIn(sentence, (out / "plots" / "train_repeats_line.svg").read_text())
+        self.assertIn(f"train: {note}; losses have", (out / "log.txt").read_text())
+        page = (out / "report.html").read_text()
+        self.assertIn(sentence, page)
+        support.run_lossmap("report", out)
+        self.assertEqual((out / "report.html").read_text(), page)
+        support.run_lossmap("export", out, "--format", "csv", "--out", out / "all.csv")
+        with open(out / "all.csv", newline="") as file:
+            exported = [float(row["train_seed_2_interval_95"]) for row in csv.DictReader(file)]
+        np.testing.assert_allclose(exported, halves[1], rtol=1e-12)
+        plane = self.run_it("planes", {**config, "y": support.axis(0, 1, 2)})
+        self.assertIn(note, (plane / "plots" / "train_repeats_contour.svg").read_text())
+        plain = self.run_it("plain", {**config, "data": self.data})
+        self.assertNotIn("interval_95", (plain / "table.csv").read_text())
+        self.assertNotIn("drawn at random", (plain / "plots" / "train_repeats_line.svg").read_text())
+
     def test_evaluate_has_the_interval_in_its_table(self):
         out = self.run_it("table", {"experiment": "evaluate", "models": ["net.onnx"], "data": self.draw})
         with open(out / "table.csv", newline="") as file:

@@ -51,14 +51,25 @@ std::int64_t choose_block(const Executable& executable, std::int64_t chunk_sampl
 
 /// Splits whose samples were drawn at random have confidence intervals.
 void note_draws(PreparedRun& run, RunLog& log) {
+    std::vector<Surface*> surfaces{&run.surface};
+    if (run.repeated) {
+        for (Surface& repeat : run.repeated->repeats)
+            surfaces.push_back(&repeat);
+    }
     for (std::size_t k = 0; k < run.data.size(); ++k) {
         const auto drawn_from = run.data[k]->drawn_from();
-        const auto split = std::find_if(run.surface.splits.begin(), run.surface.splits.end(),
-                                        [&](const SplitSurface& s) { return s.name == run.config.splits[k]; });
-        if (!drawn_from || split == run.surface.splits.end()) continue;
-        split->drawn = run.data[k]->size();
-        split->drawn_from = *drawn_from;
-        log.info(fmt::format("{}: {}; losses have 95 % confidence intervals", split->name, sampling_note(*split)));
+        if (!drawn_from) continue;
+        std::string note;
+        for (Surface* surface : surfaces) {
+            const auto split = std::find_if(surface->splits.begin(), surface->splits.end(),
+                                            [&](const SplitSurface& s) { return s.name == run.config.splits[k]; });
+            if (split == surface->splits.end()) continue;
+            split->drawn = run.data[k]->size();
+            split->drawn_from = *drawn_from;
+            note = sampling_note(*split);
+        }
+        if (!note.empty())
+            log.info(fmt::format("{}: {}; losses have 95 % confidence intervals", run.config.splits[k], note));
     }
 }
 

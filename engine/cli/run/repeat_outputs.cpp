@@ -42,6 +42,17 @@ Band band_of(std::string name, const std::vector<double>& x, const Spread& sprea
     return band;
 }
 
+/// "train: 100 of 1000 samples, drawn at random; 95 % confidence interval of the mean loss at most ± 0.012".
+std::string interval_note(const RepeatedSurface& surface, std::size_t split) {
+    const SplitSurface& first = surface.repeats.front().splits[split];
+    double widest = std::nan("");
+    for (const double width : mean_half_width(surface, split))
+        widest = std::fmax(widest, width);
+    const std::string note = fmt::format("{}: {}", first.name, sampling_note(first));
+    if (std::isnan(widest)) return note;
+    return fmt::format("{}; 95 % confidence interval of the mean loss at most ± {:.3g}", note, widest);
+}
+
 /// One quantity of the lines: all of them, their mean and the band around it.
 void add_lines(const RepeatedSurface& surface, std::size_t split, RepeatedValue value, CurvesFigure& figure) {
     const bool error = value == RepeatedValue::error;
@@ -100,6 +111,13 @@ Table spread_table(const RepeatedSurface& surface) {
             table.rows[point].push_back(std::to_string(spread.counted[point]));
         }
     });
+    for (std::size_t s = 0; s < first.splits.size(); ++s) {
+        if (!first.splits[s].is_drawn()) continue;
+        table.head.push_back(first.splits[s].name + "_loss_interval_95");
+        const std::vector<double> widths = mean_half_width(surface, s);
+        for (std::size_t point = 0; point < table.rows.size(); ++point)
+            table.rows[point].push_back(cell(widths[point]));
+    }
     return table;
 }
 
@@ -137,6 +155,7 @@ CurvesFigure repeated_lines(const RepeatedSurface& surface, std::size_t split, c
                         {},
                         {fmt::format("{} random directions, seeds {} to {}; band: mean ± standard deviation",
                                      surface.seeds.size(), surface.seeds.front(), surface.seeds.back())}};
+    if (first.is_drawn()) figure.notes.push_back(interval_note(surface, split));
     add_lines(surface, split, RepeatedValue::loss, figure);
     if (first.has_accuracy) add_lines(surface, split, RepeatedValue::error, figure);
     return figure;
@@ -194,9 +213,11 @@ ReportRun repeat_report(const RepeatedSurface& surface, const std::string& title
         page.surface = summary_surface(surface, false);
     }
     const Table table = spread_summary(surface);
-    page.tables.push_back({fmt::format("Spread over {} random directions, seeds {} to {}", surface.seeds.size(),
-                                       surface.seeds.front(), surface.seeds.back()),
-                           table.head, table.rows});
+    std::string heading = fmt::format("Spread over {} random directions, seeds {} to {}", surface.seeds.size(),
+                                      surface.seeds.front(), surface.seeds.back());
+    for (std::size_t s = 0; s < first.splits.size(); ++s)
+        heading += first.splits[s].is_drawn() ? "; " + interval_note(surface, s) : "";
+    page.tables.push_back({heading, table.head, table.rows});
     return page;
 }
 

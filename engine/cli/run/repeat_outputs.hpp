@@ -16,8 +16,8 @@
 namespace lossmap {
 
 /// Spread at each point, a row a point: "x,y,train_loss_mean,train_loss_std,train_loss_min,train_loss_max,
-/// train_loss_count,train_error_mean,..". No `y` for lines, no `_error` where targets are no classes; empty cells where
-/// no repetition (std: fewer than two) has a finite number.
+/// train_loss_count,train_error_mean,..", and of splits drawn at random `<split>_loss_interval_95`. No `y` for lines,
+/// no `_error` where targets are no classes; empty cells where no repetition (std: fewer than two) has a finite number.
 [[nodiscard]] Table spread_table(const RepeatedSurface& surface);
 
 /// A row a split and quantity: the standard deviation over the repetitions, mean and largest over the points, and the
