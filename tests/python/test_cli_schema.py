@@ -51,6 +51,24 @@ class Examples(unittest.TestCase):
             self.assertFalse(validator.is_valid(bad), key)
 
     @unittest.skipIf(REASON, REASON)
+    def test_a_sweep_may_supply_what_is_required(self):
+        validator = jsonschema.Draft202012Validator(json.loads((CONFIGS / "lossmap.schema.json").read_text()))
+        needs = {"surface": ("model", "x", "data"), "interpolation": ("model", "to", "data"), "trajectory": ("checkpoints", "data"),
+                 "evaluate": ("models", "data"), "weight_norm": ("checkpoints",), "repeat": ("model", "x", "data", "count")}
+        axis = {"min": -1, "max": 1, "points": 3}
+        values = {"model": "a.onnx", "to": "b.onnx", "x": axis, "data": {"format": "synthetic"}, "checkpoints": ["a.onnx"],
+                  "models": ["a.onnx"], "count": 2}
+        for experiment, keys in needs.items():
+            whole = {"experiment": experiment, **{key: values[key] for key in keys}}
+            self.assertTrue(validator.is_valid(whole), experiment)
+            for key in keys:
+                part = {name: value for name, value in whole.items() if name != key}
+                self.assertFalse(validator.is_valid(part), (experiment, key))
+                swept = {**part, "sweep": [{"pointer": "/" + key, "values": [values[key]], "labels": ["a"]}]}
+                self.assertTrue(validator.is_valid(swept), (experiment, key))
+                self.assertFalse(validator.is_valid({**swept, "lr_drops": [1], "labels": ["a"]}), (experiment, key))
+
+    @unittest.skipIf(REASON, REASON)
     def test_only_random_directions_are_repeated(self):
         validator = jsonschema.Draft202012Validator(json.loads((CONFIGS / "lossmap.schema.json").read_text()))
         good = json.loads((CONFIGS / "repeat.json").read_text())
