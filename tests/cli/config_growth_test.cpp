@@ -1,50 +1,13 @@
 // Configurations that refine a grid or take points over from an earlier one.
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
-#include "cli/config/load_config.hpp"
 #include "cli/config/resolved_config.hpp"
-#include "core/error.hpp"
-#include "tests/support/test_files.hpp"
+#include "tests/cli/config_support.hpp"
 
 namespace lossmap {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-Json plane() {
-    return Json::parse(R"({
-      "name": "plane", "experiment": "surface", "model": "net.onnx",
-      "data": {"format": "cifar10", "train": ["a.bin", "b.bin"], "test": "c.bin",
-               "normalize": {"mean": [0.1, 0.2, 0.3], "std": [1, 2, 3]},
-               "subset": {"train": {"start": 5, "count": 10}}},
-      "splits": ["train"], "loss": "cross_entropy",
-      "directions": {"kind": "random", "seed": 3, "normalization": "layer", "ignore": ["bias", "batch_norm"]},
-      "x": {"min": -1, "max": 1, "points": 51}, "y": {"min": -0.5, "max": 1, "points": 7}})");
-}
-
-Config load(const Json& json, const std::vector<std::string>& overrides = {}) {
-    const test::TemporaryDirectory folder;
-    test::write_file(folder / "c.json", json.dump());
-    return load_config(folder / "c.json", overrides);
-}
-
-/// The message without the file's name in front; "" when the configuration loads.
-std::string message_of(const std::string& text, const std::vector<std::string>& overrides = {}) {
-    const test::TemporaryDirectory folder;
-    const std::filesystem::path file = folder / "c.json";
-    test::write_file(file, text);
-    try {
-        static_cast<void>(load_config(file, overrides));
-    } catch (const InputError& error) {
-        const std::string message = error.what();
-        const std::string prefix = file.string() + ": ";
-        return message.starts_with(prefix) ? message.substr(prefix.size()) : message;
-    }
-    return "";
-}
-
-std::string message_with(const std::string& override_text) { return message_of(plane().dump(), {override_text}); }
+using namespace test;
 
 TEST(Config, RefineAndGrow) {
     EXPECT_FALSE(load(plane()).refine);
