@@ -5,6 +5,7 @@
 
 #include "core/error.hpp"
 #include "output/export/mesh_files.hpp"
+#include "output/export/path_files.hpp"
 #include "output/export/surface_mesh.hpp"
 #include "output/export/table_files.hpp"
 #include "output/export/z_value.hpp"
@@ -94,6 +95,16 @@ std::string export_surface(const Surface& surface, const ExportOptions& options,
         throw InputError("{} needs a plane; this surface is a line, which csv and npz take", name_of(options.format));
     }
     return write_mesh(surface, *splits.front(), options, file);
+}
+
+std::string export_paths(const TrajectoryPlane& plane, const Surface& surface, const ExportOptions& options,
+                         const std::filesystem::path& file) {
+    check_options(options);
+    if (options.format != ExportFormat::vtp)
+        throw InputError("paths are written as vtp, not {}", name_of(options.format));
+    const SplitSurface& split = *chosen_splits(surface, options.split).front();
+    check_complete(split, surface.point_count());
+    return write_path_vtp(plane, surface, split, {options.zmax, options.log}, file);
 }
 
 }  // namespace lossmap

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "landscape/surface.hpp"
+#include "landscape/trajectory_file.hpp"
 
 namespace lossmap {
 
@@ -53,5 +54,14 @@ struct ExportOptions {
 /// Returns what the file lacks as a note for the user ("3 of 51 points not finite; 12 of 40 quads left out"), "" when
 /// it is complete. Throws InputError when options and surface do not go together, Error when writing fails.
 std::string export_surface(const Surface& surface, const ExportOptions& options, const std::filesystem::path& file);
+
+/// Writes the paths of training runs over the plane as VTK's XML PolyData, beside the mesh of export_surface() with the
+/// same options (format vtp). A point a checkpoint at its projection, as high as the plane's loss there (evaluated
+/// where the path has it, else between the grid's points), scaled like the mesh; a polyline a run, parted where a
+/// checkpoint has no such height. PointData: `zvalue`, `run` and `checkpoint` (from 0), `epoch` and `iteration` where
+/// all runs have them, `learning_rate_drop` (0 or 1), `distance` to the plane and `checkpoint_loss`, the checkpoint's
+/// own loss, where known. Returns a note as export_surface() does. Throws InputError when no checkpoint has a place.
+std::string export_paths(const TrajectoryPlane& plane, const Surface& surface, const ExportOptions& options,
+                         const std::filesystem::path& file);
 
 }  // namespace lossmap

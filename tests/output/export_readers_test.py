@@ -2,9 +2,11 @@
 
 usage: export_readers_test.py WRITE_TEST_EXPORTS
 """
+import base64
 import csv
 import importlib.util
 import math
+import struct
 import subprocess
 import sys
 import tempfile
@@ -110,6 +112,80 @@ class Exports(unittest.TestCase):
                 self.assertEqual(data.GetNumberOfPolys(), len(faces))
                 values = data.GetPointData().GetArray("zvalue")
                 self.close([[values.GetValue(k)] for k in range(len(points))], [[p[2]] for p in points], 1e-12)
+
+    # The runs of write_test_exports.cpp: runs 0 and 1, pieces of checkpoints.
+    PATH_X, PATH_Y = (0.9, 0.5, 0.25, -0.125, 0.0), (0.75, 0.5, 0.5, 0.25, 0.0)
+    PATHS = {"grid_path.vtp": ([], [[(0, k) for k in range(5)], [(1, k) for k in range(4)]]),
+             "path.vtp": ([[(1, 0)]], [[(0, 0), (0, 1)], [(0, 3), (0, 4)], [(1, 3), (1, 4)]])}
+
+    def path_points(self, name):
+        """(x, y, z) of each vertex by (run, checkpoint), in the file's order."""
+        points = {}
+        for key in sorted(key for group in self.PATHS[name] for piece in group for key in piece):
+            x, y = self.PATH_X[key[1]], self.PATH_Y[key[1]]
+            if key == (1, 4):
+                x = 5.0
+            if name == "path.vtp":
+                z = math.log(min((9, 8, math.nan, 6, 0.5)[key[1]], 7.0) + 0.1)
+            else:  # 1 + x + 10 y^2, bilinear between the grid's points
+                low = min(int(y * (NY - 1)), NY - 2)
+                share = y * (NY - 1) - low
+                z = 1 + x + 10 * ((1 - share) * Y[low] ** 2 + share * Y[low + 1] ** 2)
+            points[key] = (x, y, z)
+        return points
+
+    def test_paths_as_xml(self):
+        for name, (singles, lines) in self.PATHS.items():
+            with self.subTest(file=name):
+                points = self.path_points(name)
+                order = list(points)
+                piece = ElementTree.parse(self.path / name).getroot().find("PolyData/Piece")
+                self.assertEqual([int(piece.get(f"NumberOf{kind}")) for kind in ("Points", "Verts", "Lines", "Polys")],
+                                 [len(points), len(singles), len(lines), 0])
+                arrays = {(parent.tag, array.get("Name")): array for parent in piece for array in parent}
+                numbers = {key: [float(t) for t in array.text.split()] for key, array in arrays.items()
+                           if array.get("format") == "ascii"}
+                flat = numbers["Points", "Points"]
+                self.close([flat[i:i + 3] for i in range(0, len(flat), 3)], points.values(), 1e-12)
+                data = {key[1]: value for key, value in numbers.items() if key[0] == "PointData"}
+                self.close([[z] for z in data["zvalue"]], [[p[2]] for p in points.values()], 1e-12)
+                self.assertEqual(list(zip(data["run"], data["checkpoint"])), order)
+                self.assertEqual(data["epoch"], [5 * k for _, k in order])
+                self.assertEqual(data["learning_rate_drop"], [float(key == (0, 2)) for key in order])
+                for kind, pieces in (("Verts", singles), ("Lines", lines)):
+                    self.assertEqual(numbers[kind, "connectivity"], [order.index(key) for one in pieces for key in one])
+                    ends = [sum(map(len, pieces[:k + 1])) for k in range(len(pieces))]
+                    self.assertEqual(numbers[kind, "offsets"], ends)
+                raw = base64.b64decode(arrays["PointData", "distance"].text)
+                length, *distances = struct.unpack(f"<Q{len(points)}d", raw)
+                self.assertEqual(length, 8 * len(points))
+                for found, (_, k) in zip(distances, order):
+                    wanted = (0.5, math.nan, 0.25, 0.125, 0.0)[k]
+                    self.assertTrue(found == wanted or (math.isnan(found) and math.isnan(wanted)), (found, wanted))
+                self.assertEqual(("PointData", "checkpoint_loss") in arrays, name == "path.vtp")
+
+    @needs("vtk")
+    def test_paths_with_vtk(self):
+        import vtk
+        for name, (singles, lines) in self.PATHS.items():
+            with self.subTest(file=name):
+                points = self.path_points(name)
+                order = list(points)
+                reader = vtk.vtkXMLPolyDataReader()
+                reader.SetFileName(str(self.path / name))
+                reader.Update()
+                data = reader.GetOutput()
+                self.close([data.GetPoint(k) for k in range(data.GetNumberOfPoints())], points.values(), 1e-12)
+                self.assertEqual((data.GetNumberOfVerts(), data.GetNumberOfLines()), (len(singles), len(lines)))
+                for k, piece in enumerate([*singles, *lines]):
+                    ids = data.GetCell(k).GetPointIds()
+                    self.assertEqual([order[ids.GetId(i)] for i in range(ids.GetNumberOfIds())], piece)
+                distance = data.GetPointData().GetArray("distance")
+                self.assertEqual([math.isnan(distance.GetValue(k)) for k in range(len(order))], [k == 1 for _, k in order])
+                if name == "path.vtp":
+                    losses = data.GetPointData().GetArray("checkpoint_loss")
+                    self.assertEqual([losses.GetValue(k) for k in range(len(order))],
+                                     [(1, 2, 3, math.inf, 5)[k] for _, k in order])
 
     @needs("trimesh")
     def test_obj(self):

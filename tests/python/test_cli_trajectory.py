@@ -3,6 +3,7 @@
 import sys
 import tempfile
 import unittest
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -112,6 +113,16 @@ class Path2D(unittest.TestCase):
         self.assertIn('"drops":[2]', (self.out / "report.html").read_text())
         support.run_lossmap("plot", self.out, "--kind", "trajectory", "--format", "png")
         self.assertTrue((self.out / "plots" / "train_trajectory.png").exists())
+
+    def test_exported_path(self):
+        mesh, path = support.run_lossmap("export", self.out, "--format", "vtp").stdout.split()
+        self.assertEqual((mesh, path), (str(self.out / "surface.vtp"), str(self.out / "surface_path.vtp")))
+        piece = ElementTree.parse(path).getroot().find("PolyData/Piece")
+        self.assertEqual((piece.get("NumberOfPoints"), piece.get("NumberOfLines")), (str(EPOCHS), "1"))
+        points = np.array(piece.find("Points/DataArray").text.split(), float).reshape(-1, 3)
+        with h5py.File(self.out / "trajectory.h5") as file:
+            np.testing.assert_array_equal(points.T, [file["proj_xcoord"], file["proj_ycoord"], file["train_plane_loss"]])
+        self.assertEqual(len(support.run_lossmap("export", self.out, "--format", "stl").stdout.split()), 1)
 
     def test_random_and_difference_plane(self):
         plane = {"x": {"kind": "difference", "models": ["e_0.onnx"]}, "y": {"kind": "random", "seed": 2}}

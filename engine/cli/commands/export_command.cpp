@@ -27,6 +27,15 @@ std::string repeat_note(const StoredRun& run, const ExportOptions& options) {
                        run.repeated->seeds.size(), fmt::join(others, ", "));
 }
 
+/// Beside the mesh, as FILE_path.vtp.
+void write_paths(const StoredRun& run, const ExportArguments& arguments, const fs::path& mesh, std::ostream& out) {
+    const fs::path file = mesh.parent_path() / (mesh.stem().string() + "_path" + mesh.extension().string());
+    const std::string note = with_context(
+        arguments.input.string(), [&] { return export_paths(*run.plane, run.surface, arguments.options, file); });
+    if (!note.empty()) std::fprintf(stderr, "lossmap: %s: %s\n", file.string().c_str(), note.c_str());
+    out << file.string() << '\n';
+}
+
 }  // namespace
 
 int export_command(const ExportArguments& arguments, std::ostream& out) {
@@ -43,6 +52,7 @@ int export_command(const ExportArguments& arguments, std::ostream& out) {
     const std::string which = repeat_note(run, arguments.options);
     if (!which.empty()) std::fprintf(stderr, "lossmap: %s: %s\n", file.string().c_str(), which.c_str());
     out << file.string() << '\n';
+    if (run.plane && arguments.options.format == ExportFormat::vtp) write_paths(run, arguments, file, out);
     return 0;
 }
 
