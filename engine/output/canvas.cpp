@@ -1,5 +1,6 @@
 #include "output/canvas.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -16,7 +17,9 @@ namespace {
 constexpr std::size_t kTitleLines = 2;
 constexpr double kTitleCharacter = 9.4;  // mean width in pixels at the title's size
 constexpr double kCaptionCharacter = 6.4;
-constexpr std::size_t kCaptionLines = 3;
+constexpr std::size_t kSentenceLines = 3;
+constexpr double kCaptionLineHeight = 15.0;
+constexpr double kUnderCaption = 8.0;  // from the lowest line to the edge
 
 /// Fonts, lines and points of the same size relative to the canvas in every format.
 std::string terminal(const Canvas& canvas, PlotFormat format) {
@@ -55,14 +58,25 @@ std::vector<std::string> caption_lines(const Canvas& canvas, const std::vector<s
     std::vector<std::string> lines;
     const auto width = static_cast<std::size_t>(text_width(canvas) / kCaptionCharacter);
     for (const std::string& sentence : caption) {
-        for (const std::string& line : wrap_text(sentence, width, kCaptionLines))
+        for (const std::string& line : wrap_text(sentence, width, kSentenceLines))
             lines.push_back(line);
     }
-    if (lines.size() > kCaptionLines) lines.resize(kCaptionLines);
     return lines;
 }
 
 }  // namespace
+
+Canvas with_room_for(const std::vector<std::string>& caption, const Canvas& canvas) {
+    Canvas taller = canvas;
+    const std::size_t lines = std::min(caption_lines(canvas, caption).size(), kMostCaptionLines);
+    if (lines <= canvas.caption_lines) return taller;
+    const double more = kCaptionLineHeight * static_cast<double>(lines - canvas.caption_lines);
+    taller.caption_lines = lines;
+    taller.height += more;
+    taller.bottom += more;
+    taller.top += more;
+    return taller;
+}
 
 std::string script_head(const Canvas& canvas, const PlotOptions& options, const std::string& title,
                         const std::vector<std::string>& caption) {
@@ -80,13 +94,18 @@ std::string script_head(const Canvas& canvas, const PlotOptions& options, const 
         "set label 1001 {} at screen {},{} center front noenhanced font ',{}' textcolor rgb '#111111'\n",
         gnuplot_string(joined(lines)), canvas.centre() / canvas.width,
         1.0 - (lines.size() > 1 ? 21.0 : 32.0) / canvas.height, options.format == PlotFormat::svg ? 16 : 12);
-    double y = 38.0;
+    std::vector<std::string> under = caption_lines(canvas, caption);
+    if (under.size() > canvas.caption_lines) {
+        under.resize(canvas.caption_lines);
+        under.back() += " …";
+    }
+    double y = kUnderCaption + kCaptionLineHeight * static_cast<double>(canvas.caption_lines - 1);
     int tag = 1002;
-    for (const std::string& line : caption_lines(canvas, caption)) {
+    for (const std::string& line : under) {
         script += fmt::format("set label {} {} at screen {},{} center front noenhanced font ',{}' textcolor rgb '{}'\n",
                               tag++, gnuplot_string(line), canvas.centre() / canvas.width, y / canvas.height,
                               options.format == PlotFormat::svg ? 11 : 8.5, kFaintInk);
-        y -= 15.0;
+        y -= kCaptionLineHeight;
     }
     return script;
 }

@@ -12,10 +12,11 @@ namespace lossmap {
 struct Canvas {
     double width = 0.0;
     double height = 0.0;
-    double left = 0.0;    ///< of the plot area, in pixels from the left edge
-    double right = 0.0;   ///< likewise, from the left edge
-    double bottom = 0.0;  ///< in pixels from the lower edge
-    double top = 0.0;     ///< likewise, from the lower edge
+    double left = 0.0;              ///< of the plot area, in pixels from the left edge
+    double right = 0.0;             ///< likewise, from the left edge
+    double bottom = 0.0;            ///< in pixels from the lower edge
+    double top = 0.0;               ///< likewise, from the lower edge
+    std::size_t caption_lines = 3;  ///< that have room between axis label and lower edge
 
     [[nodiscard]] double centre() const { return 0.5 * (left + right); }
     [[nodiscard]] double plot_width() const { return right - left; }
@@ -32,7 +33,13 @@ inline constexpr const char* kFaintInk = "#666666";
 inline constexpr const char* kGapGrey = "#d4d4d4";
 inline constexpr double kGapGreyLevel = 0xd4;
 
-/// Terminal, output file, fonts, margins, title and the caption lines under the axes.
+/// The canvas, taller where the caption has more lines than the room under its axes: as many as it has, up to
+/// kMostCaptionLines in all.
+inline constexpr std::size_t kMostCaptionLines = 10;
+[[nodiscard]] Canvas with_room_for(const std::vector<std::string>& caption, const Canvas& canvas);
+
+/// Terminal, output file, fonts, margins, title and the caption lines under the axes: those that the canvas has room
+/// for, the last one with an ellipsis when there are more. A sentence takes up to three lines.
 [[nodiscard]] std::string script_head(const Canvas& canvas, const PlotOptions& options, const std::string& title,
                                       const std::vector<std::string>& caption);
 

@@ -20,12 +20,13 @@ std::string contour_script(const Surface& surface, const SplitSurface& split, co
     std::vector<std::string> caption = plane_caption(surface, split, values);
     caption.insert(caption.end(), overlay.notes.begin(), overlay.notes.end());
     if (!style.levels.note.empty()) caption.push_back(style.levels.note);
+    const Canvas canvas = with_room_for(caption, kPlaneCanvas);
     std::string text = drawing.blocks() + overlay.blocks;
-    text += script_head(kPlaneCanvas, options, options.title.empty() ? split.name + " loss" : options.title, caption);
-    text += plane_axes({surface.x.front(), surface.x.back()}, {surface.y.front(), surface.y.back()}, values.gaps.any(),
-                       overlay.labels);
-    text += overlay.settings;
-    text += style.legend(kPlaneCanvas, split.name + " loss", values.low, values.high);
+    text += script_head(canvas, options, options.title.empty() ? split.name + " loss" : options.title, caption);
+    text += plane_axes(canvas, {surface.x.front(), surface.x.back()}, {surface.y.front(), surface.y.back()},
+                       values.gaps.any(), overlay.labels);
+    if (options.kind == PlotKind::trajectory) text += path_legend(*options.plane, canvas);
+    text += style.legend(canvas, split.name + " loss", values.low, values.high);
     text += labels;
     std::vector<std::string> elements = drawing.elements();
     elements.insert(elements.end(), overlay.elements.begin(), overlay.elements.end());

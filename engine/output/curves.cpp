@@ -69,6 +69,7 @@ public:
         Canvas canvas = kLineCanvas;
         canvas.top -= kLegendRow * static_cast<double>(legend_rows() - 1);
         if (!has_second_axis_) canvas.right = canvas.width - canvas.left * 0.5;
+        canvas = with_room_for(caption, canvas);
         std::string text = blocks_ + script_head(canvas, options_, figure_.title, caption);
         text += axes(canvas);
         text += legend(canvas);

@@ -13,11 +13,12 @@ std::string heatmap_script(const Surface& surface, const SplitSurface& split, co
     std::vector<std::string> caption = plane_caption(surface, split, values);
     if (!scale.note.empty()) caption.push_back(scale.note);
     const std::string title = options.title.empty() ? split.name + " loss" : options.title;
+    const Canvas canvas = with_room_for(caption, kPlaneCanvas);
     std::string script = image_block("image", image);
-    script += script_head(kPlaneCanvas, options, title, caption);
-    script += plane_axes(cell_extent(surface.x), cell_extent(surface.y), values.gaps.any());
+    script += script_head(canvas, options, title, caption);
+    script += plane_axes(canvas, cell_extent(surface.x), cell_extent(surface.y), values.gaps.any());
     script += continuous_palette();
-    script += colour_bar(kPlaneCanvas, scale.low, scale.high, scale.ticks, split.name + " loss");
+    script += colour_bar(canvas, scale.low, scale.high, scale.ticks, split.name + " loss");
     script += fmt::format("plot {}\n", image_plot("image", image));
     return script;
 }

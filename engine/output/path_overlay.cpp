@@ -125,24 +125,6 @@ const char* drop_title(const TrajectoryPlane& plane) {
     return plane.runs.size() > 1 ? "rate dropped" : "learning rate dropped";
 }
 
-/// Above the plot area while its columns, all as wide as the longest entry, fit one row there; else in the upper right
-/// corner of the plot area, one below the other.
-std::string legend_of(const TrajectoryPlane& plane) {
-    std::size_t longest = std::string_view(drop_title(plane)).size();
-    for (const TrajectoryPath& path : plane.runs)
-        longest = std::max(longest, shortened(path.label).size());
-    const double width =
-        static_cast<double>(plane.runs.size() + 1) * (static_cast<double>(longest) * kLegendCharacter + kLegendSample);
-    const char* look = "Left reverse samplen 1.6 noenhanced textcolor rgb";
-    if (width <= kPlaneCanvas.plot_width()) {
-        return fmt::format("set key at screen {},{} center bottom horizontal maxrows 1 {} '{}'\n",
-                           kPlaneCanvas.centre() / kPlaneCanvas.width, (kPlaneCanvas.top + 2.0) / kPlaneCanvas.height,
-                           look, kInk);
-    }
-    return fmt::format("set key at graph 0.985,0.985 right top vertical opaque box lc rgb '#c8c8c8' {} '{}'\n", look,
-                       kInk);
-}
-
 }  // namespace
 
 PathOverlay path_overlay(const TrajectoryPlane& plane, const Surface& surface, const std::string& split) {
@@ -172,13 +154,27 @@ PathOverlay path_overlay(const TrajectoryPlane& plane, const Surface& surface, c
     }
     overlay.blocks += data_block("end", ends);
     overlay.elements.emplace_back("$end using 1:2 with points pt 6 ps 1.5 lw 1.6 lc rgb '#111111' notitle");
-    overlay.settings = legend_of(plane);
     overlay.notes = plane.notes;
     const std::string fidelity = fidelity_note(plane, split);
     if (!fidelity.empty()) overlay.notes.insert(overlay.notes.begin(), fidelity);
     if (outside > 0)
         overlay.notes.push_back(fmt::format("{} of {} checkpoints lie outside the picture", outside, checkpoints));
     return overlay;
+}
+
+std::string path_legend(const TrajectoryPlane& plane, const Canvas& canvas) {
+    std::size_t longest = std::string_view(drop_title(plane)).size();
+    for (const TrajectoryPath& path : plane.runs)
+        longest = std::max(longest, shortened(path.label).size());
+    const double width =
+        static_cast<double>(plane.runs.size() + 1) * (static_cast<double>(longest) * kLegendCharacter + kLegendSample);
+    const char* look = "Left reverse samplen 1.6 noenhanced textcolor rgb";
+    if (width <= canvas.plot_width()) {
+        return fmt::format("set key at screen {},{} center bottom horizontal maxrows 1 {} '{}'\n",
+                           canvas.centre() / canvas.width, (canvas.top + 2.0) / canvas.height, look, kInk);
+    }
+    return fmt::format("set key at graph 0.985,0.985 right top vertical opaque box lc rgb '#c8c8c8' {} '{}'\n", look,
+                       kInk);
 }
 
 }  // namespace lossmap

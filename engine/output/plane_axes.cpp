@@ -25,10 +25,11 @@ void check_bounds(const PlotOptions& options) {
 
 }  // namespace
 
-std::string plane_axes(const AxisExtent& x, const AxisExtent& y, bool gaps, const AxisLabels& labels) {
+std::string plane_axes(const Canvas& canvas, const AxisExtent& x, const AxisExtent& y, bool gaps,
+                       const AxisLabels& labels) {
     std::string script = fmt::format("set xrange [{}:{}]\nset yrange [{}:{}]\n", exact(x.low), exact(x.high),
                                      exact(y.low), exact(y.high));
-    script += horizontal_label(kPlaneCanvas, labels.x);
+    script += horizontal_label(canvas, labels.x);
     script += fmt::format("set ylabel {} noenhanced textcolor rgb '{}'\n", gnuplot_string(labels.y), kInk);
     script += "set tics out nomirror\nset format xy '%.4g'\nunset key\n";
     if (gaps) script += gap_ground();

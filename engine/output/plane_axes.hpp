@@ -20,7 +20,7 @@ struct AxisLabels {
 
 /// Ranges and labels of both axes, a cross at the origin when it is inside (and to be marked); with `gaps` the ground
 /// is grey.
-[[nodiscard]] std::string plane_axes(const AxisExtent& x, const AxisExtent& y, bool gaps,
+[[nodiscard]] std::string plane_axes(const Canvas& canvas, const AxisExtent& x, const AxisExtent& y, bool gaps,
                                      const AxisLabels& labels = {});
 
 /// Part of it: a grey ground where gaps are to show, and the cross, of `size` point sizes, when the origin is inside.

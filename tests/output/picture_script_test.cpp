@@ -95,6 +95,15 @@ TEST(PictureScript, TrajectoryIsDrawnOverLogarithmicContours) {
     EXPECT_THAT(script, HasSubstr("92.9 % of the path''s squared length lies in the plane"));
     EXPECT_THAT(script, HasSubstr("its loss is 4 for 1 at checkpoint 0"));
     EXPECT_THAT(script, HasSubstr("outside"));
+    // Every note has its line, however many there are; the picture grows by as much.
+    EXPECT_THAT(script, HasSubstr("size 840,748"));
+    for (int k = 0; k < 4; ++k)
+        plane.notes.push_back(fmt::format("note {}", k));
+    options.plane = plane;
+    const std::string taller = picture_script(bowl(), options);
+    EXPECT_THAT(taller, HasSubstr("size 840,808"));
+    for (int k = 0; k < 4; ++k)
+        EXPECT_THAT(taller, HasSubstr(fmt::format("'note {}'", k)));
     plane.runs[0].y.pop_back();
     options.plane = plane;
     EXPECT_THROW(static_cast<void>(picture_script(bowl(), options)), InputError);
