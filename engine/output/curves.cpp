@@ -23,7 +23,7 @@ constexpr std::array<const char*, 4> kDashes{"solid", "(10,6)", "(2,5)", "(12,5,
 constexpr double kLegendCharacter = 8.4;  // mean width in pixels
 constexpr double kLegendSample = 64.0;    // line and space of an entry
 constexpr double kLegendRow = 18.0;
-constexpr std::size_t kMostLegendRows = 8;
+constexpr std::size_t kMostLegendRows = 24;
 
 const char* colour_of(std::size_t group) { return kColours[group % kColours.size()]; }
 
@@ -66,8 +66,10 @@ public:
     [[nodiscard]] std::string script() const {
         std::vector<std::string> caption = figure_.notes;
         if (gaps_ > 0) caption.push_back(fmt::format("{} of {} points are not finite: gaps", gaps_, points_));
+        if (legend_rows() > kMostLegendRows)
+            caption.push_back(fmt::format("{} curves are too many for a legend", legend_names_.size()));
         Canvas canvas = kLineCanvas;
-        canvas.top -= kLegendRow * static_cast<double>(legend_rows() - 1);
+        if (has_legend()) canvas.height += kLegendRow * static_cast<double>(legend_rows() - 1);
         if (!has_second_axis_) canvas.right = canvas.width - canvas.left * 0.5;
         canvas = with_room_for(caption, canvas);
         std::string text = blocks_ + script_head(canvas, options_, figure_.title, caption);
@@ -86,6 +88,8 @@ private:
         x_range_.take(x);
         (second ? second_ : first_).take(y);
     }
+
+    [[nodiscard]] std::string title_of(const Curve& curve) { return title_of(curve.unlisted ? "" : curve.name); }
 
     [[nodiscard]] std::string title_of(const std::string& name) {
         if (name.empty()) return "notitle";
@@ -147,11 +151,11 @@ private:
         if (!lone.empty() && !has_line) {  // filled for what would be solid, open for what would be dashed
             elements_.push_back(fmt::format(
                 "$curve_{} using 1:2 axes {} with points pt {} ps 0.9 lw 1.5 lc rgb '{}' {}", index,
-                axes_of(curve.on_second_axis), curve.dash == 0 ? 7 : 6, colour_of(curve.group), title_of(curve.name)));
+                axes_of(curve.on_second_axis), curve.dash == 0 ? 7 : 6, colour_of(curve.group), title_of(curve)));
             return;
         }
         elements_.push_back(fmt::format("$curve_{} using 1:2 axes {} with lines {} {}", index,
-                                        axes_of(curve.on_second_axis), style, title_of(curve.name)));
+                                        axes_of(curve.on_second_axis), style, title_of(curve)));
         if (lone.empty()) return;
         blocks_ += data_block(fmt::format("points_{}", index), lone);
         elements_.push_back(fmt::format("$points_{} using 1:2 axes {} with points pt 7 ps 0.5 lc rgb '{}' notitle",
@@ -163,17 +167,20 @@ private:
         for (const std::string& name : legend_names_)
             longest = std::max(longest, name.size());
         const double width = kLegendSample + kLegendCharacter * static_cast<double>(longest);
-        return std::max(std::size_t{1}, static_cast<std::size_t>(kLineCanvas.width * 0.94 / width));
+        // gnuplot gives a legend no more columns than fit the plot area.
+        return std::max(std::size_t{1}, static_cast<std::size_t>(kLineCanvas.plot_width() / width));
     }
 
     [[nodiscard]] std::size_t legend_rows() const {
         const std::size_t columns = legend_columns();
-        return std::clamp((legend_names_.size() + columns - 1) / columns, std::size_t{1}, kMostLegendRows);
+        return (legend_names_.size() + columns - 1) / columns;
     }
+
+    [[nodiscard]] bool has_legend() const { return legend_names_.size() > 1 && legend_rows() <= kMostLegendRows; }
 
     /// Above the plot area, where no curve can hide it.
     [[nodiscard]] std::string legend(const Canvas& canvas) const {
-        if (legend_names_.size() < 2) return "set key off\n";
+        if (!has_legend()) return "set key off\n";
         return fmt::format(
             "set key at screen {},{} center bottom horizontal maxrows {} Left reverse samplen 2.6 noenhanced textcolor "
             "rgb '{}'\n",

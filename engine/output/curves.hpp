@@ -21,6 +21,7 @@ struct Curve {
     std::size_t dash = 0;         ///< 0 solid, 1 dashed, .. (dash_of_split)
     bool on_second_axis = false;  ///< its group's colour is then the axis'
     bool faint = false;           ///< one of many, behind the others
+    bool unlisted = false;        ///< a picture's legend tells it by its group and dash: it has no entry
 };
 
 /// The area between two curves, filled in the colour of its group. A point where either is not finite is a gap.

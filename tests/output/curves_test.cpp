@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "core/error.hpp"
@@ -33,6 +34,30 @@ TEST(Curves, SharedAxisWithDashesAndLegend) {
     EXPECT_THAT(script, HasSubstr("set xrange [0:2]"));
     EXPECT_THAT(script, HasSubstr("'epoch'"));
     EXPECT_THAT(script, Not(HasSubstr("y2label")));
+}
+
+TEST(Curves, TheLegendHasARowForItsEntriesAndThePictureRoomForTheRows) {
+    CurvesFigure many = figure();
+    EXPECT_THAT(curves_script(many, PlotFormat::svg), HasSubstr("size 900,564"));
+    many.curves.clear();
+    for (std::size_t k = 0; k < 7; ++k)
+        many.curves.push_back({fmt::format("name number {:03}", k), {0, 1}, {1, 2}, k, 0});
+    many.curves.push_back({"without an entry", {0, 1}, {1, 2}, 6, 1, false, false, true});
+    // Three columns of such names fit the plot area, so seven of them need three rows.
+    const std::string script = curves_script(many, PlotFormat::svg);
+    EXPECT_THAT(script, HasSubstr("maxrows 3 "));
+    EXPECT_THAT(script, HasSubstr("size 900,600"));
+    EXPECT_THAT(script, HasSubstr("dashtype (10,6) notitle"));
+    EXPECT_THAT(script, Not(HasSubstr("without an entry")));
+    for (Curve& curve : many.curves)
+        curve.name += " and many more of them, far too many for a second column";
+    EXPECT_THAT(curves_script(many, PlotFormat::svg), HasSubstr("maxrows 7 "));
+    for (std::size_t k = 0; k < 20; ++k)
+        many.curves.push_back(many.curves.front());
+    const std::string without = curves_script(many, PlotFormat::svg);
+    EXPECT_THAT(without, HasSubstr("set key off"));
+    EXPECT_THAT(without, HasSubstr("27 curves are too many for a legend"));
+    EXPECT_THAT(without, HasSubstr("size 900,564"));
 }
 
 TEST(Curves, SecondAxisHasTheColourOfItsCurves) {

@@ -85,10 +85,20 @@ CurvesFigure several_runs(const ModelResults& results, const RunAxis& axis, cons
         const ModelSeries& series = results.series[r];
         for (std::size_t s = 0; s < surface.splits.size(); ++s) {
             const SplitSurface& split = surface.splits[s];
-            const std::string name = surface.splits.size() > 1 ? series.label + ", " + split.name : series.label;
-            figure.curves.push_back(
-                {name, axis.places[r], values_along(series, split), r, dash_of_split(split.name, s), false, false});
+            // A colour a run in the legend; which split is which stands in the note.
+            const std::string name = s > 0 ? series.label + ", " + split.name : series.label;
+            figure.curves.push_back({name, axis.places[r], values_along(series, split), r, dash_of_split(split.name, s),
+                                     false, false, s > 0});
         }
+    }
+    if (surface.splits.size() > 1) {
+        std::string note;
+        for (std::size_t s = 0; s < surface.splits.size(); ++s) {
+            const bool solid = dash_of_split(surface.splits[s].name, s) == 0;
+            note += fmt::format("{}{} {}", s > 0 ? ", " : "", surface.splits[s].name,
+                                solid ? "solid (single marks filled)" : "dashed (open)");
+        }
+        figure.notes.push_back(note);
     }
     return figure;
 }
