@@ -30,6 +30,7 @@ struct ConvolutionProblem {
     bool bias = false;                      ///< f32 [K]
     bool residual = false;                  ///< like the result, added to it
     bool relu = false;
+    std::int64_t alignment = 16;  ///< bytes that the address of every operand is a multiple of
 
     friend bool operator==(const ConvolutionProblem&, const ConvolutionProblem&) = default;
 };

@@ -28,6 +28,7 @@ struct GemmProblem {
     bool bias = false;                      ///< f32 [columns]
     std::int64_t stride_bias = 0;           ///< elements
     bool relu = false;                      ///< only with a plan that joins it
+    std::int64_t alignment = 16;            ///< bytes that the address of every matrix and bias is a multiple of
 
     friend bool operator==(const GemmProblem&, const GemmProblem&) = default;
 };

@@ -1,6 +1,7 @@
 #include "cuda/backend/located.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <span>
 #include <utility>
 #include <vector>
@@ -55,6 +56,13 @@ std::size_t Located::span_bytes(std::int64_t points) const {
     for (std::size_t axis = 0; axis < shape.size(); ++axis)
         last += (shape[axis] - 1) * std::max<std::int64_t>(strides[axis], 0);
     return static_cast<std::size_t>(last + 1) * size_of(type);
+}
+
+std::int64_t alignment_of(std::int64_t bytes) { return std::gcd(bytes, static_cast<std::int64_t>(kLibraryAlignment)); }
+
+std::int64_t Located::alignment() const {
+    const auto width = static_cast<std::int64_t>(size_of(type));
+    return std::min(alignment_of(offset * width), alignment_of(point_stride * width));
 }
 
 std::optional<Shape> reshaped_strides(const Shape& shape, const Shape& strides, const Shape& other) {

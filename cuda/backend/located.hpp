@@ -51,7 +51,15 @@ struct Located {
     /// First byte from the start of the block, and bytes from there to the end of the last element, for `points`.
     [[nodiscard]] std::size_t begin_bytes() const;
     [[nodiscard]] std::size_t span_bytes(std::int64_t points) const;
+    /// Bytes, at most kLibraryAlignment, that the address of every point's array is a multiple of.
+    [[nodiscard]] std::int64_t alignment() const;
 };
+
+/// What libraries read at once: with less they have slower ways, or none. Blocks start at larger multiples.
+inline constexpr std::size_t kLibraryAlignment = 16;
+
+/// The largest power of two that divides the bytes, at most kLibraryAlignment.
+[[nodiscard]] std::int64_t alignment_of(std::int64_t bytes);
 
 /// Strides of [N, C, ..] stored as [N, .., C].
 [[nodiscard]] Shape channels_last_strides(const Shape& shape, std::int64_t channels);

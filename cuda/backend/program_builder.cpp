@@ -107,14 +107,23 @@ Place ProgramBuilder::new_block(Phase phase, std::size_t bytes) {
 }
 
 Located ProgramBuilder::temporary(Phase phase, DType type, const Shape& shape, bool per_point) {
+    return make_temporary(phase, type, shape, per_point, element_count(shape));
+}
+
+Located ProgramBuilder::aligned_temporary(Phase phase, DType type, const Shape& shape, bool per_point) {
+    const auto unit = static_cast<std::int64_t>(kLibraryAlignment / size_of(type));
+    return make_temporary(phase, type, shape, per_point, rounded_up(element_count(shape), unit));
+}
+
+Located ProgramBuilder::make_temporary(Phase phase, DType type, const Shape& shape, bool per_point,
+                                       std::int64_t elements) {
     Located array;
     array.type = type;
     array.shape = shape;
     array.strides = row_major_strides(shape);
-    const std::int64_t count = element_count(shape);
-    array.point_stride = per_point ? count : 0;
+    array.point_stride = per_point ? elements : 0;
     const std::int64_t points = per_point ? options_.points : 1;
-    array.place = new_block(phase, static_cast<std::size_t>(count * points) * size_of(type));
+    array.place = new_block(phase, static_cast<std::size_t>(elements * points) * size_of(type));
     return array;
 }
 

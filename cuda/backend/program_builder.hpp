@@ -95,6 +95,8 @@ public:
     void define(ValueId id, const Located& array);
     /// New memory that no value names.
     [[nodiscard]] Located temporary(Phase phase, DType type, const Shape& shape, bool per_point);
+    /// The same, each point's part starting at a multiple of kLibraryAlignment.
+    [[nodiscard]] Located aligned_temporary(Phase phase, DType type, const Shape& shape, bool per_point);
     /// Constant bytes made by a lowering (index maps, tables).
     [[nodiscard]] Located constant_bytes(std::span<const std::byte> bytes, DType type, const Shape& shape);
     template <typename T>
@@ -174,6 +176,9 @@ private:
     };
 
     [[nodiscard]] Place new_block(Phase phase, std::size_t bytes);
+    /// `elements` of memory a point, or once.
+    [[nodiscard]] Located make_temporary(Phase phase, DType type, const Shape& shape, bool per_point,
+                                         std::int64_t elements);
     [[nodiscard]] std::vector<Located>& copies(ValueId id) { return copies_[static_cast<std::size_t>(id)]; }
     [[nodiscard]] static bool satisfies(const Located& array, const Demand& demand);
     [[nodiscard]] Located packed(const Located& array, DType type);

@@ -1,5 +1,7 @@
 #include "cuda/device/cublas_gemm.hpp"
 
+#include <cstdint>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -15,9 +17,8 @@ namespace {
 
 constexpr std::size_t kMostWorkspaceBytes = std::size_t{32} << 20;
 
-void check(cublasStatus_t status, const char* call) {
-    if (status != CUBLAS_STATUS_SUCCESS) throw CudaError("{} failed: cuBLAS status {}", call, static_cast<int>(status));
-}
+/// Heuristics look at whether a bias is there and how it is aligned, not at what it holds.
+const void* const kAnyBias = reinterpret_cast<const void*>(std::uintptr_t{256});
 
 cudaDataType_t data_type(DType type) {
     switch (type) {
@@ -37,6 +38,8 @@ struct CublasGemm::Library {
         library.function<std::remove_pointer_t<decltype(&cublasLtCreate)>>("cublasLtCreate");
     decltype(&cublasLtDestroy) destroy =
         library.function<std::remove_pointer_t<decltype(&cublasLtDestroy)>>("cublasLtDestroy");
+    decltype(&cublasLtGetStatusName) status_name =
+        library.function<std::remove_pointer_t<decltype(&cublasLtGetStatusName)>>("cublasLtGetStatusName");
     decltype(&cublasLtGetVersion) get_version =
         library.function<std::remove_pointer_t<decltype(&cublasLtGetVersion)>>("cublasLtGetVersion");
     decltype(&cublasLtMatmul) matmul =
@@ -73,6 +76,10 @@ struct CublasGemm::Library {
     cublasLtHandle_t handle = nullptr;
 
     Library() { check(create(&handle), "cublasLtCreate"); }
+    void check(cublasStatus_t status, const char* call) const {
+        if (status != CUBLAS_STATUS_SUCCESS)
+            throw CudaError("{} failed: {} ({})", call, status_name(status), static_cast<int>(status));
+    }
     ~Library() { static_cast<void>(destroy(handle)); }
     Library(const Library&) = delete;
     Library& operator=(const Library&) = delete;
@@ -113,16 +120,17 @@ template <typename Library>
 class CublasPlan final : public GemmPlan {
 public:
     CublasPlan(std::shared_ptr<Library> library, const GemmProblem& problem)
-        : library_(std::move(library)),
-          problem_(problem),
-          joins_bias_(problem.bias && problem.result_type == DType::f32) {
-        make_description();
+        : library_(std::move(library)), problem_(problem) {
         b_ = layout(problem.type, problem.transpose_b ? problem.inner : problem.columns,
                     problem.transpose_b ? problem.columns : problem.inner, problem.stride_b);
         a_ = layout(problem.type, problem.transpose_a ? problem.rows : problem.inner,
                     problem.transpose_a ? problem.inner : problem.rows, problem.stride_a);
         d_ = layout(problem.result_type, problem.columns, problem.rows, problem.stride_d);
-        choose();
+        const bool wants_bias = problem.bias && problem.result_type == DType::f32;
+        if ((wants_bias && choose(true)) || choose(false)) return;
+        throw CudaError("cuBLASLt has no algorithm for {} products of {} x {} x {} in {} (aligned to {} bytes): {}",
+                        problem_.batch, problem_.rows, problem_.columns, problem_.inner, name_of(problem_.type),
+                        problem_.alignment, why_not_);
     }
 
     [[nodiscard]] JoinedWork joined() const override { return {joins_bias_, false, false}; }
@@ -142,74 +150,89 @@ public:
         }
         const float one = 1.0F;
         const float zero = 0.0F;
-        check(library_->matmul(library_->handle, description_.get(), &one, operands.b, b_.get(), operands.a, a_.get(),
-                               &zero, operands.d, d_.get(), operands.d, d_.get(), &chosen_.algo, operands.workspace,
-                               chosen_.workspaceSize, static_cast<cudaStream_t>(stream)),
-              "cublasLtMatmul");
+        library_->check(library_->matmul(library_->handle, description_.get(), &one, operands.b, b_.get(), operands.a,
+                                         a_.get(), &zero, operands.d, d_.get(), operands.d, d_.get(), &chosen_.algo,
+                                         operands.workspace, chosen_.workspaceSize, static_cast<cudaStream_t>(stream)),
+                        "cublasLtMatmul");
     }
 
 private:
     template <typename T>
     void set(cublasLtMatmulDescAttributes_t attribute, const T& value) const {
-        check(library_->desc_set(description_.get(), attribute, &value, sizeof(value)),
-              "cublasLtMatmulDescSetAttribute");
+        library_->check(library_->desc_set(description_.get(), attribute, &value, sizeof(value)),
+                        "cublasLtMatmulDescSetAttribute");
     }
 
     void make_description() {
         const cublasComputeType_t compute =
             problem_.precision == Precision::tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
         cublasLtMatmulDesc_t handle = nullptr;
-        check(library_->desc_create(&handle, compute, CUDA_R_32F), "cublasLtMatmulDescCreate");
+        library_->check(library_->desc_create(&handle, compute, CUDA_R_32F), "cublasLtMatmulDescCreate");
         description_ = {handle, library_->desc_destroy};
         set(CUBLASLT_MATMUL_DESC_TRANSA, problem_.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N);
         set(CUBLASLT_MATMUL_DESC_TRANSB, problem_.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N);
         if (!joins_bias_) return;
         set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
         set(CUBLASLT_MATMUL_DESC_BIAS_BATCH_STRIDE, problem_.stride_bias);
-        const void* none = nullptr;
-        set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, none);
+        set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, kAnyBias);
     }
 
     /// `rows` is also the leading dimension.
     [[nodiscard]] Owned<cublasLtMatrixLayout_t> layout(DType type, std::int64_t rows, std::int64_t columns,
                                                        std::int64_t stride) const {
         cublasLtMatrixLayout_t handle = nullptr;
-        check(library_->layout_create(&handle, data_type(type), static_cast<std::uint64_t>(rows),
-                                      static_cast<std::uint64_t>(columns), rows),
-              "cublasLtMatrixLayoutCreate");
+        library_->check(library_->layout_create(&handle, data_type(type), static_cast<std::uint64_t>(rows),
+                                                static_cast<std::uint64_t>(columns), rows),
+                        "cublasLtMatrixLayoutCreate");
         Owned<cublasLtMatrixLayout_t> result(handle, library_->layout_destroy);
         const auto batch = static_cast<std::int32_t>(problem_.batch);
-        check(library_->layout_set(handle, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &batch, sizeof(batch)), "batch count");
-        check(library_->layout_set(handle, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &stride, sizeof(stride)),
-              "batch stride");
+        library_->check(library_->layout_set(handle, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &batch, sizeof(batch)),
+                        "batch count");
+        library_->check(
+            library_->layout_set(handle, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &stride, sizeof(stride)),
+            "batch stride");
         return result;
     }
 
-    void choose() {
+    template <typename T>
+    void prefer(cublasLtMatmulPreference_t preference, cublasLtMatmulPreferenceAttributes_t attribute,
+                const T& value) const {
+        library_->check(library_->preference_set(preference, attribute, &value, sizeof(value)),
+                        "cublasLtMatmulPreferenceSetAttribute");
+    }
+
+    void limit(cublasLtMatmulPreference_t preference) const {
+        prefer(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kMostWorkspaceBytes);
+        // In place, partial sums meet in whichever order they come; in the result's type they lose what f32 holds.
+        prefer(preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
+               static_cast<std::uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
+        // Unless told, heuristics count on 256 bytes.
+        const auto alignment = static_cast<std::uint32_t>(problem_.alignment);
+        prefer(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignment);
+        prefer(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignment);
+        prefer(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignment);
+        prefer(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment);
+    }
+
+    /// False when the library knows no algorithm; `why_not_` says what it answered.
+    [[nodiscard]] bool choose(bool joins_bias) {
+        joins_bias_ = joins_bias;
+        make_description();
         cublasLtMatmulPreference_t handle = nullptr;
-        check(library_->preference_create(&handle), "cublasLtMatmulPreferenceCreate");
+        library_->check(library_->preference_create(&handle), "cublasLtMatmulPreferenceCreate");
         const Owned<cublasLtMatmulPreference_t> preference(handle, library_->preference_destroy);
-        const std::size_t workspace = kMostWorkspaceBytes;
-        check(library_->preference_set(handle, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof(workspace)),
-              "workspace limit");
-        // In place, partial sums meet in whichever order they come.
-        const std::uint32_t ordered = static_cast<std::uint32_t>(CUBLASLT_REDUCTION_SCHEME_MASK) &
-                                      ~static_cast<std::uint32_t>(CUBLASLT_REDUCTION_SCHEME_INPLACE);
-        check(library_->preference_set(handle, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &ordered, sizeof(ordered)),
-              "reduction schemes");
+        limit(handle);
         int found = 0;
-        check(library_->heuristic(library_->handle, description_.get(), b_.get(), a_.get(), d_.get(), d_.get(), handle,
-                                  1, &chosen_, &found),
-              "cublasLtMatmulAlgoGetHeuristic");
-        if (found == 0) {
-            throw CudaError("cuBLASLt has no algorithm for a product of {} x {} x {}", problem_.rows, problem_.columns,
-                            problem_.inner);
-        }
+        const cublasStatus_t status = library_->heuristic(library_->handle, description_.get(), b_.get(), a_.get(),
+                                                          d_.get(), d_.get(), handle, 1, &chosen_, &found);
+        why_not_ = library_->status_name(status);
+        return status == CUBLAS_STATUS_SUCCESS && found > 0 && chosen_.state == CUBLAS_STATUS_SUCCESS;
     }
 
     std::shared_ptr<Library> library_;
     GemmProblem problem_;
-    bool joins_bias_;
+    bool joins_bias_ = false;
+    std::string why_not_;
     Owned<cublasLtMatmulDesc_t> description_;
     Owned<cublasLtMatrixLayout_t> a_;
     Owned<cublasLtMatrixLayout_t> b_;

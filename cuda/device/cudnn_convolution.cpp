@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <unordered_map>
@@ -31,6 +32,8 @@ using Dims = std::vector<std::int64_t>;
 
 /// Libraries that cuDNN and its frontend open by name.
 void open_library() {
+    // Of several runtimes the frontend takes the oldest unless it is told.
+    setenv("CUDNN_FRONTEND_CUDART_LIB_NAME", "libcudart.so.13", 0);
     for (const char* name : {"libcudart.so.13", "libnvrtc.so.13", "libcublasLt.so.13", "libcublas.so.13"})
         static_cast<void>(SharedLibrary::preload(name));
     static const SharedLibrary kLibrary("libcudnn.so.9");
@@ -106,12 +109,14 @@ struct BuiltConvolution {
     }
 };
 
-TensorPointer make_tensor(fe::graph::Graph& graph, const char* name, const Dims& dims, fe::DataType_t type) {
+TensorPointer make_tensor(fe::graph::Graph& graph, const char* name, const Dims& dims, fe::DataType_t type,
+                          std::int64_t alignment) {
     return graph.tensor(fe::graph::Tensor_attributes()
                             .set_name(name)
                             .set_dim(dims)
                             .set_stride(channels_last(dims))
-                            .set_data_type(type));
+                            .set_data_type(type)
+                            .set_alignment(alignment));
 }
 
 void describe(BuiltConvolution& built, const ConvolutionProblem& p, const JoinedWork& join) {
@@ -124,8 +129,8 @@ void describe(BuiltConvolution& built, const ConvolutionProblem& p, const Joined
     built.graph.set_io_data_type(type)
         .set_intermediate_data_type(fe::DataType_t::FLOAT)
         .set_compute_data_type(fe::DataType_t::FLOAT);
-    built.images = make_tensor(built.graph, "images", image_dims, type);
-    built.weights = make_tensor(built.graph, "weights", weight_dims, type);
+    built.images = make_tensor(built.graph, "images", image_dims, type, p.alignment);
+    built.weights = make_tensor(built.graph, "weights", weight_dims, type, p.alignment);
     TensorPointer y = built.graph.conv_fprop(built.images, built.weights,
                                              fe::graph::Conv_fprop_attributes()
                                                  .set_pre_padding(selected(p.pad_begin, axes))
@@ -134,16 +139,20 @@ void describe(BuiltConvolution& built, const ConvolutionProblem& p, const Joined
                                                  .set_dilation(selected(p.dilation, axes)));
     const auto add = fe::graph::Pointwise_attributes().set_mode(fe::PointwiseMode_t::ADD);
     if (join.bias) {
-        built.bias = make_tensor(built.graph, "bias", bias_dims, fe::DataType_t::FLOAT);
+        built.bias = make_tensor(built.graph, "bias", bias_dims, fe::DataType_t::FLOAT, p.alignment);
         y = built.graph.pointwise(y, built.bias, add);
     }
     if (join.residual) {
-        built.residual = make_tensor(built.graph, "residual", result_dims, type);
+        built.residual = make_tensor(built.graph, "residual", result_dims, type, p.alignment);
         y = built.graph.pointwise(y, built.residual, add);
     }
     if (join.activation)
         y = built.graph.pointwise(y, fe::graph::Pointwise_attributes().set_mode(fe::PointwiseMode_t::RELU_FWD));
-    y->set_output(true).set_dim(result_dims).set_stride(channels_last(result_dims)).set_data_type(type);
+    y->set_output(true)
+        .set_dim(result_dims)
+        .set_stride(channels_last(result_dims))
+        .set_data_type(type)
+        .set_alignment(p.alignment);
     built.result = y;
     built.joined = join;
     const std::size_t width = size_of(p.type);
@@ -152,33 +161,32 @@ void describe(BuiltConvolution& built, const ConvolutionProblem& p, const Joined
                    static_cast<std::size_t>(count_of(result_dims)) * width};
 }
 
-/// "" when a plan was built, else what the library said.
-std::string build(BuiltConvolution& built, const ConvolutionProblem& problem, const JoinedWork& join,
-                  cudnnHandle_t handle) {
-    describe(built, problem, join);
-    const auto failed = [](fe::error_t& status) { return status.is_bad(); };
-    fe::error_t status = built.graph.validate();
-    if (failed(status)) return status.get_message();
-    status = built.graph.build_operation_graph(handle);
-    if (failed(status)) return status.get_message();
-    status = built.graph.create_execution_plans({fe::HeurMode_t::A, fe::HeurMode_t::FALLBACK});
-    if (failed(status)) return status.get_message();
+void require(const fe::error_t& status, const char* step) {
+    if (status.is_bad()) throw CudaError("{}: {}", step, status.get_message());
+}
+
+/// Asks the heuristics; only ways that give the same bits every time, and the precision asked for, are left.
+void ask_for_plans(BuiltConvolution& built, const ConvolutionProblem& problem, cudnnHandle_t handle) {
+    require(built.graph.validate(), "the graph is not valid");
+    require(built.graph.build_operation_graph(handle), "the graph cannot be built");
+    require(built.graph.create_execution_plans({fe::HeurMode_t::A, fe::HeurMode_t::FALLBACK}), "no plan");
     built.graph.deselect_numeric_notes({fe::NumericalNote_t::NONDETERMINISTIC});
     // fp32 tensors may go through tf32 tensor cores unless that is ruled out; tf32 is just that permission.
     if (problem.precision == Precision::fp32) {
         built.graph.deselect_numeric_notes(
             {fe::NumericalNote_t::TENSOR_CORE, fe::NumericalNote_t::DOWN_CONVERT_INPUTS});
     }
-    status = built.graph.check_support();
-    if (failed(status)) return status.get_message();
-    status = built.graph.build_plans(fe::BuildPlanPolicy_t::HEURISTICS_CHOICE);
-    if (failed(status)) return status.get_message();
+}
+
+/// Builds the first plan that can be built. Throws CudaError with what the library said.
+void build(BuiltConvolution& built, const ConvolutionProblem& problem, const JoinedWork& join, cudnnHandle_t handle) {
+    describe(built, problem, join);
+    ask_for_plans(built, problem, handle);
+    require(built.graph.build_plans(fe::BuildPlanPolicy_t::HEURISTICS_CHOICE), "no plan can be built");
     std::int64_t workspace = 0;
-    status = built.graph.get_workspace_size(workspace);
-    if (failed(status)) return status.get_message();
+    require(built.graph.get_workspace_size(workspace), "the plan's workspace");
     built.workspace_bytes = static_cast<std::size_t>(workspace);
-    if (built.graph.get_plan_name(built.name).is_bad()) built.name = "plan";
-    return "";
+    require(built.graph.get_plan_name(built.name), "the plan's name");
 }
 
 float element(const std::byte* bytes, DType type) {
@@ -192,10 +200,10 @@ float element(const std::byte* bytes, DType type) {
     return single;
 }
 
-/// Runs the plan once on NaN everywhere: "" when it runs and its result is NaN, too. An activation that turns NaN into
-/// a number would hide that a network has none.
-std::string try_with_nan(BuiltConvolution& built, const ConvolutionProblem& problem, cudnnHandle_t handle,
-                         const Stream& stream) {
+/// Runs the plan once on NaN everywhere: whether its result is NaN, too. An activation that turns NaN into a number
+/// would hide that a network has none.
+bool passes_nan(BuiltConvolution& built, const ConvolutionProblem& problem, cudnnHandle_t handle,
+                const Stream& stream) {
     const DeviceBuffer images(built.bytes[0], stream);
     const DeviceBuffer weights(built.bytes[1], stream);
     const DeviceBuffer result(built.bytes[2], stream);
@@ -211,7 +219,7 @@ std::string try_with_nan(BuiltConvolution& built, const ConvolutionProblem& prob
     std::array<std::byte, 4> first{};
     copy_to_host(first.data(), result.data(), size_of(problem.type), stream);
     stream.synchronize();
-    return std::isnan(element(first.data(), problem.type)) ? "" : "its activation turns NaN into a number";
+    return std::isnan(element(first.data(), problem.type));
 }
 
 }  // namespace
@@ -224,6 +232,7 @@ struct CudnnConvolutions::State {
         std::string why_not;
     };
     std::vector<Known> known;
+    bool relu_hides_nan = false;  ///< seen once, plans with one are not built again: each takes a good part of a second
 
     State() {
         open_library();
@@ -240,29 +249,42 @@ struct CudnnConvolutions::State {
             throw CudaError("cudnnSetStream failed: {}", fe::detail::get_error_string(status));
     }
 
-    [[nodiscard]] Known find(const ConvolutionProblem& problem, const Stream& stream) const {
+    [[nodiscard]] Known find(const ConvolutionProblem& problem, const Stream& stream) {
         Known result{problem, nullptr, ""};
         const JoinedWork all{problem.bias, problem.residual, problem.relu};
         std::vector<JoinedWork> attempts{all};
         if (problem.relu) attempts.push_back({problem.bias, problem.residual, false});
         if (problem.bias || problem.residual) attempts.push_back({});
         for (const JoinedWork& join : attempts) {
-            auto built = std::make_shared<BuiltConvolution>();
             std::string failure;
             try {
-                failure = build(*built, problem, join, handle);
-                use(stream);
-                if (failure.empty()) failure = try_with_nan(*built, problem, handle, stream);
-            } catch (const CudaError& error) {
+                if (auto built = attempt(problem, join, stream)) {
+                    result.built = std::move(built);
+                    return result;
+                }
+                failure = "its activation turns NaN into a number";
+            } catch (const DeviceMemoryError&) {
+                throw;
+            } catch (const std::exception& error) {
+                // The frontend throws exceptions of its own, too.
                 failure = error.what();
-            }
-            if (failure.empty()) {
-                result.built = std::move(built);
-                return result;
             }
             result.why_not += (result.why_not.empty() ? "" : "; ") + failure;
         }
         return result;
+    }
+
+    /// nullptr when the plan hides NaN; throws when there is none.
+    [[nodiscard]] std::shared_ptr<BuiltConvolution> attempt(const ConvolutionProblem& problem, const JoinedWork& join,
+                                                            const Stream& stream) {
+        if (join.activation && relu_hides_nan) return nullptr;
+        auto built = std::make_shared<BuiltConvolution>();
+        build(*built, problem, join, handle);
+        use(stream);
+        if (passes_nan(*built, problem, handle, stream)) return built;
+        if (!join.activation) throw CudaError("plan {} turns NaN into a number", built->name);
+        relu_hides_nan = true;
+        return nullptr;
     }
 };
 
@@ -310,6 +332,30 @@ std::unique_ptr<ConvolutionPlan> CudnnConvolutions::plan(const ConvolutionProble
     if (found->built == nullptr) return nullptr;
     return std::make_unique<CudnnPlan>(found->built, state_->handle,
                                        [state = state_.get()](cudaStream_t used) { state->use(used); });
+}
+
+std::vector<OfferedPlan> plans_for_described_device(const std::string& device_json, const ConvolutionProblem& problem,
+                                                    const JoinedWork& join) {
+    open_library();
+    auto device = std::make_shared<fe::DeviceProperties>();
+    require(device->deserialize({device_json.begin(), device_json.end()}), "the description of the device");
+    BuiltConvolution built;
+    built.graph.set_device_properties(device);
+    describe(built, problem, join);
+    ask_for_plans(built, problem, nullptr);
+    std::vector<OfferedPlan> result;
+    for (std::int64_t k = 0; k < built.graph.get_execution_plan_count(); ++k) {
+        OfferedPlan plan;
+        require(built.graph.get_plan_name_at_index(k, plan.name), "a plan's name");
+        const fe::error_t status = built.graph.build_plan_at_index(k);
+        if (status.is_bad()) {
+            plan.why_not = status.get_message();
+        } else {
+            require(built.graph.get_workspace_size_plan_at_index(k, plan.workspace_bytes), "a plan's workspace");
+        }
+        result.push_back(std::move(plan));
+    }
+    return result;
 }
 
 std::string CudnnConvolutions::version() const {

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cuda/backend/convolution.hpp"
 #include "cuda/runtime/stream.hpp"
@@ -30,5 +32,20 @@ private:
     struct State;
     std::unique_ptr<State> state_;
 };
+
+/// A way that cuDNN's heuristics offer.
+struct OfferedPlan {
+    std::string name;     ///< "eng7_k24=29"
+    std::string why_not;  ///< "" when it could be built, else what the library said
+    std::int64_t workspace_bytes = 0;
+};
+
+/// What cuDNN offers on a device that is not here: needs the library, no driver. Plans whose kernels are compiled at
+/// run time are loaded by the driver in the end, and say so where there is none.
+/// @param device_json  as cuDNN describes a device (CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, cuDNN 9.8)
+/// @throws LibraryError without the library, CudaError when it offers nothing.
+[[nodiscard]] std::vector<OfferedPlan> plans_for_described_device(const std::string& device_json,
+                                                                  const ConvolutionProblem& problem,
+                                                                  const JoinedWork& join);
 
 }  // namespace lossmap::cuda

@@ -9,8 +9,9 @@
 
 namespace lossmap::cuda {
 
-/// Device memory from the device's stream-ordered pool (cudaMallocAsync). Move-only. Freed in the order of the stream
-/// it was taken on, which has to outlive it.
+/// Device memory from the device's stream-ordered pool (cudaMallocAsync), or plain (cudaMalloc) on a device without
+/// pools. Move-only. Freed in the order of the stream it was taken on, which has to outlive it; without pools freeing
+/// blocks until the device is idle.
 class DeviceBuffer {
 public:
     DeviceBuffer() = default;
@@ -31,6 +32,7 @@ private:
     void* data_ = nullptr;
     std::size_t size_bytes_ = 0;
     cudaStream_t stream_ = nullptr;
+    bool pooled_ = true;
 };
 
 /// Page-locked host memory: the only kind that copies overlap with. Move-only.

@@ -9,11 +9,9 @@ void check_status(int status, const char* call, const char* file, int line) {
     if (code == cudaSuccess) return;
     const std::string message =
         fmt::format("{}:{}: {} failed: {} ({})", file, line, call, cudaGetErrorString(code), cudaGetErrorName(code));
-    if (code == cudaErrorMemoryAllocation) {
-        // Not sticky: clear it, so that a smaller attempt is not blamed for this one.
-        static_cast<void>(cudaGetLastError());
-        throw DeviceMemoryError(message);
-    }
+    // The next check of a launch would be blamed for it; what broke the device itself stays.
+    static_cast<void>(cudaGetLastError());
+    if (code == cudaErrorMemoryAllocation) throw DeviceMemoryError(message);
     throw CudaError(message);
 }
 

@@ -183,6 +183,15 @@ void HostMark::synchronize() {
     merge(queue_.state_->host, clock_);
 }
 
+/// Libraries are promised an alignment, and crash without it.
+constexpr std::int64_t kWorkspaceAlignment = 256;
+void require_aligned(std::initializer_list<const void*> addresses, std::int64_t alignment) {
+    for (const void* address : addresses) {
+        if (reinterpret_cast<std::uintptr_t>(address) % static_cast<std::uintptr_t>(alignment) != 0)
+            throw InternalError("an operand that is not aligned to {} bytes", alignment);
+    }
+}
+
 class HostGemmPlan final : public cuda::GemmPlan {
 public:
     HostGemmPlan(const cuda::GemmProblem& problem, bool joins) : problem_(problem), joins_(joins) {}
@@ -191,7 +200,22 @@ public:
     }
     [[nodiscard]] std::size_t workspace_bytes() const override { return 256; }
     [[nodiscard]] std::string implementation() const override { return "host loops"; }
-    void run(const cuda::GemmOperands& operands, void*) const override { multiply(problem_, joins_, operands); }
+    void run(const cuda::GemmOperands& operands, void*) const override {
+        const auto at = [](const void* base, std::int64_t elements, std::size_t width) {
+            return static_cast<const std::byte*>(base) + elements * static_cast<std::int64_t>(width);
+        };
+        const std::size_t width = size_of(problem_.type);
+        for (std::int64_t item = 0; item < problem_.batch; ++item) {
+            require_aligned(
+                {at(operands.a, item * problem_.stride_a, width), at(operands.b, item * problem_.stride_b, width),
+                 at(operands.d, item * problem_.stride_d, size_of(problem_.result_type))},
+                problem_.alignment);
+            if (joins_ && problem_.bias)
+                require_aligned({at(operands.bias, item * problem_.stride_bias, sizeof(float))}, problem_.alignment);
+        }
+        require_aligned({operands.workspace}, kWorkspaceAlignment);
+        multiply(problem_, joins_, operands);
+    }
 
 private:
     cuda::GemmProblem problem_;
@@ -208,6 +232,9 @@ public:
     [[nodiscard]] std::size_t workspace_bytes() const override { return 512; }
     [[nodiscard]] std::string implementation() const override { return "host loops"; }
     void run(const cuda::ConvolutionOperands& operands, void*) const override {
+        require_aligned({operands.images, operands.weights, operands.bias, operands.residual, operands.result},
+                        problem_.alignment);
+        require_aligned({operands.workspace}, kWorkspaceAlignment);
         convolve(problem_, joins_, operands);
         if (spoiled_) *static_cast<float*>(operands.result) += 1.0F;
     }

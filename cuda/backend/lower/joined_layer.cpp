@@ -52,7 +52,7 @@ std::optional<Located> JoinedLayer::pack_bias(const Bias& bias, const std::optio
     pack.norm = norm;
     pack.filters = features;
     pack.padded_filters = padded;
-    pack.out = builder_.temporary(Phase::theta, DType::f32, {padded}, true);
+    pack.out = builder_.aligned_temporary(Phase::theta, DType::f32, {padded}, true);
     builder_.packer().add(pack);
     return pack.out;
 }

@@ -81,7 +81,7 @@ private:
         pack.extents.front() = filters_;
         pack.extents.back() = groups_ == 1 ? channels_ : weights_[1];
         if (norm) pack.scale = norm->scale;
-        pack.out = builder_.temporary(Phase::theta, type_, pack.extents, true);
+        pack.out = builder_.aligned_temporary(Phase::theta, type_, pack.extents, true);
         builder_.packer().add(pack);
         packed_ = pack.out;
         const ValueId own = node_.has_input(2) ? node_.inputs[2] : kNoValue;
@@ -121,6 +121,9 @@ private:
         problem.bias = bias_.has_value();
         problem.residual = residual_.has_value();
         problem.relu = library_activates();
+        problem.alignment = std::min({images_.alignment(), packed_.alignment(), result_.alignment()});
+        if (bias_) problem.alignment = std::min(problem.alignment, bias_->alignment());
+        if (residual_) problem.alignment = std::min(problem.alignment, residual_->alignment());
         return problem;
     }
 

@@ -71,7 +71,7 @@ private:
         if (norm) pack.scale = norm->scale;
         pack.filter_axis = transpose_b_ ? 0 : 1;
         if (is_gemm_) pack.weight_factor = node_.attributes.get_float("alpha", 1.0);
-        pack.out = builder_.temporary(Phase::theta, type_, pack.extents, true);
+        pack.out = builder_.aligned_temporary(Phase::theta, type_, pack.extents, true);
         builder_.packer().add(pack);
         return pack.out;
     }

@@ -1,5 +1,6 @@
 #include "cuda/backend/lower/products.hpp"
 
+#include <algorithm>
 #include <memory>
 
 #include "core/error.hpp"
@@ -11,6 +12,20 @@ namespace {
 Precision precision_of(const ProgramBuilder& builder, DType type) {
     if (type != DType::f32) return builder.options().precision;
     return builder.options().precision == Precision::tf32 ? Precision::tf32 : Precision::fp32;
+}
+
+/// Of all operands, at every point and item of the batch.
+std::int64_t alignment_of(const Product& product, const GemmProblem& problem) {
+    std::int64_t result = static_cast<std::int64_t>(kLibraryAlignment);
+    const auto consider = [&](const Located& array, std::int64_t stride) {
+        const auto width = static_cast<std::int64_t>(size_of(array.type));
+        result = std::min({result, array.alignment(), cuda::alignment_of(stride * width)});
+    };
+    consider(product.a, problem.stride_a);
+    consider(product.b, problem.stride_b);
+    consider(product.result, problem.stride_d);
+    if (product.bias) consider(*product.bias, problem.stride_bias);
+    return result;
 }
 
 }  // namespace
@@ -47,6 +62,7 @@ JoinedWork add_product(ProgramBuilder& builder, const Product& product, std::int
         problem.stride_b = one_b;
         problem.stride_d = one_d;
     }
+    problem.alignment = alignment_of(product, problem);
     auto plan = builder.device().plan_gemm(problem);
     const JoinedWork joined = plan->joined();
     const Located workspace =
