@@ -92,8 +92,7 @@ class Refusals(unittest.TestCase):
         self.config["model"] = {"path": "net.onnx", "parameters": "c.npz"}
         self.refused("c.npz", "missing: fc1.bias, fc2.weight", "fc2.bias ([4] instead of [3])")
 
-    def test_cuda_and_precision_that_are_not_there(self):
-        self.refused("device 'cuda'", "LOSSMAP_CUDA=ON", arguments=("--device", "cuda"))
+    def test_precision_that_is_not_there(self):
         self.refused("fp16", arguments=("--precision", "fp16", "--device", "cpu"))
 
     def test_repetitions_need_a_count_and_random_directions(self):
