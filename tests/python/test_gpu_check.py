@@ -17,12 +17,40 @@ echo "stand-in does $1"
 """
 
 
+TESTS = """#!/bin/sh
+echo "[==========] 3 tests from 1 test suite ran. (0 ms total)"
+echo "[  PASSED  ] 3 tests."
+"""
+
+# Writes a surface whose loss depends on the precision, and the events of a run.
+RUN = """#!/bin/sh
+[ "$1" = devices ] && echo "cuda:" && echo "  cuda:0   stand-in" && exit 0
+[ "$1" = export ] && exit 0
+while [ $# -gt 0 ]; do
+    [ "$1" = --out ] && out=$2
+    [ "$1" = --precision ] && precision=$2
+    shift
+done
+mkdir -p "$out"
+loss=2.5
+[ "$precision" = fp16 ] && loss=2.6
+printf 'x,y,train_loss,train_accuracy\\n0,0,%s,10\\n' $loss > "$out/surface.csv"
+echo '{"event":"progress","finished_evaluations":100,"elapsed_seconds":2.0,"evaluations_per_second":50.0}'
+echo '{"event":"progress","finished_evaluations":700,"elapsed_seconds":5.0,"evaluations_per_second":140.0}'
+echo '{"event":"done","files":[]}'
+"""
+
+
 class GpuCheck(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.folder)
         (self.folder / "bin").mkdir()
-        shutil.copy(ROOT / "tools" / "gpu_check", self.folder)
+        for name in ("gpu_check", "compare_surfaces.py"):
+            shutil.copy(ROOT / "tools" / name, self.folder)
+        (self.folder / "data" / "gpu").mkdir(parents=True)
+        for name in ("plane", "throughput"):
+            (self.folder / "data" / "gpu" / f"{name}.json").write_text("{}")
 
     def program(self, name, text):
         file = self.folder / "bin" / name
@@ -45,23 +73,49 @@ class GpuCheck(unittest.TestCase):
     def test_a_failing_step_stops_no_other(self):
         self.program("lossmap", DEVICES)
         self.program("test_kernels_cuda", "#!/bin/sh\necho broken\nexit 1\n")
-        self.program("test_backends_gpu", "#!/bin/sh\necho fine\n")
+        self.program("test_backends_gpu", TESTS)
         done, steps = self.check()
         self.assertEqual(done.returncode, 1)
         self.assertEqual(steps["kernels"]["status"], "failed")
-        self.assertIn("broken", steps["kernels"]["detail"])
         self.assertEqual(steps["backends"]["status"], "passed")
         self.assertEqual(steps["zoo"]["status"], "skipped")
         self.assertEqual(steps["throughput_fp16"]["status"], "passed")
         self.assertEqual(steps["same_bits"]["status"], "skipped")  # the stand-in writes nothing
+        self.assertIn("12 tests ran, 12 passed", steps["backends"]["detail"])
+        self.assertIn("--- kernels\nbroken", done.stdout)
+        self.assertTrue((self.folder / "out" / "logs.tar.gz").exists())
         names = list(steps)
         self.assertLess(names.index("kernels"), names.index("backends"))
         self.assertLess(names.index("backends"), names.index("throughput_fp32"))
 
+    def test_a_program_that_runs_no_test_has_not_passed(self):
+        self.program("lossmap", DEVICES)
+        self.program("test_backends_gpu", '#!/bin/sh\necho "skipped: no driver"\n')
+        steps = self.check()[1]
+        self.assertEqual(steps["backends"]["status"], "failed")
+        self.assertIn("0 tests ran", steps["backends"]["detail"])
+
+    def test_surfaces_are_compared_and_rates_read(self):
+        self.program("lossmap", RUN)
+        reference = self.folder / "data" / "reference"
+        reference.mkdir()
+        (reference / "pytorch.json").write_text("{}")
+        (reference / "expected.json").write_text('[{"x": 0, "y": 0, "train_loss": 2.5, "train_accuracy": 10}]')
+        done, steps = self.check()
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertEqual(steps["pytorch_fp32_agrees"]["status"], "passed")
+        self.assertIn("largest relative difference 4.00e-02 at (0, 0)", steps["pytorch_fp16_differs"]["detail"])
+        self.assertEqual(steps["same_bits"]["detail"], "the two surfaces have the same bits")
+        self.assertEqual(steps["throughput_fp16"]["detail"], "200 evaluations/s over 3.0 s (after the first 2.0 s)")
+        (reference / "expected.json").write_text('[{"x": 0, "y": 0, "train_loss": 2.501, "train_accuracy": 10}]')
+        done, steps = self.check()
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(steps["pytorch_fp32_agrees"]["status"], "failed")
+
     def test_it_keeps_to_its_time(self):
         self.program("lossmap", DEVICES)
         self.program("test_kernels_cuda", "#!/bin/sh\nsleep 30\n")
-        done, steps = self.check("--seconds", "7")
+        done, steps = self.check("--seconds", "10")
         self.assertEqual(done.returncode, 1)
         self.assertEqual(steps["kernels"]["status"], "timeout")
         self.assertEqual(steps["throughput_fp32"]["status"], "skipped")

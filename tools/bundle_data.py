@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""Puts what PyTorch computed into the bundle for a GPU machine (tools/make_bundle), within a limit.
+
+    tools/bundle_data.py --reference FOLDER OUT     a plane of ResNet-56: network, directions, 1,000 images, losses, configuration
+    tools/bundle_data.py --zoo FOLDER [--zoo-megabytes N] OUT     the smallest networks of the zoo, as many as fit
+
+Needs h5py and numpy for --reference. Nothing that is written needs them.
+"""
+
+import argparse
+import json
+import lzma
+import shutil
+import sys
+from pathlib import Path
+
+RECORD_BYTES, RECORDS = 3073, 1000
+CIFAR = {"mean": [125.3 / 255, 123.0 / 255, 113.9 / 255], "std": [63.0 / 255, 62.1 / 255, 66.7 / 255]}
+
+
+def write_reference(folder, out):
+    import h5py
+    out.mkdir(parents=True)
+    shutil.copy(folder / "models" / "gold_resnet56.onnx", out)
+    shutil.copy(folder / "reference" / "gold_resnet56_direction.h5", out)
+    packed = folder / "data" / "cifar10" / "data_batch_1.bin.xz"
+    with lzma.open(packed) as file:
+        (out / "images.bin").write_bytes(file.read(RECORD_BYTES * RECORDS))
+    with h5py.File(folder / "reference" / "gold_resnet56_surface.h5") as file:
+        x, y = file["xcoordinates"][()].tolist(), file["ycoordinates"][()].tolist()
+        loss, accuracy = file["train_loss"][()], file["train_acc"][()]
+    rows = [{"x": x[column], "y": y[row], "train_loss": float(loss[row, column]),
+             "train_accuracy": float(accuracy[row, column])} for row in range(len(y)) for column in range(len(x))]
+    (out / "expected.json").write_text(json.dumps(rows))
+    config = {"name": "pytorch", "experiment": "surface", "model": "gold_resnet56.onnx",
+              "data": {"format": "cifar10", "train": ["images.bin"], "normalize": CIFAR}, "splits": ["train"],
+              "loss": "cross_entropy", "directions": {"kind": "file", "path": "gold_resnet56_direction.h5"},
+              "x": {"min": x[0], "max": x[-1], "points": len(x)}, "y": {"min": y[0], "max": y[-1], "points": len(y)}}
+    (out / "pytorch.json").write_text(json.dumps(config, indent=1) + "\n")
+
+
+def write_zoo(folder, limit_bytes, out):
+    """Takes networks in the order of their size, so that as many kinds as possible are there."""
+    out.mkdir(parents=True)
+    index = json.loads((folder / "index.json").read_text())
+
+    def files_of(model):
+        data = folder / (Path(model["file"]).name + ".data")
+        external = [data] if data.exists() else sorted(folder.glob(Path(model["file"]).stem + "*.data"))
+        return {folder / model[key] for key in ("file", "reference", "direction")} | set(external)
+
+    taken, files, used = [], set(), 0
+    for model in sorted(index["models"], key=lambda row: sum(file.stat().st_size for file in files_of(row))):
+        new = files_of(model) - files
+        size = sum(file.stat().st_size for file in new)
+        if used + size > limit_bytes:
+            continue
+        taken.append(model)
+        files |= new
+        used += size
+    for file in files:
+        shutil.copy(file, out)
+    index["models"] = taken
+    (out / "index.json").write_text(json.dumps(index))
+    print(f"bundle_data: {len(taken)} networks of the zoo, {used / 1e6:.1f} MB", file=sys.stderr)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--reference", type=Path)
+    parser.add_argument("--zoo", type=Path)
+    parser.add_argument("--zoo-megabytes", type=float, default=6)
+    parser.add_argument("out", type=Path, help="a folder that does not exist")
+    arguments = parser.parse_args()
+    if (arguments.reference is None) == (arguments.zoo is None):
+        parser.error("either --reference or --zoo is needed")
+    if arguments.out.exists():
+        shutil.rmtree(arguments.out)
+    if arguments.reference:
+        write_reference(arguments.reference, arguments.out)
+    else:
+        write_zoo(arguments.zoo, arguments.zoo_megabytes * 1e6, arguments.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+"""Compares a surface with another one, or with what PyTorch computed; needs Python's own library only.
+
+    compare_surfaces.py EXPECTED FOUND [--tolerance T]
+
+EXPECTED and FOUND: surface.csv of `lossmap export`, or the rows as JSON. Prints one line: points, largest relative difference
+of the loss and where, largest difference of the accuracy in percent. Exit status 1 when the grids differ, when one is finite
+where the other is not, or beyond the tolerance (relative; without one nothing is beyond it); 77 when a file is absent.
+"""
+
+import argparse
+import csv
+import json
+import math
+import sys
+from pathlib import Path
+
+SAME_PLACE = 1e-9
+
+
+def read(path):
+    if path.suffix == ".json":
+        return json.loads(path.read_text())
+    with path.open(newline="") as file:
+        return [{key: float(value) if value else math.nan for key, value in row.items()} for row in csv.DictReader(file)]
+
+
+def difference(expected, found):
+    """Relative; 0 where both are the same kind of not finite, infinite where only one is."""
+    if math.isfinite(expected) and math.isfinite(found):
+        return abs(found - expected) / max(abs(expected), sys.float_info.min)
+    return 0.0 if str(expected) == str(found) else math.inf
+
+
+def compare(expected, found):
+    """(error or "", sentence, largest relative difference)."""
+    if len(expected) != len(found):
+        return f"{len(found)} points instead of {len(expected)}", "", math.inf
+    worst, where, accuracy = 0.0, None, 0.0
+    for theirs, ours in zip(expected, found):
+        place = [(theirs[axis], ours[axis]) for axis in ("x", "y") if axis in theirs]
+        if any(abs(a - b) > SAME_PLACE for a, b in place):
+            return f"a point at {place}", "", math.inf
+        now = difference(theirs["train_loss"], ours["train_loss"])
+        if where is None or now > worst:
+            worst, where = now, (theirs, ours)
+        accuracy = max(accuracy, abs(theirs["train_accuracy"] - ours["train_accuracy"]))
+    theirs, ours = where
+    place = ", ".join(f"{theirs[axis]:g}" for axis in ("x", "y") if axis in theirs)
+    sentence = (f"{len(found)} points, largest relative difference {worst:.2e} at ({place}): {ours['train_loss']!r} instead of "
+                f"{theirs['train_loss']!r}, accuracy {accuracy:.3f} %")
+    return "", sentence, worst
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("expected", type=Path)
+    parser.add_argument("found", type=Path)
+    parser.add_argument("--tolerance", type=float, default=math.inf)
+    arguments = parser.parse_args()
+    for path in (arguments.expected, arguments.found):
+        if not path.is_file():
+            print(f"{path} is not there")
+            return 77
+    error, sentence, worst = compare(read(arguments.expected), read(arguments.found))
+    print(error or sentence)
+    beyond = worst > arguments.tolerance or (math.isinf(worst) and not error)
+    return 1 if error or beyond else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
