@@ -1,6 +1,8 @@
 #pragma once
 
 #include <memory>
+#include <set>
+#include <string_view>
 #include <vector>
 
 #include "backend/backend.hpp"
@@ -12,5 +14,9 @@ namespace lossmap::cuda {
 /// which share the points of a call; directions and linear algebra are the first one's.
 /// @param devices  at least one
 [[nodiscard]] std::unique_ptr<Backend> make_cuda_backend(std::vector<std::shared_ptr<Device>> devices);
+
+/// Names of the operators of ai.onnx that the GPU computes; others are refused, unless they are gone when shapes are
+/// fixed.
+[[nodiscard]] std::set<std::string_view> cuda_operators();
 
 }  // namespace lossmap::cuda

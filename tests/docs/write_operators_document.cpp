@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "cpu/cpu_backend.hpp"
+#include "cuda/backend/cuda_backend.hpp"
 #include "graph/operator_families.hpp"
 #include "tests/docs/generated_document.hpp"
 
@@ -27,8 +28,15 @@ std::string_view cpu_text(const OperatorInfo& info, const std::set<std::string_v
     return info.domain.empty() && native.contains(info.name) ? "native" : "table's kernel";
 }
 
+/// Whether the GPU computes it.
+std::string_view cuda_text(const OperatorInfo& info, const std::set<std::string_view>& known) {
+    if (info.run == nullptr) return "resolved before";
+    return info.domain.empty() && known.contains(info.name) ? "yes" : "no";
+}
+
 std::string document() {
     const std::set<std::string_view> native = lossmap::cpu_native_operators();
+    const std::set<std::string_view> cuda = lossmap::cuda::cuda_operators();
     const auto table = lossmap::operator_table();
     std::string text = fmt::format(
         "# Operators\n\n"
@@ -40,21 +48,24 @@ std::string document() {
         "Numbers are computed in f32, whatever floating-point type a file stores (f16, bf16, f64); integers keep their "
         "type. Column\n\"CPU\": *native* has code of its own (oneDNN, vectorised loops), *table's kernel* is the plain "
         "implementation that every\noperator has and that constants are folded with, *resolved before* leaves other "
-        "nodes, or none, when shapes are fixed.\n",
+        "nodes, or none, when shapes are fixed.\nColumn \"CUDA\": what is not computed there is refused by name, "
+        "unless "
+        "it depends on nothing but constants and shapes.\n",
         std::ranges::count(table, std::string_view{}, &OperatorInfo::domain));
     for (const lossmap::OperatorFamily& family : lossmap::operator_families()) {
-        text += fmt::format("\n## {}\n| operator | operator sets | inputs | outputs | limits | CPU |\n", family.name);
-        text += "|---|---|---|---|---|---|\n";
+        text += fmt::format("\n## {}\n| operator | operator sets | inputs | outputs | limits | CPU | CUDA |\n",
+                            family.name);
+        text += "|---|---|---|---|---|---|---|\n";
         auto operators = family.operators();
         std::ranges::sort(operators, {}, &OperatorInfo::name);
         for (const OperatorInfo& info : operators) {
             const std::string sets = info.max_opset == lossmap::kNewestOpset
                                          ? fmt::format("{} and newer", info.min_opset)
                                          : fmt::format("{} to {}", info.min_opset, info.max_opset);
-            text += fmt::format("| {} | {} | {} | {} | {} | {} |\n", info.name, sets,
+            text += fmt::format("| {} | {} | {} | {} | {} | {} | {} |\n", info.name, sets,
                                 range_text(info.min_inputs, info.max_inputs),
                                 info.max_outputs < 0 ? "any number" : range_text(1, info.max_outputs), info.note,
-                                cpu_text(info, native));
+                                cpu_text(info, native), cuda_text(info, cuda));
         }
     }
     text += fmt::format("\n\"Newer\" goes to operator set {}, the newest whose changes are known.\n",
