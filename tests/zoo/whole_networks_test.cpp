@@ -1,0 +1,107 @@
+// Networks as they are used, a few images each: the CUDA backend on an emulated device gives the CPU backend's losses.
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "cpu/cpu_backend.hpp"
+#include "cuda/backend/cuda_backend.hpp"
+#include "onnx_import/importer.hpp"
+#include "params/parameter_space.hpp"
+#include "tests/support/host_device.hpp"
+#include "tests/support/test_files.hpp"
+
+namespace lossmap::test {
+namespace {
+
+constexpr std::int64_t kImages = 3;
+constexpr double kTolerance = 1e-4;
+
+class Network {
+public:
+    explicit Network(const std::filesystem::path& file)
+        : graph_(import_onnx(file)), space_(identify_parameters(graph_)), origin_(read_state(graph_, space_)) {
+        Shape sample;
+        for (const auto& dimension : std::span(graph_.value(graph_.inputs[0]).declared).subspan(1))
+            sample.push_back(dimension.extent);
+        Shape batch = sample;
+        batch.insert(batch.begin(), kImages);
+        chunk_.count = kImages;
+        chunk_.inputs.emplace_back(DType::f32, batch);
+        chunk_.target = Tensor(DType::i64, Shape{kImages});
+        // Irrational steps: no value comes twice, and no two axes or weights are alike.
+        auto pixels = chunk_.inputs[0].as<float>();
+        for (std::size_t k = 0; k < pixels.size(); ++k)
+            pixels[k] = static_cast<float>(std::sin(0.37 * static_cast<double>(k)));
+        for (std::int64_t k = 0; k < kImages; ++k)
+            chunk_.target.as<std::int64_t>()[static_cast<std::size_t>(k)] = 3 * k % 10;
+        for (std::size_t axis = 0; axis < directions_.size(); ++axis) {
+            for (std::size_t k = 0; k < origin_.weights.size(); ++k) {
+                const double wave = std::sin(static_cast<double>(k) * (axis == 0 ? 1.3 : 0.7));
+                directions_[axis].push_back(0.5F * origin_.weights[k] * static_cast<float>(wave));
+            }
+        }
+        request_.graph = &graph_;
+        request_.space = &space_;
+        request_.origin = &origin_;
+        request_.axes = {{directions_[0], {}}, {directions_[1], {}}};
+        request_.loss.kind = LossKind::cross_entropy;
+        request_.inputs = {{graph_.value(graph_.inputs[0]).name, DType::f32, sample}};
+        request_.target = {"target", DType::i64, {}};
+    }
+
+    [[nodiscard]] std::vector<double> losses(Backend& backend) const {
+        const std::vector<Point> points{{{0.0, 0.0}}, {{0.5, -0.25}}, {{-1.0, 1.0}}};
+        std::vector<LossSums> sums(points.size());
+        backend.compile(request_)->evaluate(points, chunk_, sums);
+        std::vector<double> result;
+        for (const LossSums& sum : sums)
+            result.push_back(sum.loss_sum / sum.weight_sum);
+        return result;
+    }
+
+private:
+    Graph graph_;
+    ParameterSpace space_;
+    StateVector origin_;
+    std::array<std::vector<float>, 2> directions_;
+    SampleChunk chunk_;
+    ExecutableRequest request_;
+};
+
+void expect_agreement(const std::filesystem::path& file) {
+    SCOPED_TRACE(file.string());
+    const Network network(file);
+    const auto cpu = make_cpu_backend();
+    HostDeviceOptions options;
+    options.most_points = 2;  // a whole block of points, and one that is filled up
+    const auto cuda = cuda::make_cuda_backend({std::make_shared<HostDevice>(options)});
+    const std::vector<double> expected = network.losses(*cpu);
+    const std::vector<double> found = network.losses(*cuda);
+    for (std::size_t k = 0; k < expected.size(); ++k) {
+        ASSERT_TRUE(std::isfinite(expected[k])) << "point " << k;
+        EXPECT_LE(std::abs(found[k] - expected[k]), kTolerance * std::abs(expected[k])) << "point " << k;
+    }
+}
+
+TEST(WholeNetworks, DemoNetworksOnAnEmulatedDevice) {
+    for (const char* name :
+         {"resnet20/model.onnx", "resnet20_noshort/model.onnx", "vgg9_sgd_wd5e-4_bs128/epoch_12.onnx"})
+        expect_agreement(source_dir() / "configs/demo" / name);
+}
+
+TEST(WholeNetworks, ReferenceNetworksOnAnEmulatedDevice) {
+    LOSSMAP_REQUIRE_REFERENCE("models/gold_resnet56.onnx");
+    for (const char* name :
+         {"gold_resnet56.onnx", "resnet20.onnx", "resnet20_folded.onnx", "small/sgd_bs128/epoch_14.onnx"})
+        expect_agreement(reference_dir() / "models" / name);
+}
+
+}  // namespace
+}  // namespace lossmap::test
