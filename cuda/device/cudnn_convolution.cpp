@@ -161,15 +161,19 @@ void describe(BuiltConvolution& built, const ConvolutionProblem& p, const Joined
                    static_cast<std::size_t>(count_of(result_dims)) * width};
 }
 
-void require(const fe::error_t& status, const char* step) {
+void require(fe::error_t status, const char* step) {
     if (status.is_bad()) throw CudaError("{}: {}", step, status.get_message());
 }
 
 /// Asks the heuristics; only ways that give the same bits every time, and the precision asked for, are left.
-void ask_for_plans(BuiltConvolution& built, const ConvolutionProblem& problem, cudnnHandle_t handle) {
+void ask_for_plans(BuiltConvolution& built, const ConvolutionProblem& problem, const JoinedWork& join,
+                   cudnnHandle_t handle) {
     require(built.graph.validate(), "the graph is not valid");
     require(built.graph.build_operation_graph(handle), "the graph cannot be built");
-    require(built.graph.create_execution_plans({fe::HeurMode_t::A, fe::HeurMode_t::FALLBACK}), "no plan");
+    // Ways of last resort exist for everything joined, too, but a fast convolution with the rest behind it is better.
+    std::vector<fe::HeurMode_t> modes{fe::HeurMode_t::A};
+    if (!join.bias && !join.residual && !join.activation) modes.push_back(fe::HeurMode_t::FALLBACK);
+    require(built.graph.create_execution_plans(modes), "no plan");
     built.graph.deselect_numeric_notes({fe::NumericalNote_t::NONDETERMINISTIC});
     // fp32 tensors may go through tf32 tensor cores unless that is ruled out; tf32 is just that permission.
     if (problem.precision == Precision::fp32) {
@@ -181,7 +185,7 @@ void ask_for_plans(BuiltConvolution& built, const ConvolutionProblem& problem, c
 /// Builds the first plan that can be built. Throws CudaError with what the library said.
 void build(BuiltConvolution& built, const ConvolutionProblem& problem, const JoinedWork& join, cudnnHandle_t handle) {
     describe(built, problem, join);
-    ask_for_plans(built, problem, handle);
+    ask_for_plans(built, problem, join, handle);
     require(built.graph.build_plans(fe::BuildPlanPolicy_t::HEURISTICS_CHOICE), "no plan can be built");
     std::int64_t workspace = 0;
     require(built.graph.get_workspace_size(workspace), "the plan's workspace");
@@ -342,12 +346,12 @@ std::vector<OfferedPlan> plans_for_described_device(const std::string& device_js
     BuiltConvolution built;
     built.graph.set_device_properties(device);
     describe(built, problem, join);
-    ask_for_plans(built, problem, nullptr);
+    ask_for_plans(built, problem, join, nullptr);
     std::vector<OfferedPlan> result;
     for (std::int64_t k = 0; k < built.graph.get_execution_plan_count(); ++k) {
         OfferedPlan plan;
         require(built.graph.get_plan_name_at_index(k, plan.name), "a plan's name");
-        const fe::error_t status = built.graph.build_plan_at_index(k);
+        fe::error_t status = built.graph.build_plan_at_index(k);
         if (status.is_bad()) {
             plan.why_not = status.get_message();
         } else {
