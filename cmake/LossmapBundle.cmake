@@ -25,6 +25,8 @@ install(TARGETS ${bundle_targets} RUNTIME_DEPENDENCY_SET bundle_dependencies
 install(RUNTIME_DEPENDENCY_SET bundle_dependencies
   PRE_EXCLUDE_REGEXES "^lib(c|m|pthread|dl|rt|resolv|util)[.]so" "^ld-linux" "^libcuda" "^libcudnn" "^libcublas" "^libnvrtc"
     "^libcusolver" "^libnccl"
+  # Found as the system's choice, too, where another one was linked.
+  POST_EXCLUDE_REGEXES "^(/usr)?/lib/[^/]+/lib(blas|lapack|openblasp?)[-.][^/]*$"
   DIRECTORIES ${CMAKE_SOURCE_DIR}/.deps/lib ${bundle_folders}
   LIBRARY DESTINATION lib COMPONENT bundle EXCLUDE_FROM_ALL)
 install(PROGRAMS ${CMAKE_SOURCE_DIR}/tools/gpu_check ${CMAKE_SOURCE_DIR}/tools/compare_surfaces.py DESTINATION . COMPONENT bundle EXCLUDE_FROM_ALL)
