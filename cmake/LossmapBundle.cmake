@@ -30,6 +30,9 @@ install(RUNTIME_DEPENDENCY_SET bundle_dependencies
   DIRECTORIES ${CMAKE_SOURCE_DIR}/.deps/lib ${bundle_folders}
   LIBRARY DESTINATION lib COMPONENT bundle EXCLUDE_FROM_ALL)
 install(PROGRAMS ${CMAKE_SOURCE_DIR}/tools/gpu_check ${CMAKE_SOURCE_DIR}/tools/compare_surfaces.py DESTINATION . COMPONENT bundle EXCLUDE_FROM_ALL)
+if(LOSSMAP_PLOTLY_JS)
+  install(FILES ${LOSSMAP_PLOTLY_JS} DESTINATION share/lossmap COMPONENT bundle EXCLUDE_FROM_ALL)
+endif()
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/configs/gpu DESTINATION data COMPONENT bundle EXCLUDE_FROM_ALL)
 foreach(model resnet56/model.onnx vgg9_sgd_wd5e-4_bs128/epoch_12.onnx)
   get_filename_component(folder ${model} DIRECTORY)
