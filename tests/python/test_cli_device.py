@@ -34,14 +34,11 @@ class Devices(unittest.TestCase):
         self.assertIn("\n  cpu ", support.run_lossmap("devices").stdout)
 
     def test_a_gpu_that_is_asked_for_and_missing_ends_the_run(self):
-        for device in ("cuda", "cuda:0", "cuda:7"):
+        for device in ("cuda", "cuda:0", "cuda:7", "cuda:0,1"):
             with self.subTest(device):
                 process = self.run_on(device, expect=2)
                 self.assertEqual(process.stderr, f"lossmap: error: device '{device}': {self.reason}\n")
                 self.assertFalse((self.folder / "out").exists())
-
-    def test_a_run_uses_one_gpu(self):
-        self.assertIn("device 'cuda:0,1': a run uses one GPU", self.run_on("cuda:0,1", expect=2).stderr)
 
     def test_a_device_that_does_not_exist(self):
         self.assertIn("tpu", self.run_on("tpu", expect=2).stderr)
