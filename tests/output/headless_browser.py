@@ -3,8 +3,10 @@ import base64
 import json
 import os
 import shutil
+import struct
 import subprocess
 import time
+import zlib
 
 
 def find_browser():
@@ -13,6 +15,42 @@ def find_browser():
         if path:
             return path
     return None
+
+
+def decode_png(data):
+    """Width, height and pixels of a PNG with 8 bits a channel, as browsers write them."""
+    place, packed = 8, b""
+    while place < len(data):
+        length, kind = struct.unpack(">I4s", data[place:place + 8])
+        content = data[place + 8:place + 8 + length]
+        if kind == b"IHDR":
+            width, height, depth, colours = struct.unpack(">IIBB", content[:10])
+            assert depth == 8 and colours in (2, 6), (depth, colours)
+        elif kind == b"IDAT":
+            packed += content
+        place += 12 + length
+    channels = 3 if colours == 2 else 4
+    rows = memoryview(zlib.decompress(packed))
+    stride, above, pixels = width * channels, bytearray(width * channels), []
+    for row in range(height):
+        kind = rows[row * (stride + 1)]
+        line = bytearray(rows[row * (stride + 1) + 1:(row + 1) * (stride + 1)])
+        for k in range(stride):
+            left = line[k - channels] if k >= channels else 0
+            corner = above[k - channels] if k >= channels else 0
+            if kind == 1:
+                line[k] = line[k] + left & 255
+            elif kind == 2:
+                line[k] = line[k] + above[k] & 255
+            elif kind == 3:
+                line[k] = line[k] + (left + above[k]) // 2 & 255
+            elif kind == 4:
+                guess = left + above[k] - corner
+                nearest = min((left, above[k], corner), key=lambda value: abs(guess - value))
+                line[k] = line[k] + nearest & 255
+        pixels += zip(*(line[channel::channels] for channel in range(3)))
+        above = line
+    return width, height, pixels
 
 
 class BrowserError(Exception):
@@ -76,6 +114,15 @@ class Browser:
                     raise BrowserError(f"{method}: {answer['error']}")
                 return answer["result"]
             self.events.append(answer)
+
+    def picture_of(self, selector):
+        """Width, height and the pixels (red, green, blue) of the first such element as it stands on the screen."""
+        box = json.loads(self.evaluate(f"""(() => {{ const element = document.querySelector({json.dumps(selector)});
+            element.scrollIntoView({{block: "center"}});
+            const box = element.getBoundingClientRect();
+            return JSON.stringify({{x: box.x + scrollX, y: box.y + scrollY, width: box.width, height: box.height, scale: 1}}); }})()"""))
+        answer = self.call("Page.captureScreenshot", format="png", clip=box)
+        return decode_png(base64.b64decode(answer["data"]))
 
     def evaluate(self, expression):
         """Value of a JavaScript expression in the page; a promise is waited for."""

@@ -88,6 +88,21 @@ def check_controls(page):
     page.wait_for("document.querySelector('.figure.surface').data.length === 5")
 
 
+def check_scene_pixels(page):
+    """What WebGL has drawn, read back from the screen: the plane's colours from the least to the largest loss."""
+    width, height, pixels = page.picture_of(".figure.surface canvas")
+    found = {"low": 0, "middle": 0, "high": 0}
+    for red, green, blue in pixels:
+        # Viridis in the scene's light: purple where the loss is least, green in between, yellow where it is largest.
+        if blue > green + 40 and blue > 60 and red > green:
+            found["low"] += 1
+        elif green > red + 40 and green > blue + 10:
+            found["middle"] += 1
+        elif red > blue + 80 and green > blue + 80:
+            found["high"] += 1
+    assert all(count > width * height / 2000 for count in found.values()), (width, height, found)
+
+
 def set_control(page, name, value):
     page.evaluate(f"(() => {{ const c = document.getElementById('{name}'); c.value = {json.dumps(value)};"
                   "c.dispatchEvent(new Event('input')); })()")
@@ -199,6 +214,12 @@ def check_refined(page):
     hover = page.evaluate("[...document.querySelectorAll('.figure.line')].at(-1).data[0].text")
     assert "estimated error" not in hover[0] and hover[0].endswith("<br>computed"), hover[0]
     assert hover[1].startswith("x -0.75<br>loss 1.0625<br>estimated error 0.125<br>accuracy 34.559 %") and hover[1].endswith("<br>interpolated"), hover[1]
+    plane = page.evaluate("[...document.querySelectorAll('.figure.contour')][1].data[0].text")
+    assert "estimated error" not in plane[0][0] and plane[0][0].endswith("<br>computed"), plane[0][0]
+    for iy, ix in ((0, 1), (1, 3), (2, 1)):   # points 1, 7 and 9
+        loss = f"{2 + steps(-1, 1, 4)[ix] * steps(0, 1, 3)[iy]:.5g}"
+        assert f"<br>loss {loss}<br>estimated error 0.125<br>" in plane[iy][ix] and plane[iy][ix].endswith("<br>interpolated"), plane[iy][ix]
+    assert page.evaluate("[...document.querySelectorAll('.figure.surface')][1].data[0].hovertext[0][1]") == plane[0][1]
     press(page, "CSV of the data", run=4)
     rows = list(csv.DictReader(io.StringIO(page.saved("refined.csv").decode())))
     columns = ("loss", "standard_error", "samples", "state", "error_estimate")
@@ -253,6 +274,7 @@ def main():
             page.wait_for(DRAWN, seconds=600)
             check_logarithmic_test_split(json.loads(page.evaluate(DRAWN))["figures"])
             assert page.evaluate("[...document.querySelectorAll('.figure.surface')].every(f => f.querySelector('canvas'))")
+            check_scene_pixels(page)
             assert not page.complaints(), page.complaints()
         with Browser(program, folder / "profile", folder / "saved", webgl=False) as page:
             page.view(900, 700)
