@@ -30,6 +30,7 @@
 #include "kernels/scatter.hpp"
 #include "kernels/select.hpp"
 #include "kernels/softmax.hpp"
+#include "kernels/stage.hpp"
 #include "kernels/unary.hpp"
 
 /// The one list of operations: ENTRY(name, arguments).
@@ -60,6 +61,7 @@
     ENTRY(arg_reduce, ArgReduceArgs)                   \
     ENTRY(pool, PoolArgs)                              \
     ENTRY(convolution, ConvolutionArgs)                \
+    ENTRY(stage, StageArgs)                            \
     ENTRY(gemm, GemmArgs)                              \
     ENTRY(copy, CopyArgs)                              \
     ENTRY(gather, GatherArgs)                          \

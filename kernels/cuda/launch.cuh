@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "cuda/runtime/check.hpp"
+#include "kernels/cuda/device_warp.cuh"
 #include "kernels/operand.hpp"
 
 namespace lossmap::kernels {
@@ -51,6 +52,16 @@ __global__ void __launch_bounds__(Body::kThreads, min_blocks<Body>())
     }
 }
 
+/// As many blocks as the device holds at once, each with one item after the other.
+template <typename Body>
+__global__ void __launch_bounds__(Body::kThreads, min_blocks<Body>())
+    run_warps(const __grid_constant__ Body body, std::int64_t items) {
+    extern __shared__ __align__(128) unsigned char dynamic_shared[];
+    DeviceBlock<Body> block(dynamic_shared);
+    for (std::int64_t item = blockIdx.x; item < items; item += gridDim.x)
+        body.run(block, item);
+}
+
 /// Launches bodies on a stream; see HostLaunch for their meaning. Checks the launch, does not synchronise.
 class CudaLaunch {
 public:
@@ -69,6 +80,22 @@ public:
         if (points <= 0 || count <= 0) return;
         run_blocks<<<grid_of(points, count), Body::kThreads, 0, stream_>>>(body, points, count);
         LOSSMAP_CUDA_LAUNCHED("run_blocks");
+    }
+
+    template <typename Body>
+    void warps(std::int64_t items, const Body& body) const {
+        if (items <= 0) return;
+        int device = 0, multiprocessors = 0, blocks = 0;
+        LOSSMAP_CUDA(cudaGetDevice(&device));
+        LOSSMAP_CUDA(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
+        LOSSMAP_CUDA(
+            cudaFuncSetAttribute(run_warps<Body>, cudaFuncAttributeMaxDynamicSharedMemorySize, Body::kSharedBytes));
+        LOSSMAP_CUDA(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, run_warps<Body>, Body::kThreads,
+                                                                   Body::kSharedBytes));
+        const std::int64_t resident = static_cast<std::int64_t>(multiprocessors) * blocks;
+        const auto grid = static_cast<unsigned>(items < resident ? items : resident);
+        run_warps<<<grid, Body::kThreads, Body::kSharedBytes, stream_>>>(body, items);
+        LOSSMAP_CUDA_LAUNCHED("run_warps");
     }
 
 private:

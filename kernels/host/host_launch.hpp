@@ -4,6 +4,8 @@
 #include <cstring>
 #include <vector>
 
+#include "kernels/host/host_warp.hpp"
+
 namespace lossmap::kernels {
 
 /// Runs bodies on the host in the place of a launch on a device.
@@ -36,6 +38,16 @@ public:
                     });
                 }
             });
+        });
+    }
+
+    /// body.run(block, item) for each item, with blocks of Body::kWarps warps whose lanes run in step.
+    template <typename Body>
+    void warps(std::int64_t items, const Body& body) const {
+        HostBlock<Body> block(reversed_);
+        for_each(items, [&](std::int64_t item) {
+            block.restart();
+            body.run(block, item);
         });
     }
 

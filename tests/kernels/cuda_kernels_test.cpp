@@ -54,7 +54,7 @@ TEST_P(CudaKernels, AgreesWithItsReference) {
 TEST_P(CudaKernels, AgreesWithTheHost) {
     CudaDevice device;
     HostDevice host(host_kernels());
-    EXPECT_EQ(difference_of(GetParam().run(device), GetParam().run(host), kLibraryTolerance), "");
+    EXPECT_EQ(difference_of(GetParam().run(device), GetParam().run(host), GetParam().tolerance_between_devices), "");
 }
 
 TEST_P(CudaKernels, GivesTheSameBitsAgain) {

@@ -26,6 +26,8 @@ struct KernelCase {
     std::function<std::vector<Tensor>()> expected;
     /// |actual - expected| <= tolerance * (1 + |expected|), and a rounding of the storage type.
     double tolerance = 1e-6;
+    /// The same between a device and the host, where they sum in another order: tensor cores.
+    double tolerance_between_devices = 1e-6;
 };
 
 /// For GoogleTest's messages and names.
@@ -41,6 +43,7 @@ void PrintTo(const KernelCase& one, std::ostream* out);
 [[nodiscard]] std::vector<KernelCase> reduction_cases();
 [[nodiscard]] std::vector<KernelCase> window_cases();
 [[nodiscard]] std::vector<KernelCase> matrix_cases();
+[[nodiscard]] std::vector<KernelCase> stage_cases();
 [[nodiscard]] std::vector<KernelCase> recurrent_cases();
 [[nodiscard]] std::vector<KernelCase> movement_cases();
 [[nodiscard]] std::vector<KernelCase> indexing_cases();

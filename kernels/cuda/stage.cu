@@ -1,0 +1,5 @@
+#include "kernels/stage.hpp"
+
+#include "kernels/cuda/launch.cuh"
+
+LOSSMAP_CUDA_KERNEL(stage, StageArgs)

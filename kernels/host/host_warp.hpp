@@ -1,0 +1,166 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "core/dtype.hpp"
+#include "kernels/matrix_fragments.hpp"
+#include "kernels/operand.hpp"
+
+namespace lossmap::kernels {
+
+/// 32 lanes that run in step, on the host: the same operations that DeviceWarp has as instructions. Shared memory is
+/// given by byte offsets; one outside it, or off its alignment, throws InternalError.
+///
+/// A copy into shared memory may happen at any time until it is waited for: `late` does them then, else at once.
+class HostWarp {
+public:
+    template <typename T, int N>
+    struct Registers {
+        T values[32][N] = {};
+        T& at(int lane, int index) { return values[lane][index]; }
+        const T& at(int lane, int index) const { return values[lane][index]; }
+    };
+
+    HostWarp(int index_in, std::byte* shared, int shared_bytes, bool reversed)
+        : index(index_in), shared_(shared), shared_bytes_(shared_bytes), reversed_(reversed), late_(!reversed) {}
+
+    const int index;  ///< in its block
+
+    template <typename Visit>
+    void each_lane(const Visit& visit) const {
+        for (int k = 0; k < 32; ++k)
+            visit(reversed_ ? 31 - k : k);
+    }
+
+    [[nodiscard]] std::uint32_t load(int offset) const {
+        std::uint32_t value;
+        std::memcpy(&value, at(offset, 4), 4);
+        return value;
+    }
+    void store(int offset, std::uint32_t value) { std::memcpy(at(offset, 4), &value, 4); }
+    void clear_pack(int offset) { std::memset(at(offset, 16), 0, 16); }
+    /// Copies 16 bytes to global memory.
+    void copy_out(void* target, int offset) const { std::memcpy(target, at(offset, 16), 16); }
+    /// Begins to copy 16 bytes of global memory, or of zeros when they are not `real`.
+    void copy_in(int offset, const void* source, bool real) {
+        at(offset, 16);
+        if (late_) return pending_.push_back({offset, source, real});
+        carry_out({offset, source, real});
+    }
+    void wait_for_copies() {
+        for (const Copy& copy : pending_)
+            carry_out(copy);
+        pending_.clear();
+    }
+
+    /// Four 8 x 8 matrices of f16 into registers first .. first + 3; a lane's row starts at rows.at(lane, 0) + offset.
+    template <int N>
+    void load_matrices(Registers<std::uint32_t, N>& to, int first, const Registers<int, 1>& rows, int offset) const {
+        for (int lane = 0; lane < 32; ++lane) {
+            for (int matrix = 0; matrix < 4; ++matrix) {
+                const MatrixPlace place = loaded_place(lane, 0);
+                const int source = matrix * 8 + place.row;
+                const std::byte* row = at(rows.at(source, 0) + offset, 16);
+                std::memcpy(&to.at(lane, first + matrix), row + place.column * 2, 4);
+            }
+        }
+    }
+
+    /// sums[s .. s + 3] += a[0 .. 3] * b[k, k + 1], exact products, rounded once.
+    template <int S, int N>
+    static void multiply(Registers<float, S>& sums, int s, const Registers<std::uint32_t, 4>& a,
+                         const Registers<std::uint32_t, N>& b, int k) {
+        float left[16][16], right[8][16];
+        for (int lane = 0; lane < 32; ++lane) {
+            for (int half = 0; half < 2; ++half) {
+                for (int index = 0; index < 4; ++index) {
+                    const MatrixPlace place = a_place(lane, index, half);
+                    left[place.row][place.column] = half_at(a.at(lane, index), half);
+                }
+                for (int index = 0; index < 2; ++index) {
+                    const MatrixPlace place = b_place(lane, index, half);
+                    right[place.column][place.row] = half_at(b.at(lane, k + index), half);
+                }
+            }
+        }
+        for (int lane = 0; lane < 32; ++lane) {
+            for (int index = 0; index < 4; ++index) {
+                const MatrixPlace place = sum_place(lane, index);
+                double sum = static_cast<double>(sums.at(lane, s + index));
+                for (int depth = 0; depth < 16; ++depth)
+                    sum += static_cast<double>(left[place.row][depth] * right[place.column][depth]);
+                sums.at(lane, s + index) = static_cast<float>(sum);
+            }
+        }
+    }
+
+private:
+    struct Copy {
+        int offset;
+        const void* source;
+        bool real;
+    };
+
+    static float half_at(std::uint32_t pair, int half) {
+        return half_to_float(static_cast<std::uint16_t>(pair >> (16 * half)));
+    }
+    std::byte* at(int offset, int bytes) const {
+        if (offset < 0 || offset + bytes > shared_bytes_ || offset % bytes != 0)
+            refuse("shared memory", "offset", offset);
+        return shared_ + offset;
+    }
+    void carry_out(const Copy& copy) {
+        if (copy.real)
+            std::memcpy(at(copy.offset, 16), copy.source, 16);
+        else
+            clear_pack(copy.offset);
+    }
+
+    std::byte* shared_;
+    int shared_bytes_;
+    bool reversed_;
+    bool late_;
+    std::vector<Copy> pending_;
+};
+
+/// A block of Body::kWarps warps on the host: all of them pass a phase before the next one begins.
+template <typename Body>
+class HostBlock {
+public:
+    explicit HostBlock(bool reversed) : memory_(Body::kSharedBytes / sizeof(Pack)), reversed_(reversed) { restart(); }
+
+    /// New work: shared memory is full of NaN, registers are 0.
+    void restart() {
+        std::memset(memory_.data(), 0xff, Body::kSharedBytes);
+        auto* shared = reinterpret_cast<std::byte*>(memory_.data());
+        warps_.clear();
+        for (int k = 0; k < Body::kWarps; ++k)
+            warps_.emplace_back(k, shared, Body::kSharedBytes, reversed_);
+        states_.assign(Body::kWarps, {});
+    }
+
+    /// Runs `work(warp, state)` for each warp, then a barrier.
+    template <typename Work>
+    void phase(const Work& work) {
+        for (int k = 0; k < Body::kWarps; ++k) {
+            const auto warp = static_cast<std::size_t>(reversed_ ? Body::kWarps - 1 - k : k);
+            work(warps_[warp], states_[warp]);
+        }
+    }
+
+private:
+    struct alignas(16) Pack {
+        std::byte bytes[16];
+    };
+    static_assert(Body::kSharedBytes % sizeof(Pack) == 0);
+
+    std::vector<Pack> memory_;
+    bool reversed_;
+    std::vector<HostWarp> warps_;
+    std::vector<typename Body::template State<HostWarp>> states_;
+};
+
+}  // namespace lossmap::kernels

@@ -1,0 +1,40 @@
+"""tools/kernel_sass.py counts instructions, and notices what is missing or too much."""
+
+import sys
+import unittest
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+import kernel_sass  # noqa: E402
+
+DUMP = """
+arch = sm_90a
+\t\tFunction : _Z9run_warps
+\t.headerflags\t@"EF_CUDA_TEXMODE_UNIFIED"
+        /*0000*/                   LDC R1, c[0x0][0x28] ;                  /* 0x00000a00ff017b82 */
+                                                                           /* 0x000fe20000000800 */
+        /*3ed0*/                   HMMA.16816.F32 R64, R92.reuse, R52, R76 ;  /* 0x00 */
+        /*3ee0*/               @P0 LDSM.16.M88.4 R92, [R96+0x10] ;            /* 0x00 */
+        /*1ee0*/              @!P1 HMMA.16816.F32 R64, R92, R52, R76 ;        /* 0x00 */
+"""
+NAME = "Stage<StageShape<32,16,2,1,4,2>>"
+GOOD = Counter({"HMMA.16816.F32": 108, "LDSM.16.M88.4": 36, "LDGSTS.E.BYPASS.128": 28, "FADD": 48})
+
+
+class KernelSass(unittest.TestCase):
+    def test_counts_instructions(self):
+        self.assertEqual(kernel_sass.parse(DUMP), {
+            ("sm_90a", "_Z9run_warps"): Counter({"HMMA.16816.F32": 2, "LDC": 1, "LDSM.16.M88.4": 1})})
+
+    def test_names_what_is_wrong(self):
+        self.assertEqual(kernel_sass.complaints(NAME, GOOD), [])
+        for change, sentence in (({"HMMA.16816.F32": 107}, "HMMA.16816.F32: 107 instead of 108"),
+                                 ({"LDSM.16.M88.4": 72}, "LDSM: 72 instead of 36"),
+                                 ({"LDGSTS.E.BYPASS.128": 0}, "no asynchronous copy (LDGSTS)"),
+                                 ({"STL.64": 2, "LDL": 1}, "3 accesses to local memory")):
+            self.assertEqual(kernel_sass.complaints(NAME, Counter({**GOOD, **change})), [sentence])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+"""Whether the stage kernels' machine code is what it is meant to be, read with cuobjdump and nvdisasm.
+
+    tools/kernel_sass.py LIBRARY     a line a kernel; exit status 1 when one does not hold, 77 and the reason when the
+                                     machine code cannot be read
+
+A kernel for C channels holds three copies of a row's pass, each with 9 C / 16 tensor-core products of two tiles, a load
+of four matrices for each of 3 C / 16 pairs of tap and channels, and such a load for each of 9 C / 16 pieces of weights;
+what it copies into shared memory goes past the registers; nothing lies in local memory.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from kernel_resources import SKIPPED, Missing, output_of, short_names, tool  # noqa: E402
+
+OBJECT = "stage.cu.o"
+ARCHITECTURE = re.compile(r"^\s*arch\s*=\s*(\S+)")
+FUNCTION = re.compile(r"^\s*Function : (\S+)")
+INSTRUCTION = re.compile(r"^\s*/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+\s+)?([A-Z][A-Z0-9_]*(?:\.[A-Z0-9_]+)*)")
+CHANNELS = re.compile(r"StageShape<(\d+),")
+
+
+def parse(text):
+    """{(architecture, symbol): Counter of opcodes} of `cuobjdump --dump-sass`."""
+    counts, architecture, current = {}, None, None
+    for line in text.splitlines():
+        if match := ARCHITECTURE.match(line):
+            architecture = match.group(1)
+        elif match := FUNCTION.match(line):
+            current = counts.setdefault((architecture, match.group(1)), Counter())
+        elif current is not None and (match := INSTRUCTION.match(line)):
+            current[match.group(1)] += 1
+    return counts
+
+
+def number_of(opcodes, *beginnings):
+    return sum(count for opcode, count in opcodes.items() if opcode.startswith(beginnings))
+
+
+def complaints(name, opcodes):
+    """Sentences about what a kernel of that name should hold and does not."""
+    chunks = int(CHANNELS.search(name).group(1)) // 16
+    expected = (("HMMA.16816.F32", 3 * 18 * chunks), ("LDSM", 3 * 3 * chunks + 9 * chunks))
+    found = [f"{opcode}: {number_of(opcodes, opcode)} instead of {count}" for opcode, count in expected
+             if number_of(opcodes, opcode) != count]
+    if not number_of(opcodes, "LDGSTS"):
+        found.append("no asynchronous copy (LDGSTS)")
+    if local := number_of(opcodes, "LDL", "STL"):
+        found.append(f"{local} accesses to local memory")
+    return found
+
+
+def machine_code(library):
+    """Disassembly of the object that holds the stage kernels."""
+    if not library.exists():
+        raise Missing(f"{library} is not there: build it with cmake --preset cuda")
+    cuobjdump = tool("cuobjdump")
+    tool("nvdisasm")
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["ar", "x", str(library.resolve()), OBJECT], cwd=folder, check=True)
+        # cuobjdump calls nvdisasm, and looks for it in PATH alone.
+        return output_of("env", f"PATH={Path(tool('nvdisasm')).parent}:/usr/bin:/bin", cuobjdump, "--dump-sass",
+                         str(Path(folder) / OBJECT))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("library", type=Path)
+    arguments = parser.parse_args()
+    try:
+        counts = parse(machine_code(arguments.library))
+    except Missing as missing:
+        print(missing)
+        return SKIPPED
+    names = short_names(sorted({symbol for _, symbol in counts}))
+    failed = not counts
+    for (architecture, symbol), opcodes in sorted(counts.items()):
+        found = complaints(names[symbol], opcodes)
+        failed = failed or bool(found)
+        print(f"{architecture} {names[symbol]}: {'; '.join(found) or 'as it should be'} ({sum(opcodes.values())} instructions)")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
