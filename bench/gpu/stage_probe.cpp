@@ -1,0 +1,242 @@
+// stage_probe: the fused stage kernels on one GPU: each shape at several (points x images), after its results have been
+// compared with the emulation of the same code on the host. JSON on stdout, progress on stderr.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <functional>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "bench/gpu/gemm_probe.hpp"
+#include "bench/gpu/probe_kernels.hpp"
+#include "bench/gpu/probe_timer.hpp"
+#include "core/dtype.hpp"
+#include "cuda/runtime/buffer.hpp"
+#include "cuda/runtime/device.hpp"
+#include "cuda/runtime/error.hpp"
+#include "kernels/kernel_table.hpp"
+
+namespace lossmap::bench {
+namespace {
+
+using nlohmann::json;
+
+/// A stage of a residual network: pairs of layers with a skip over each.
+struct StageJob {
+    int channels = 0;
+    int side = 0;
+    int tile_images = 0;
+    int layers = 2;
+    std::int64_t points = 1;
+    std::int64_t samples = 1;
+
+    [[nodiscard]] std::int64_t image() const { return std::int64_t{1} * side * side * channels; }
+    [[nodiscard]] std::int64_t weights() const { return std::int64_t{9} * channels * channels * layers; }
+    [[nodiscard]] double multiply_adds() const {
+        return static_cast<double>(points * samples * side * side) * static_cast<double>(weights());
+    }
+    /// Bytes that have to move through device memory.
+    [[nodiscard]] double bytes() const {
+        return static_cast<double>(points) *
+               (4.0 * static_cast<double>(samples * image()) + 2.0 * static_cast<double>(weights()));
+    }
+};
+
+/// Uniform in [-1, 1) from a counter.
+float noise(std::uint64_t k) {
+    k = (k + 1) * 0x9e3779b97f4a7c15u;
+    k ^= k >> 29;
+    k *= 0xbf58476d1ce4e5b9u;
+    k ^= k >> 32;
+    return static_cast<float>(static_cast<double>(k >> 11) * 0x1p-52 - 1.0);
+}
+
+std::vector<std::uint16_t> halves(std::int64_t count, double range, std::uint64_t seed) {
+    std::vector<std::uint16_t> values(static_cast<std::size_t>(count));
+    for (std::size_t k = 0; k < values.size(); ++k)
+        values[k] = float_to_half(noise(seed + k) * static_cast<float>(range));
+    return values;
+}
+
+/// One job's data, on the host and on the device.
+class StageData {
+public:
+    StageData(const StageJob& job, const cuda::Stream& stream)
+        : job_(job),
+          in_(halves(job.points * job.samples * job.image(), 1.0, 1)),
+          weights_(halves(job.points * job.weights(), 1.2 / std::sqrt(9.0 * job.channels), 2)),
+          bias_(static_cast<std::size_t>(job.points * job.layers * job.channels)),
+          device_in_(cuda::upload(std::span<const std::uint16_t>(in_), stream)),
+          device_weights_(cuda::upload(std::span<const std::uint16_t>(weights_), stream)),
+          device_out_(in_.size() * 2, stream),
+          device_flags_(static_cast<std::size_t>(job.points * (job.samples + 1)) * 4, stream) {
+        for (std::size_t k = 0; k < bias_.size(); ++k)
+            bias_[k] = 0.1F * noise(3000 + k);
+        device_bias_ = cuda::upload(std::span<const float>(bias_), stream);
+        cuda::fill_bytes(device_out_.data(), 0xff, device_out_.size_bytes(), stream);
+        cuda::fill_bytes(device_flags_.data(), 0, device_flags_.size_bytes(), stream);
+    }
+
+    [[nodiscard]] kernels::StageArgs on_device() const {
+        return arguments(device_in_.data(), device_weights_.data(), device_bias_.data(), device_out_.data(),
+                         device_flags_.as<std::uint32_t>());
+    }
+
+    /// Largest difference of what the device computed from what the host computes, over the largest value.
+    [[nodiscard]] double error(const cuda::Stream& stream) const {
+        std::vector<std::uint16_t> device(in_.size());
+        cuda::copy_to_host(device.data(), device_out_.data(), device.size() * 2, stream);
+        stream.synchronize();
+        struct alignas(16) Pack {
+            std::uint16_t values[8];
+        };
+        const auto aligned = [](const std::vector<std::uint16_t>& values) {
+            std::vector<Pack> packs(values.size() / 8);
+            std::memcpy(packs.data(), values.data(), values.size() * 2);
+            return packs;
+        };
+        const std::vector<Pack> in = aligned(in_), weights = aligned(weights_);
+        std::vector<Pack> out(in.size());
+        kernels::host_kernels().stage(arguments(in.data(), weights.data(), bias_.data(), out.data(), nullptr), {});
+        double largest = 0.0, difference = 0.0;
+        for (std::size_t k = 0; k < device.size(); ++k) {
+            const double expected = static_cast<double>(half_to_float(out[k / 8].values[k % 8]));
+            const double apart = std::abs(static_cast<double>(half_to_float(device[k])) - expected);
+            largest = std::max(largest, std::abs(expected));
+            difference = apart <= difference ? difference : apart;  // NaN stays
+        }
+        return difference / largest;
+    }
+
+private:
+    [[nodiscard]] kernels::StageArgs arguments(const void* in, const void* weights, const void* bias, void* out,
+                                               std::uint32_t* flags) const {
+        kernels::StageArgs args;
+        args.in = {in, DType::f16, job_.samples * job_.image()};
+        args.weights = {weights, DType::f16, job_.weights()};
+        args.bias = {bias, DType::f32, std::int64_t{1} * job_.layers * job_.channels};
+        args.out = {out, DType::f16, job_.samples * job_.image()};
+        args.points = job_.points;
+        args.samples = job_.samples;
+        args.channels = job_.channels;
+        args.side = job_.side;
+        args.tile_images = job_.tile_images;
+        args.layers = job_.layers;
+        for (int layer = 0; layer < job_.layers; ++layer)
+            args.kinds[layer] =
+                static_cast<std::uint8_t>(kernels::kStageRelu | (layer % 2 == 1 ? kernels::kStageAddPrevious : 0));
+        args.overflow = {flags, job_.samples, job_.image()};
+        return args;
+    }
+
+    StageJob job_;
+    std::vector<std::uint16_t> in_;
+    std::vector<std::uint16_t> weights_;
+    std::vector<float> bias_;
+    cuda::DeviceBuffer device_in_;
+    cuda::DeviceBuffer device_weights_;
+    cuda::DeviceBuffer device_bias_;
+    cuda::DeviceBuffer device_out_;
+    cuda::DeviceBuffer device_flags_;
+};
+
+/// Roundings of fp16 that fall the other way, through four layers.
+constexpr double kTolerance = 1e-2;
+
+class StageProbe {
+public:
+    json run() {
+        const cuda::DeviceList list = cuda::list_devices();
+        const cuda::DeviceProperties& device = list.devices.front();
+        const cuda::DeviceBuffer sink(1 << 16, stream_);
+        ProbeWork work;
+        const double ms = median_ms(stream_, 7, [&] {
+            work = launch_mma_fp16(device.multiprocessors * 4, 8000, sink.as<float>(), stream_.get());
+        });
+        ceiling_tflops_ = 2.0 * work.multiply_adds / ms * 1e-9;
+        json result;
+        result["device"] = {{"name", device.name}, {"multiprocessors", device.multiprocessors}};
+        result["mma_sync_tflops"] = ceiling_tflops_;
+        result["gemm_fp16_tflops"] = gemm_tflops("fp16", 8192, stream_);
+        kernels::for_each_stage_shape([&](auto shape) {
+            using Shape = decltype(shape);
+            const std::string name = fmt::format("{}x{}x{}, {} images a block", Shape::kChannels, Shape::kSide,
+                                                 Shape::kSide, Shape::kImages);
+            std::fprintf(stderr, "%s\n", name.c_str());
+            try {
+                result["stages"][name] = measure({Shape::kChannels, Shape::kSide, Shape::kImages});
+            } catch (const Error& error) {
+                result["stages"][name] = {{"failure", error.what()}};
+            }
+        });
+        return result;
+    }
+
+private:
+    json measure(StageJob job) {
+        job.layers = 4;
+        job.points = 2;
+        job.samples = job.tile_images + 1;
+        const double error = [&] {
+            const StageData data(job, stream_);
+            kernels::cuda_kernels().stage(data.on_device(), {stream_.get()});
+            return data.error(stream_);
+        }();
+        json result = {{"error_against_host", error}};
+        if (!(error <= kTolerance)) {
+            result["failure"] = "wrong results; not timed";
+            return result;
+        }
+        for (const int layers : {2, 18}) {
+            for (const auto& [points, samples] :
+                 std::vector<std::pair<std::int64_t, std::int64_t>>{{1, 2048}, {8, 512}, {32, 128}}) {
+                job.layers = layers;
+                job.points = points;
+                job.samples = samples;
+                result["rows"].push_back(row(job));
+            }
+        }
+        return result;
+    }
+
+    json row(const StageJob& job) {
+        const StageData data(job, stream_);
+        const kernels::StageArgs args = data.on_device();
+        const double ms = median_ms(stream_, 7, [&] { kernels::cuda_kernels().stage(args, {stream_.get()}); });
+        const double tflops = 2.0 * job.multiply_adds() / ms * 1e-9;
+        const auto images = static_cast<double>(job.points * job.samples);
+        return {{"points", job.points},
+                {"images", job.samples},
+                {"layers", job.layers},
+                {"ms", ms},
+                {"tflops", tflops},
+                {"of_mma_sync", tflops / ceiling_tflops_},
+                {"gb_per_s", job.bytes() / ms * 1e-6},
+                {"ns_an_image_and_layer", ms * 1e6 / images / job.layers}};
+    }
+
+    cuda::Stream stream_;
+    double ceiling_tflops_ = 0.0;
+};
+
+}  // namespace
+}  // namespace lossmap::bench
+
+int main() {
+    try {
+        const lossmap::cuda::DeviceList list = lossmap::cuda::list_devices();
+        if (list.devices.empty()) throw lossmap::InputError("no CUDA device: {}", list.why_none);
+        std::cout << lossmap::bench::StageProbe().run().dump(2) << '\n';
+        return 0;
+    } catch (const lossmap::InputError& error) {
+        std::fprintf(stderr, "stage_probe: error: %s\n", error.what());
+        return 2;
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "stage_probe: error: %s\n", error.what());
+        return 1;
+    }
+}
