@@ -121,6 +121,7 @@ struct DeviceFacts {
     std::int64_t free_bytes = 0;
     std::int64_t pass_bytes = 0;                ///< activations of one pass that are worth having; a bound for the tile
     std::int64_t most_points = 1;               ///< points a pass at most
+    std::int64_t shared_bytes = 0;              ///< of shared memory that one block may take
     std::string architecture;                   ///< "sm_90": results depend on it
     std::vector<std::string> library_versions;  ///< "cuDNN 9.13.0": results depend on them
 };

@@ -14,7 +14,7 @@ namespace {
 /// Lowers steps and collects what cannot be run, so that one message names it all.
 class Compiler {
 public:
-    Compiler(const Program& program, ProgramBuilder& builder) : program_(program), builder_(builder) {}
+    Compiler(Program& program, ProgramBuilder& builder) : program_(program), builder_(builder) {}
 
     void theta_nodes() {
         for (const std::int32_t index : program_.lowering.theta_nodes) {
@@ -23,8 +23,15 @@ public:
         }
     }
 
-    void steps() {
-        for (const Step& step : program_.lowering.steps) {
+    /// @param join_stages  whether results in the middle of a chain of convolutions may be left out
+    void steps(bool join_stages) {
+        const std::vector<Step>& steps = program_.lowering.steps;
+        const StageChains chains(builder_, program_.lowering, builder_.device().facts().shared_bytes);
+        std::vector<bool> done(steps.size(), false);
+        for (std::size_t index = 0; index < steps.size(); ++index) {
+            if (done[index]) continue;
+            const Step& step = steps[index];
+            if (join_stages && stage(chains, index, done)) continue;
             const Node& node = builder_.node(step.node);
             const std::vector<ValueId> outputs = results_of(step);
             attempt(node, outputs, [&] {
@@ -42,6 +49,26 @@ public:
     }
 
 private:
+    /// Lowers the chain that begins with a step, where there is one.
+    bool stage(const StageChains& chains, std::size_t index, std::vector<bool>& done) {
+        const Step& step = program_.lowering.steps[index];
+        const auto chain = chains.from(index);
+        if (!chain) {
+            const std::string reason = chains.why_not(step);
+            if (builder_.node(step.node).op_type == "Conv") {
+                program_.outside_stages.emplace_back(builder_.node(step.node).name,
+                                                     reason.empty() ? "no other layer goes with it" : reason);
+            }
+            return false;
+        }
+        const Step& last = program_.lowering.steps[chain->steps.back()];
+        attempt(builder_.node(step.node), builder_.node(last.last_node()).outputs,
+                [&] { lower_stage(builder_, program_.lowering, *chain); });
+        for (const std::size_t member : chain->steps)
+            done[member] = true;
+        return true;
+    }
+
     template <typename Body>
     void attempt(const Node& node, const std::vector<ValueId>& outputs, const Body& body) {
         builder_.begin(node.name);
@@ -77,7 +104,7 @@ private:
         }
     }
 
-    const Program& program_;
+    Program& program_;
     ProgramBuilder& builder_;
     std::vector<std::string> refusals_;
 };
@@ -165,7 +192,7 @@ std::unique_ptr<Program> build_program(const ExecutableRequest& request, BoundRe
     bind_inputs(*program, builder);
     Compiler compiler(*program, builder);
     compiler.theta_nodes();
-    compiler.steps();
+    compiler.steps(request.passes.stages && !request.traceable && options.precision == Precision::fp16);
     compiler.require_all();
     builder.begin("output");
     program->output = builder.read(program->bound.output, {Demand::Form::dense, DType::f32});
@@ -197,6 +224,8 @@ std::string plan_record(const Program& program, std::span<const Program* const> 
     record["points"] = program.options.points;
     for (const PassInfo& pass : pass_table())
         record["passes"][std::string(pass.name)] = program.passes.*pass.enabled;
+    for (const auto& [name, reason] : program.outside_stages)
+        record["outside_stages"].push_back({{"name", name}, {"because", reason}});
     record["architecture"] = facts.architecture;
     record["libraries"] = facts.library_versions;
     record["operations"] = operations_of(program);

@@ -14,6 +14,8 @@ std::span<const PassInfo> pass_table() {
         {"activation", &PassSet::activation, "Relu and Clip join the layer in front of them"},
         {"transforms", &PassSet::transforms,
          "3x3 convolutions are computed through Winograd transforms where that pays"},
+        {"stages", &PassSet::stages,
+         "a residual stage's 3x3 convolutions run as one kernel that keeps activations on the chip (CUDA, fp16)"},
     };
     return kPasses;
 }

@@ -15,8 +15,9 @@ struct PassSet {
     bool residual = true;
     bool activation = true;
     bool transforms = true;
+    bool stages = true;
 
-    [[nodiscard]] static constexpr PassSet none() { return {false, false, false, false, false, false, false}; }
+    [[nodiscard]] static constexpr PassSet none() { return {false, false, false, false, false, false, false, false}; }
     friend bool operator==(const PassSet&, const PassSet&) = default;
 };
 

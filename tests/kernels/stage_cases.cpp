@@ -167,6 +167,7 @@ std::shared_ptr<Chain> integers(const Chain& shape) {
     const std::int64_t filters = chain->points * chain->layers() * chain->channels;
     chain->bias = numbers({filters}, 503, 2);
     chain->weights = Tensor(DType::f32, {filters, chain->filters() / chain->channels});
+    std::ranges::fill(chain->weights.as<float>(), 0.0F);
     const Tensor places = random_ints({filters, 4}, 504, 0, chain->filters() / chain->channels);
     for (std::int64_t k = 0; k < filters * 4; ++k) {
         const std::int64_t place = places.as<std::int64_t>()[static_cast<std::size_t>(k)];

@@ -270,6 +270,7 @@ HostDevice::HostDevice(const HostDeviceOptions& options)
     facts_.free_bytes = options.memory_bytes;
     facts_.pass_bytes = options.pass_bytes;
     facts_.most_points = options.most_points;
+    facts_.shared_bytes = options.shared_bytes;
     facts_.architecture = "host";
     facts_.library_versions = {"host loops 1"};
 }

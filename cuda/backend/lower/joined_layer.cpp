@@ -42,6 +42,13 @@ std::optional<NormFactorsPlace> JoinedLayer::fold_norm(std::int64_t channels) co
 std::optional<Located> JoinedLayer::pack_bias(const Bias& bias, const std::optional<NormFactorsPlace>& norm,
                                               std::int64_t features, std::int64_t padded) const {
     if (bias.own == kNoValue && step_.added_bias == kNoValue && !norm) return {};
+    const Located out = builder_.aligned_temporary(Phase::theta, DType::f32, {padded}, true);
+    pack_bias_into(out, bias, norm, features);
+    return out;
+}
+
+void JoinedLayer::pack_bias_into(const Located& out, const Bias& bias, const std::optional<NormFactorsPlace>& norm,
+                                 std::int64_t features) const {
     BiasPack pack;
     if (bias.own != kNoValue) {
         pack.bias = theta_source(builder_, bias.own);
@@ -51,10 +58,9 @@ std::optional<Located> JoinedLayer::pack_bias(const Bias& bias, const std::optio
     if (step_.added_bias != kNoValue) pack.added = theta_source(builder_, step_.added_bias);
     pack.norm = norm;
     pack.filters = features;
-    pack.padded_filters = padded;
-    pack.out = builder_.aligned_temporary(Phase::theta, DType::f32, {padded}, true);
+    pack.padded_filters = out.shape[0];
+    pack.out = out;
     builder_.packer().add(pack);
-    return pack.out;
 }
 
 void JoinedLayer::finish(const Located& result, std::int64_t channels, const Rest& rest) const {

@@ -28,6 +28,9 @@ public:
     };
     [[nodiscard]] std::optional<Located> pack_bias(const Bias& bias, const std::optional<NormFactorsPlace>& norm,
                                                    std::int64_t features, std::int64_t padded) const;
+    /// The same into memory that is there already, f32 [>= features]; zeros where there is nothing.
+    void pack_bias_into(const Located& out, const Bias& bias, const std::optional<NormFactorsPlace>& norm,
+                        std::int64_t features) const;
 
     /// What the library's plan did not compute: bias, residual, activation, and the watch over what f16 does not hold.
     struct Rest {

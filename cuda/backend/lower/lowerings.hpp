@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cuda/backend/program_builder.hpp"
+#include "cuda/backend/stage_chain.hpp"
 #include "plan/fusion.hpp"
 
 /// Ways to run a node or step, tried in order: each either adds operations and says true, or adds nothing and says
@@ -11,6 +12,9 @@ namespace lossmap::cuda {
 [[nodiscard]] bool lower_convolution(ProgramBuilder& builder, const Step& step);
 /// Gemm, and MatMul with a matrix that does not depend on samples, everything joined to them.
 [[nodiscard]] bool lower_dense(ProgramBuilder& builder, const Step& step);
+
+/// A chain of convolutions in one launch, with the layout of their weights. A chain that was found can be run.
+void lower_stage(ProgramBuilder& builder, const Lowering& lowering, const StageChain& chain);
 
 /// Reshape and its like, Transpose, Expand, Split, Cast to the same type: other strides, nothing moves.
 [[nodiscard]] bool lower_view(ProgramBuilder& builder, const Node& node);

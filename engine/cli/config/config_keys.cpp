@@ -10,37 +10,10 @@ namespace lossmap {
 namespace {
 
 constexpr ConfigKey kConfigKeys[] = {
-    {"name"},
-    {"experiment"},
-    {"model"},
-    {"models"},
-    {"networks"},
-    {"parameters"},
-    {"data"},
-    {"splits"},
-    {"loss"},
-    {"directions"},
-    {"x"},
-    {"y"},
-    {"device"},
-    {"precision"},
-    {"passes"},
-    {"provenance"},
-    {"to"},
-    {"move"},
-    {"statistics"},
-    {"checkpoints"},
-    {"plane"},
-    {"iterations"},
-    {"epochs"},
-    {"lr_drops"},
-    {"runs"},
-    {"labels"},
-    {"count"},
-    {"sweep"},
-    {"refine"},
-    {"grow"},
-    {"from"},
+    {"name"}, {"experiment"}, {"model"},      {"models"},      {"networks"}, {"parameters"}, {"data"},   {"splits"},
+    {"loss"}, {"directions"}, {"x"},          {"y"},           {"device"},   {"precision"},  {"passes"}, {"provenance"},
+    {"to"},   {"move"},       {"statistics"}, {"checkpoints"}, {"plane"},    {"iterations"}, {"epochs"}, {"lr_drops"},
+    {"runs"}, {"labels"},     {"count"},      {"sweep"},       {"refine"},   {"grow"},       {"from"},
 };
 constexpr ConfigKey kModelKeys[] = {{"path"}, {"parameters"}};
 constexpr ConfigKey kRunKeys[] = {{"label"},    {"checkpoints"}, {"epochs"}, {"iterations"},
@@ -63,8 +36,8 @@ constexpr ConfigKey kStatisticsKeys[] = {{"split"}, {"count"}, {"batch"}};
 constexpr ConfigKey kDirectionsByAxisKeys[] = {{"x"}, {"y"}};
 constexpr ConfigKey kSweepAxisKeys[] = {{"pointer"}, {"values"}, {"labels"}};
 constexpr ConfigKey kAxisKeys[] = {{"min"}, {"max"}, {"points"}, {"margin"}};
-constexpr ConfigKey kPassesKeys[] = {{"constant_folding"}, {"dead_code"},  {"bias_add"},  {"batch_norm"},
-                                     {"residual"},         {"activation"}, {"transforms"}};
+constexpr ConfigKey kPassesKeys[] = {{"constant_folding"}, {"dead_code"},  {"bias_add"},   {"batch_norm"},
+                                     {"residual"},         {"activation"}, {"transforms"}, {"stages"}};
 constexpr ConfigKey kRefineKeys[] = {{"initial"}, {"tolerance"}};
 
 constexpr ConfigSection kSections[] = {

@@ -1,0 +1,261 @@
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <functional>
+#include <memory>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "cuda/backend/cuda_backend.hpp"
+#include "onnx_import/importer.hpp"
+#include "tests/support/host_device.hpp"
+#include "tests/support/network_runner.hpp"
+#include "tests/support/test_files.hpp"
+
+// Chains of convolutions that the stage kernel takes, and what it makes of them.
+namespace lossmap {
+namespace {
+
+using test::HostDevice;
+using test::HostDeviceOptions;
+using test::NetworkRunner;
+using test::ReferenceNet;
+using ::testing::HasSubstr;
+
+using Handle = ReferenceNet::Handle;
+
+Handle block(ReferenceNet& net, Handle x, std::int64_t channels) {
+    const Handle inner = net.relu(net.batch_norm(net.conv(x, channels, 3, 1, 1)));
+    return net.relu(net.add(net.batch_norm(net.conv(inner, channels, 3, 1, 1)), x));
+}
+
+/// The first block of a stage: half the pixels, twice the channels.
+Handle entry(ReferenceNet& net, Handle x, std::int64_t channels) {
+    const Handle inner = net.relu(net.batch_norm(net.conv(x, channels, 3, 2, 1)));
+    return net.relu(net.add(net.batch_norm(net.conv(inner, channels, 3, 1, 1)), net.padded_shortcut(x, channels)));
+}
+
+/// A residual network for [3, 32, 32] in small: one block at each resolution and the way down to the next.
+ReferenceNet three_stages() {
+    ReferenceNet net({3, 32, 32}, 21);
+    Handle x = block(net, net.relu(net.batch_norm(net.conv(net.input(), 16, 3, 1, 1))), 16);
+    x = block(net, entry(net, x, 32), 32);
+    x = block(net, entry(net, x, 64), 64);
+    net.output(net.gemm(net.flatten(net.global_average_pool(x)), 5, true));
+    return net;
+}
+
+/// 64 channels of 8 x 8; `build` makes the middle of it.
+ReferenceNet wide_net(const std::function<Handle(ReferenceNet&, Handle)>& build) {
+    ReferenceNet net({3, 8, 8}, 22);
+    const Handle x = build(net, net.relu(net.conv(net.input(), 64, 3, 1, 1, 1, true)));
+    net.output(net.gemm(net.flatten(net.global_average_pool(x)), 5, true));
+    return net;
+}
+
+struct Emulated {
+    std::shared_ptr<HostDevice> device;
+    NetworkRunner runner;
+
+    explicit Emulated(ReferenceNet net, std::int64_t samples = 3, const HostDeviceOptions& options = small_tiles())
+        : device(std::make_shared<HostDevice>(options)),
+          runner(std::move(net), samples, 5, std::shared_ptr<Backend>(cuda::make_cuda_backend({device}))) {
+        runner.request().precision = Precision::fp16;
+        runner.request().tile_samples = 2;
+    }
+
+    /// Room for four images of 64 channels, and two points: the emulation is slow.
+    static HostDeviceOptions small_tiles() {
+        HostDeviceOptions options;
+        options.shared_bytes = 163 << 10;
+        options.most_points = 2;
+        return options;
+    }
+
+    [[nodiscard]] std::vector<std::string> stages() const {
+        std::vector<std::string> names;
+        const nlohmann::json record = plan();
+        for (const auto& one : record.at("operations").at("per_tile"))
+            if (one.at("by") == "kernel stage") names.push_back(one.at("name"));
+        return names;
+    }
+    [[nodiscard]] nlohmann::json plan() const { return nlohmann::json::parse(runner.compile()->plan_json()); }
+    /// Why the convolutions that no stage holds are outside, in order.
+    [[nodiscard]] std::vector<std::string> reasons() const {
+        std::vector<std::string> result;
+        const nlohmann::json record = plan();
+        for (const auto& one : record.at("outside_stages"))
+            result.push_back(one.at("because"));
+        return result;
+    }
+};
+
+constexpr const char* kForm = "it is not 3x3 with stride 1 and a border of 1";
+constexpr const char* kChannels = "it changes the number of channels";
+constexpr const char* kAlone = "no other layer goes with it";
+
+TEST(CudaStage, AllThreeResolutionsAgreeWithTheReference) {
+    Emulated fused(three_stages());
+    EXPECT_EQ(fused.stages().size(), 3u);
+    // The stem, and the first convolution behind each change of resolution.
+    EXPECT_THAT(fused.reasons(), ::testing::ElementsAre(kChannels, kForm, kForm));
+    const auto executable = fused.runner.compile();
+    for (const std::vector<double>& point : {std::vector<double>{0.0, 0.0}, {0.2, -0.1}}) {
+        const double error = fused.runner.error(*executable, point);
+        EXPECT_LT(error, 5e-3);
+        EXPECT_GT(error, 2e-5);  // fp16 it is
+    }
+}
+
+TEST(CudaStage, AgreesWithTheSameNetworkNotJoined) {
+    const std::vector<Point> points{{{0.0, 0.0}}, {{0.2, -0.1}}, {{-0.1, 0.1}}};
+    Emulated fused(three_stages());
+    Emulated plain(three_stages());
+    plain.runner.request().passes.stages = false;
+    EXPECT_TRUE(plain.stages().empty());
+    EXPECT_FALSE(plain.plan().contains("outside_stages"));
+    const auto joined = fused.runner.sums(*fused.runner.compile(), points);
+    const auto single = plain.runner.sums(*plain.runner.compile(), points);
+    EXPECT_GT(fused.device->counts().by_name.at("stage"), 0);
+    for (std::size_t k = 0; k < points.size(); ++k) {
+        EXPECT_NEAR(joined[k].loss_sum, single[k].loss_sum, 3e-3 * std::abs(single[k].loss_sum));
+        EXPECT_EQ(joined[k].overflowed, 0);
+        EXPECT_EQ(joined[k].counted, 3);
+    }
+}
+
+TEST(CudaStage, PointsOfOneCallDoNotDependOnEachOther) {
+    Emulated emulated(wide_net([](ReferenceNet& net, Handle x) { return block(net, x, 64); }));
+    const auto executable = emulated.runner.compile();
+    const auto together = emulated.runner.sums(*executable, {{{0.3, 0.0}}, {{0.0, 0.2}}, {{0.1, 0.1}}});
+    EXPECT_EQ(emulated.runner.sums(*executable, {{{0.1, 0.1}}})[0], together[2]);
+}
+
+TEST(CudaStage, OnlyHalfPrecisionIsJoined) {
+    for (const Precision precision : {Precision::fp32, Precision::tf32, Precision::bf16}) {
+        Emulated emulated(wide_net([](ReferenceNet& net, Handle x) { return block(net, x, 64); }));
+        emulated.runner.request().precision = precision;
+        EXPECT_TRUE(emulated.stages().empty()) << name_of(precision);
+    }
+}
+
+TEST(CudaStage, ATraceableNetworkKeepsItsValues) {
+    Emulated emulated(wide_net([](ReferenceNet& net, Handle x) { return block(net, x, 64); }));
+    emulated.runner.request().traceable = true;
+    EXPECT_TRUE(emulated.stages().empty());
+}
+
+TEST(CudaStage, ADeviceWithLittleSharedMemorySaysSo) {
+    HostDeviceOptions options;
+    options.shared_bytes = 99 << 10;
+    Emulated emulated(wide_net([](ReferenceNet& net, Handle x) { return block(net, x, 64); }), 3, options);
+    EXPECT_TRUE(emulated.stages().empty());
+    const auto reasons = emulated.reasons();
+    EXPECT_EQ(reasons.back(), "no kernel keeps 64 channels of 8 x 8 pixels in 99 KB");
+    EXPECT_LT(emulated.runner.error(*emulated.runner.compile(), {0.1, 0.0}), 5e-3);
+}
+
+TEST(CudaStage, ChainsWithoutSkipsAndWithTheirOwnInputAdded) {
+    Emulated emulated(wide_net([](ReferenceNet& net, Handle x) {
+        x = net.relu(net.conv(x, 64, 3, 1, 1, 1, true));
+        x = net.add(net.conv(x, 64, 3, 1, 1), x);  // its own input, nothing behind it
+        return net.conv(x, 64, 3, 1, 1);
+    }));
+    EXPECT_EQ(emulated.stages().size(), 1u);
+    EXPECT_LT(emulated.runner.error(*emulated.runner.compile(), {0.1, -0.1}), 5e-3);
+}
+
+TEST(CudaStage, AValueThatSomethingElseReadsEndsTheChain) {
+    Emulated emulated(wide_net([](ReferenceNet& net, Handle x) {
+        const Handle first = block(net, x, 64);
+        const Handle second = block(net, first, 64);
+        return net.add(second, net.sigmoid(first));
+    }));
+    EXPECT_EQ(emulated.stages().size(), 2u);
+    EXPECT_LT(emulated.runner.error(*emulated.runner.compile(), {0.1, -0.1}), 5e-3);
+}
+
+TEST(CudaStage, OneLayerAloneIsNotJoined) {
+    Emulated emulated(wide_net([](ReferenceNet& net, Handle x) {
+        return net.sigmoid(net.conv(net.sigmoid(net.conv(x, 64, 3, 1, 1)), 64, 3, 1, 1));
+    }));
+    EXPECT_TRUE(emulated.stages().empty());
+    EXPECT_THAT(emulated.reasons(), ::testing::ElementsAre(kChannels, kAlone, kAlone));
+}
+
+TEST(CudaStage, AnotherActivationOrWindowIsNotJoined) {
+    Emulated emulated(wide_net([](ReferenceNet& net, Handle x) {
+        x = net.clip(net.conv(x, 64, 3, 1, 1), 0.0F, 6.0F);
+        x = net.conv(x, 64, 3, 1, 1, 2);  // groups
+        return net.conv(x, 64, 5, 1, 2);  // 5x5
+    }));
+    EXPECT_TRUE(emulated.stages().empty());
+    EXPECT_THAT(emulated.reasons(), ::testing::ElementsAre(kChannels, "its activation is not ReLU", kForm, kForm));
+}
+
+TEST(CudaStage, WhatOverflowsInsideIsComputedAgain) {
+    const auto net = [] { return wide_net([](ReferenceNet& n, Handle x) { return block(n, x, 64); }); };
+    Emulated half(net(), 5);
+    Emulated exact(net(), 5);
+    exact.runner.request().precision = Precision::fp32;
+    for (Emulated* one : {&half, &exact}) {
+        // Sample 3 is large, and a norm in the chain makes a hundred times more of it: sums near 1e6, of both signs.
+        auto inputs = const_cast<SampleChunk&>(one->runner.chunk()).inputs[0].as<float>();
+        for (std::size_t k = std::size_t{3} * 3 * 64; k < std::size_t{4} * 3 * 64; ++k)
+            inputs[k] *= 1e4F;
+        for (float& weight : one->runner.net().origin().weights)
+            weight *= 2.0F;
+    }
+    ASSERT_EQ(half.stages().size(), 1u);
+    const std::vector<Point> points{{{0.0, 0.0}}, {{0.1, 0.2}}};
+    const auto expected = exact.runner.sums(*exact.runner.compile(), points);
+    const auto actual = half.runner.sums(*half.runner.compile(), points);
+    for (std::size_t k = 0; k < points.size(); ++k) {
+        EXPECT_EQ(actual[k].overflowed, 2) << "the tile of sample 3";
+        EXPECT_EQ(actual[k].counted, 5);
+        EXPECT_NEAR(actual[k].loss_sum, expected[k].loss_sum, 5e-3 * std::abs(expected[k].loss_sum));
+    }
+}
+
+/// Trained networks for CIFAR-10, on noise of the scale of normalised images.
+class CudaStageNetwork : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(CudaStageNetwork, LossIsThatOfFp32) {
+    const std::string file = std::string("models/") + GetParam() + ".onnx";
+    LOSSMAP_REQUIRE_REFERENCE(file);
+    Graph graph = import_onnx(test::reference_dir() / file);
+    const ParameterSpace space = identify_parameters(graph);
+    const StateVector origin = read_state(graph, space);
+    NetworkRunner samples(ReferenceNet({3, 32, 32}, 31), 2, 10, nullptr);
+    const auto device = std::make_shared<HostDevice>(Emulated::small_tiles());
+    const auto backend = cuda::make_cuda_backend({device});
+    std::vector<float> direction(origin.weights.size());
+    for (std::size_t k = 0; k < direction.size(); ++k)
+        direction[k] = 0.05F * origin.weights[(k * 7919 + 13) % direction.size()];
+    ExecutableRequest request = samples.request();
+    request.graph = &graph;
+    request.space = &space;
+    request.origin = &origin;
+    request.axes = {{direction, {}}};
+    request.precision = Precision::fp16;
+    request.tile_samples = 2;
+    const std::vector<Point> points{{{1.0}}};
+    const auto executable = backend->compile(request);
+    const std::vector<double> errors = executable->precision_error(points, samples.chunk());
+    EXPECT_EQ(device->counts().by_name.at("stage"), 3);
+    EXPECT_LT(errors.at(0), 5e-3);
+    request.passes.stages = false;
+    std::vector<LossSums> joined(1), single(1);
+    executable->evaluate(points, samples.chunk(), joined);
+    backend->compile(request)->evaluate(points, samples.chunk(), single);
+    EXPECT_NEAR(joined[0].loss_sum, single[0].loss_sum, 5e-3 * single[0].loss_sum);
+    EXPECT_EQ(joined[0].overflowed, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Networks, CudaStageNetwork, ::testing::Values("resnet20", "resnet20_folded", "gold_resnet56"),
+                         [](const auto& tested) { return std::string(tested.param); });
+
+}  // namespace
+}  // namespace lossmap
