@@ -6,8 +6,8 @@
 
 namespace lossmap {
 
-/// A backend that runs every network on two others and returns the first one's results. Where the second one's differ, it
-/// throws Error saying by how much, and names the first value of the graph that does: the second one's trace is held
+/// A backend that runs every network on two others and returns the first one's results. Where the second one's differ,
+/// it throws Error saying by how much, and names the first value of the graph that does: the second one's trace is held
 /// against an interpreter. For tests and for finding what is wrong with a device.
 /// @param tolerance  relative: of loss sums, and of a value's largest difference to its largest element
 /// What a request points to must outlive the executables, unlike with other backends.

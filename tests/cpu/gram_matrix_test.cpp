@@ -48,7 +48,8 @@ TEST(GramMatrix, PartsAndThreadsGiveTheSameBits) {
     for (const int threads : {1, 2, 5}) {
         SquareMatrix parts(kCount);
         for (const auto& [first, length] :
-             {std::pair{std::size_t{0}, 2 * LinearAlgebra::kChunk}, std::pair{2 * LinearAlgebra::kChunk, kLength - 2 * LinearAlgebra::kChunk}}) {
+             {std::pair{std::size_t{0}, 2 * LinearAlgebra::kChunk},
+              std::pair{2 * LinearAlgebra::kChunk, kLength - 2 * LinearAlgebra::kChunk}}) {
             std::vector<float> part;
             for (std::size_t row = 0; row < kCount; ++row) {
                 const auto begin = rows.begin() + static_cast<std::ptrdiff_t>(row * kLength + first);

@@ -21,11 +21,11 @@ struct HostDeviceOptions {
     std::int64_t pass_bytes = std::int64_t{4} << 20;
     std::int64_t most_points = 4;
     std::int64_t shared_bytes = 227 << 10;  ///< a block's; of a Hopper GPU
-    bool has_convolutions = true;  ///< false: plan_convolution refuses, as a library without an engine does
-    int spoiled_convolution = 0;   ///< the plan of this number, from 1, computes something wrong: for comparators
-    bool reversed = false;         ///< kernels' threads run in reverse order
-    bool joins_work = true;        ///< plans compute bias, residual and activation
-    int eigen_status = 0;          ///< what the eigenvalue solver reports
+    bool has_convolutions = true;           ///< false: plan_convolution refuses, as a library without an engine does
+    int spoiled_convolution = 0;  ///< the plan of this number, from 1, computes something wrong: for comparators
+    bool reversed = false;        ///< kernels' threads run in reverse order
+    bool joins_work = true;       ///< plans compute bias, residual and activation
+    int eigen_status = 0;         ///< what the eigenvalue solver reports
 };
 
 /// What happened on an emulated device.

@@ -101,7 +101,7 @@ NormFactorsPlace train_batch_norm(ProgramBuilder& builder, const Node& node, con
         return part;
     };
     NormFactorsPlace factors{builder.temporary(Phase::tile, DType::f64, {channels}, true),
-                                   builder.temporary(Phase::tile, DType::f64, {channels}, true)};
+                             builder.temporary(Phase::tile, DType::f64, {channels}, true)};
     args.statistics_point_stride = builder.statistics().point_stride;
     args.factor_point_stride = channels;
     operation->read(args.in, in);

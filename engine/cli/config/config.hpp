@@ -129,11 +129,11 @@ struct Config {
     DataConfig data;
     std::vector<std::string> splits;
     LossSpec loss;
-    DirectionsConfig directions;    ///< landscapes
-    std::optional<GridAxis> x;      ///< landscapes
-    std::optional<GridAxis> y;      ///< absent: a line
-    std::vector<PathConfig> paths;  ///< trajectory; the last checkpoint of the first one is the origin
-    std::int64_t repeats = 0;       ///< repeat: random directions, a seed each
+    DirectionsConfig directions;                     ///< landscapes
+    std::optional<GridAxis> x;                       ///< landscapes
+    std::optional<GridAxis> y;                       ///< absent: a line
+    std::vector<PathConfig> paths;                   ///< trajectory; the last checkpoint of the first one is the origin
+    std::int64_t repeats = 0;                        ///< repeat: random directions, a seed each
     std::optional<RefineSpec> refine;                ///< landscapes: coarse to fine
     std::optional<std::filesystem::path> grow_from;  ///< a run's folder or a surface .h5 that points are taken from
     std::string device = "auto";
