@@ -297,6 +297,17 @@ class OtherExperiments(Case):
         self.assertEqual(listed, [str(self.out / "plots" / "weight_norm_epoch.svg")])
         self.assertEqual(Path(listed[0]).read_bytes(), picture)
 
+    def test_more_curves_than_colours(self):
+        for key in ("model", "directions", "x", "y", "data", "splits"):
+            del self.config[key]
+        self.config.update(experiment="weight_norm", epochs=[0, 3])
+        self.config["sweep"] = [{"pointer": "/checkpoints", "labels": [f"training {k}" for k in range(9)],
+                                 "values": [["tanh.onnx", "relu.onnx"]] * 9}]
+        told = self.run_config().stderr
+        self.assertIn("no picture of 9 curves over each other: there are colours for 8", told)
+        self.assertEqual(len(self.rows()), 18)
+        self.assertFalse((self.out / "plots" / "weight_norm_epoch.svg").exists())
+
     def test_repeated_lines(self):
         del self.config["y"]
         self.config.update(experiment="repeat", count=3)

@@ -48,7 +48,7 @@ std::string interval_note(const RepeatedSurface& surface, std::size_t split) {
     double widest = std::nan("");
     for (const double width : mean_half_width(surface, split))
         widest = std::fmax(widest, width);
-    const std::string note = fmt::format("{}: {}", first.name, sampling_note(first));
+    std::string note = fmt::format("{}: {}", first.name, sampling_note(first));
     if (std::isnan(widest)) return note;
     return fmt::format("{}; 95 % confidence interval of the mean loss at most ± {:.3g}", note, widest);
 }

@@ -6,6 +6,7 @@
 #include "cli/run/repeat_outputs.hpp"
 #include "cli/run/sweep/sweep_pictures.hpp"
 #include "cli/run/sweep/sweep_table.hpp"
+#include "output/curves.hpp"
 #include "output/text.hpp"
 
 namespace lossmap {
@@ -51,21 +52,25 @@ std::optional<Table> SweepResults::table(bool exact) const {
     return exact ? exact_sweep_table(sweep_, rows) : brief_sweep_table(sweep_, rows);
 }
 
-std::vector<CurvesFigure> SweepResults::figures() const {
+SweepResults::Overlaid SweepResults::overlaid() const {
     std::vector<std::pair<std::string, ModelResults>> models;
-    std::vector<std::pair<std::string, const RepeatedSurface*>> repeats;
+    Overlaid overlaid;
     for (const CombinationResult& result : results_) {
         const std::string& label = sweep_.combinations[result.combination].title;
         if (result.models) models.emplace_back(label, *result.models);
-        if (result.repeats) repeats.emplace_back(label, &*result.repeats);
+        if (result.repeats) overlaid.repeats.emplace_back(label, &*result.repeats);
     }
+    if (!models.empty()) overlaid.models = joined_results(models, sweep_.name);
+    return overlaid;
+}
+
+std::vector<CurvesFigure> SweepResults::figures() const {
+    const Overlaid all = overlaid();
     std::vector<CurvesFigure> figures;
-    if (!models.empty()) {
-        const std::optional<ModelResults> joined = joined_results(models, sweep_.name);
-        if (joined && joined->series.size() <= kCurveColours) figures = figures_of(*joined);
-    }
-    if (!repeats.empty() && repeats.size() <= kCurveColours) {
-        const std::vector<CurvesFigure> means = overlaid_means(repeats, sweep_.name);
+    if (all.curves() > kCurveColours) return figures;
+    if (all.models) figures = figures_of(*all.models);
+    if (!all.repeats.empty()) {
+        const std::vector<CurvesFigure> means = overlaid_means(all.repeats, sweep_.name);
         figures.insert(figures.end(), means.begin(), means.end());
     }
     return figures;
@@ -79,6 +84,10 @@ std::vector<std::filesystem::path> SweepResults::draw(const SweepDrawing& drawin
     const bool wants_lines = drawing.kinds.empty() || std::find(drawing.kinds.begin(), drawing.kinds.end(),
                                                                 PlotKind::line) != drawing.kinds.end();
     if (!wants_lines) return files;
+    if (const std::size_t count = overlaid().curves(); count > kCurveColours) {
+        log.warning(
+            fmt::format("no picture of {} curves over each other: there are colours for {}", count, kCurveColours));
+    }
     const auto curves = draw_figures(figures(), drawing.options.format, drawing.folder, drawing.prefix, drawing.check);
     files.insert(files.end(), curves.begin(), curves.end());
     return files;

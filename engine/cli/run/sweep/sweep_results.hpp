@@ -1,9 +1,12 @@
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/config/sweep.hpp"
@@ -55,7 +58,8 @@ public:
 
     /// Lines and planes as small multiples on one scale, named as the pictures of a run are, and figures(). With two
     /// axes or more the values of the last one make the columns. A picture that the data do not allow is skipped with a
-    /// warning. Returns the files. Throws Error when gnuplot is missing or fails.
+    /// warning, and so are curves that there are not enough colours for. Returns the files. Throws Error when gnuplot
+    /// is missing or fails.
     [[nodiscard]] std::vector<std::filesystem::path> draw(const SweepDrawing& drawing, RunLog& log) const;
 
     /// A page of all combinations, titled by their labels, the table over all first.
@@ -63,6 +67,16 @@ public:
 
 private:
     [[nodiscard]] std::optional<Table> table(bool exact) const;
+
+    /// What figures() lays over each other, however many there are.
+    struct Overlaid {
+        std::optional<ModelResults> models;
+        std::vector<std::pair<std::string, const RepeatedSurface*>> repeats;
+        [[nodiscard]] std::size_t curves() const {
+            return std::max(models ? models->series.size() : 0, repeats.size());
+        }
+    };
+    [[nodiscard]] Overlaid overlaid() const;
 
     const Sweep& sweep_;
     std::vector<CombinationResult> results_;
