@@ -64,8 +64,7 @@ SweepResults::Overlaid SweepResults::overlaid() const {
     return overlaid;
 }
 
-std::vector<CurvesFigure> SweepResults::figures() const {
-    const Overlaid all = overlaid();
+std::vector<CurvesFigure> SweepResults::figures_of_all(const Overlaid& all) const {
     std::vector<CurvesFigure> figures;
     if (all.curves() > kCurveColours) return figures;
     if (all.models) figures = figures_of(*all.models);
@@ -84,11 +83,13 @@ std::vector<std::filesystem::path> SweepResults::draw(const SweepDrawing& drawin
     const bool wants_lines = drawing.kinds.empty() || std::find(drawing.kinds.begin(), drawing.kinds.end(),
                                                                 PlotKind::line) != drawing.kinds.end();
     if (!wants_lines) return files;
-    if (const std::size_t count = overlaid().curves(); count > kCurveColours) {
-        log.warning(
-            fmt::format("no picture of {} curves over each other: there are colours for {}", count, kCurveColours));
+    const Overlaid all = overlaid();
+    if (all.curves() > kCurveColours) {
+        log.warning(fmt::format("no picture of {} curves over each other: there are colours for {}", all.curves(),
+                                kCurveColours));
     }
-    const auto curves = draw_figures(figures(), drawing.options.format, drawing.folder, drawing.prefix, drawing.check);
+    const auto curves =
+        draw_figures(figures_of_all(all), drawing.options.format, drawing.folder, drawing.prefix, drawing.check);
     files.insert(files.end(), curves.begin(), curves.end());
     return files;
 }

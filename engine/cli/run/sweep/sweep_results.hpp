@@ -54,7 +54,7 @@ public:
 
     /// Curves of all combinations over each other, a colour each: training curves, norms, and of repeated lines the
     /// mean with its band. None of more than kCurveColours.
-    [[nodiscard]] std::vector<CurvesFigure> figures() const;
+    [[nodiscard]] std::vector<CurvesFigure> figures() const { return figures_of_all(overlaid()); }
 
     /// Lines and planes as small multiples on one scale, named as the pictures of a run are, and figures(). With two
     /// axes or more the values of the last one make the columns. A picture that the data do not allow is skipped with a
@@ -77,6 +77,7 @@ private:
         }
     };
     [[nodiscard]] Overlaid overlaid() const;
+    [[nodiscard]] std::vector<CurvesFigure> figures_of_all(const Overlaid& all) const;
 
     const Sweep& sweep_;
     std::vector<CombinationResult> results_;
