@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "cuda/backend/queue_guard.hpp"
 #include "cuda/backend/staged_upload.hpp"
 
 namespace lossmap::cuda {
@@ -16,44 +17,41 @@ constexpr std::int64_t kShare = 4;
 
 static_assert(LinearAlgebra::kChunk == kernels::kGramChunk);
 
-/// Slices of all rows on their way through the device: while one is multiplied, the next one is copied.
+/// Memory and queues for products of `count` rows. Slices of all rows go through the device in turn: while one is
+/// multiplied, the next one is copied.
 class GramPass {
 public:
-    GramPass(Device& device, std::span<const float> rows, std::size_t count)
+    /// @param length  elements of a row for which it is made; longer and shorter rows are multiplied, too
+    GramPass(Device& device, std::size_t count, std::size_t length)
         : device_(device),
-          rows_(rows),
           count_(count),
-          length_(rows.size() / count),
+          chunks_(chunks_at_once(device, count, length)),
           main_(device.make_queue()),
           side_(device.make_queue()),
           staging_(device, *side_),
-          chunks_(chunks_at_once()) {
-        const std::size_t square = count * count * sizeof(double);
+          parts_(device.allocate(chunks_ * square_bytes())),
+          gram_(device.allocate(square_bytes())),
+          result_(device.allocate_pinned(square_bytes())) {
         for (Slice& slice : slices_)
             slice.memory = device.allocate(count * width() * sizeof(float));
-        parts_ = device.allocate(chunks_ * square);
-        gram_ = device.allocate(square);
     }
-    ~GramPass() {
-        // Memory must not go while work uses it; what the work raised has been reported where it was waited for.
-        try {
-            side_->synchronize();
-            main_->synchronize();
-        } catch (const Error&) {
-        }
-    }
-    GramPass(const GramPass&) = delete;
-    GramPass& operator=(const GramPass&) = delete;
 
-    void add_to(SquareMatrix& gram) {
+    /// Whether one that is made for such rows would have the same memory.
+    [[nodiscard]] bool suits(std::size_t count, std::size_t length) const {
+        return count == count_ && chunks_at_once(device_, count, length) <= chunks_;
+    }
+
+    void add_products(std::span<const float> rows, SquareMatrix& gram) {
+        const std::size_t length = rows.size() / count_;
         staging_.copy(gram_.data(), std::as_bytes(std::span(gram.values)));
         std::size_t turn = 0;
-        for (std::size_t first = 0; first < length_; first += width(), turn = 1 - turn)
-            queue_slice(slices_[turn], first, std::min(width(), length_ - first));
-        const Memory result = device_.allocate_pinned(gram_.size_bytes());
-        main_->copy_to_host(result.data(), gram_.data(), gram_.size_bytes());
+        for (std::size_t first = 0; first < length; first += width(), turn = 1 - turn) {
+            copy_slice(slices_[turn], rows, first, std::min(width(), length - first));
+            multiply(slices_[turn], std::min(width(), length - first));
+        }
+        main_->copy_to_host(result_.data(), gram_.data(), square_bytes());
         main_->synchronize();
-        std::memcpy(gram.values.data(), result.data(), gram_.size_bytes());
+        std::memcpy(gram.values.data(), result_.data(), square_bytes());
     }
 
 private:
@@ -64,33 +62,37 @@ private:
 
     /// Elements of each row in a slice.
     [[nodiscard]] std::size_t width() const { return chunks_ * LinearAlgebra::kChunk; }
+    [[nodiscard]] std::size_t square_bytes() const { return count_ * count_ * sizeof(double); }
 
-    [[nodiscard]] std::size_t chunks_at_once() const {
-        const std::size_t bytes =
-            count_ * (slices_.size() * LinearAlgebra::kChunk * sizeof(float) + count_ * sizeof(double));
-        const auto budget = static_cast<std::size_t>(device_.facts().pass_bytes / kShare);
-        const std::size_t all = (length_ + LinearAlgebra::kChunk - 1) / LinearAlgebra::kChunk;
+    [[nodiscard]] static std::size_t chunks_at_once(const Device& device, std::size_t count, std::size_t length) {
+        const std::size_t bytes = count * (kSlices * LinearAlgebra::kChunk * sizeof(float) + count * sizeof(double));
+        const auto budget = static_cast<std::size_t>(device.facts().pass_bytes / kShare);
+        const std::size_t all = (length + LinearAlgebra::kChunk - 1) / LinearAlgebra::kChunk;
         return std::clamp<std::size_t>(budget / bytes, 1, std::max<std::size_t>(all, 1));
     }
 
-    void queue_slice(Slice& slice, std::size_t first, std::size_t length) {
+    void copy_slice(Slice& slice, std::span<const float> rows, std::size_t first, std::size_t length) {
+        const std::size_t row_length = rows.size() / count_;
         if (slice.multiplied != nullptr) side_->wait(slice.multiplied);
-        auto* target = slice.memory.as<float>();
         for (std::size_t row = 0; row < count_; ++row) {
-            staging_.copy(target + row * width(), std::as_bytes(rows_.subspan(row * length_ + first, length)));
+            staging_.copy(slice.memory.as<float>() + row * width(),
+                          std::as_bytes(rows.subspan(row * row_length + first, length)));
         }
         main_->wait(side_->mark());
+    }
+
+    void multiply(Slice& slice, std::size_t length) {
         kernels::GramPartsArgs parts;
-        parts.rows = target;
+        parts.rows = slice.memory.as<float>();
         parts.row_stride = static_cast<std::int64_t>(width());
         parts.count = static_cast<std::int64_t>(count_);
         parts.length = static_cast<std::int64_t>(length);
         parts.parts = parts_.as<double>();
         const kernels::GramSumsArgs sums{parts.parts, parts.chunks(), parts.count, gram_.as<double>()};
         const std::array<Access, 3> accesses{
-            Access{target, ((count_ - 1) * width() + length) * sizeof(float), false},
-            Access{parts.parts, static_cast<std::size_t>(parts.chunks()) * gram_.size_bytes(), true},
-            Access{gram_.data(), gram_.size_bytes(), true},
+            Access{parts.rows, ((count_ - 1) * width() + length) * sizeof(float), false},
+            Access{parts.parts, static_cast<std::size_t>(parts.chunks()) * square_bytes(), true},
+            Access{gram_.data(), square_bytes(), true},
         };
         main_->launch("gram", accesses, [&kernels = device_.kernels(), parts, sums](void* stream) {
             kernels.gram_parts(parts, kernels::Queue{stream});
@@ -99,33 +101,40 @@ private:
         slice.multiplied = main_->mark();
     }
 
+    static constexpr std::size_t kSlices = 2;
+
     Device& device_;
-    std::span<const float> rows_;
     std::size_t count_;
-    std::size_t length_;
+    std::size_t chunks_;
     std::unique_ptr<Queue> main_;
     std::unique_ptr<Queue> side_;
     StagedUpload staging_;
-    std::array<Slice, 2> slices_;
-    std::size_t chunks_;
-    Memory parts_;  ///< f64 [chunks, count, count]
-    Memory gram_;   ///< f64 [count, count]
+    std::array<Slice, kSlices> slices_;
+    Memory parts_;   ///< f64 [chunks, count, count]
+    Memory gram_;    ///< f64 [count, count]
+    Memory result_;  ///< the same, pinned
+    QueueGuard guard_{*side_, *main_};
 };
 
 class DeviceAlgebra final : public LinearAlgebra {
 public:
     explicit DeviceAlgebra(std::shared_ptr<Device> device) : device_(std::move(device)) {}
 
-    void add_inner_products(std::span<const float> rows, SquareMatrix& gram) override {
-        if (gram.size == 0 || rows.size() % gram.size != 0)
-            throw InternalError("{} elements are not {} rows of equal length", rows.size(), gram.size);
-        if (rows.empty()) return;
-        GramPass(*device_, rows, gram.size).add_to(gram);
-    }
-
     [[nodiscard]] std::string implementation() const override { return device_->plan_eigen(1)->implementation(); }
 
 protected:
+    void add_products(std::span<const float> rows, SquareMatrix& gram) override {
+        // Taken out, so that one whose work failed is not used again.
+        std::unique_ptr<GramPass> pass = std::move(gram_pass_);
+        const std::size_t length = rows.size() / gram.size;
+        if (pass == nullptr || !pass->suits(gram.size, length)) {
+            pass.reset();
+            pass = std::make_unique<GramPass>(*device_, gram.size, length);
+        }
+        pass->add_products(rows, gram);
+        gram_pass_ = std::move(pass);
+    }
+
     [[nodiscard]] Ascending solve(const SquareMatrix& matrix) override {
         const std::size_t n = matrix.size;
         const auto plan = device_->plan_eigen(static_cast<std::int64_t>(n));
@@ -164,6 +173,7 @@ protected:
 
 private:
     std::shared_ptr<Device> device_;
+    std::unique_ptr<GramPass> gram_pass_;  ///< of the call before: a trajectory is handed over in many
 };
 
 }  // namespace

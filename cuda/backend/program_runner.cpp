@@ -20,18 +20,10 @@ const std::vector<std::unique_ptr<Operation>>& operations(const Program& program
 ProgramRunner::ProgramRunner(std::unique_ptr<Program> program, const Shared& shared)
     : program_(std::move(program)),
       shared_(shared),
-      chunk_(*program_, shared.fields, shared.target, shared.has_target && !program_->options.training) {
+      chunk_(*program_, shared.fields, shared.target, shared.has_target && !program_->options.training),
+      guard_(*shared.side, *shared.main) {
     allocate();
     prepare();
-}
-
-ProgramRunner::~ProgramRunner() {
-    // Memory must not go while work uses it; what the work raised has been reported where it was waited for.
-    try {
-        shared_.side->synchronize();
-        shared_.main->synchronize();
-    } catch (const Error&) {
-    }
 }
 
 Frame ProgramRunner::frame(std::size_t set, Queue& queue) const {

@@ -11,6 +11,7 @@
 #include "cuda/backend/chunk_buffers.hpp"
 #include "cuda/backend/device.hpp"
 #include "cuda/backend/program.hpp"
+#include "cuda/backend/queue_guard.hpp"
 #include "cuda/backend/resident_theta.hpp"
 #include "cuda/backend/staged_upload.hpp"
 
@@ -50,9 +51,6 @@ class ProgramRunner {
 public:
     /// Queues what is computed once. `shared` must outlive the object.
     ProgramRunner(std::unique_ptr<Program> program, const Shared& shared);
-    ~ProgramRunner();
-    ProgramRunner(const ProgramRunner&) = delete;
-    ProgramRunner& operator=(const ProgramRunner&) = delete;
 
     [[nodiscard]] const Program& program() const { return *program_; }
     [[nodiscard]] Frame frame(std::size_t set, Queue& queue) const;
@@ -99,6 +97,7 @@ private:
     Memory tile_;
     std::array<Set, kThetaSets> sets_;
     ChunkBuffers chunk_;
+    QueueGuard guard_;
 };
 
 }  // namespace lossmap::cuda

@@ -20,6 +20,12 @@ double sign_of(const SquareMatrix& vectors, std::size_t column) {
 
 }  // namespace
 
+void LinearAlgebra::add_inner_products(std::span<const float> rows, SquareMatrix& gram) {
+    if (gram.size == 0 || rows.size() % gram.size != 0)
+        throw InternalError("{} elements are not {} rows of equal length", rows.size(), gram.size);
+    if (!rows.empty()) add_products(rows, gram);
+}
+
 EigenDecomposition LinearAlgebra::decompose(const SquareMatrix& matrix) {
     const std::size_t n = matrix.size;
     if (n == 0) throw InternalError("eigenvalues of an empty matrix");

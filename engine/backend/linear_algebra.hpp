@@ -38,7 +38,7 @@ public:
     /// kChunk elements lane l of eight adds elements l, l + 8, .., then the lanes are added in order; chunks are added
     /// to the matrix in order. So every implementation gives the same bits, and rows that are handed over in several
     /// calls give those of one call, as long as all but the last bring multiples of kChunk elements.
-    virtual void add_inner_products(std::span<const float> rows, SquareMatrix& gram) = 0;
+    void add_inner_products(std::span<const float> rows, SquareMatrix& gram);
 
     /// Of a symmetric matrix. The same matrix gives the same bits again; implementations differ by rounding, and by the
     /// choice of a basis where eigenvalues are equal. Throws Error when an entry is not finite or nothing is found.
@@ -53,6 +53,8 @@ protected:
         std::vector<double> values;
         SquareMatrix vectors;
     };
+    /// add_inner_products of at least one row with at least one element.
+    virtual void add_products(std::span<const float> rows, SquareMatrix& gram) = 0;
     /// @param matrix  of at least one row, finite
     [[nodiscard]] virtual Ascending solve(const SquareMatrix& matrix) = 0;
 };

@@ -15,15 +15,12 @@ public:
         if (threads < 0) throw InputError("{} threads were asked for", threads);
     }
 
-    void add_inner_products(std::span<const float> rows, SquareMatrix& gram) override {
-        if (gram.size == 0 || rows.size() % gram.size != 0)
-            throw InternalError("{} elements are not {} rows of equal length", rows.size(), gram.size);
-        cpu::add_inner_products(rows, threads_, gram);
-    }
-
     [[nodiscard]] std::string implementation() const override { return "LAPACK dsyevd"; }
 
 protected:
+    void add_products(std::span<const float> rows, SquareMatrix& gram) override {
+        cpu::add_inner_products(rows, threads_, gram);
+    }
     [[nodiscard]] Ascending solve(const SquareMatrix& matrix) override {
         Ascending result{std::vector<double>(matrix.size), matrix};
         const auto order = static_cast<lapack_int>(matrix.size);

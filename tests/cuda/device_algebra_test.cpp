@@ -49,6 +49,40 @@ TEST(DeviceAlgebra, SlicesOfRowsGiveTheBitsOfWholeOnes) {
     }
 }
 
+/// Rows by their numbers, so that rows of any length and number can be had.
+std::vector<float> rows_of(std::size_t count, std::size_t length) {
+    std::vector<float> rows(count * length);
+    for (std::size_t k = 0; k < rows.size(); ++k)
+        rows[k] = gaussian(1, 0, 3, k);
+    return rows;
+}
+
+TEST(DeviceAlgebra, KeepsItsMemoryFromCallToCall) {
+    HostDeviceOptions options;
+    options.pass_bytes = std::int64_t{1} << 18;
+    const auto device = std::make_shared<HostDevice>(options);
+    const auto algebra = cuda::make_device_algebra(device);
+    const auto cpu = make_cpu_backend()->linear_algebra(1);
+    constexpr std::size_t kC = LinearAlgebra::kChunk;
+    std::int64_t bytes = 0;
+    // The first one sets the size: shorter rows, and rows too long for a pass anyway, do with it; more rows do not.
+    for (const auto& [count, length] :
+         {std::pair{std::size_t{3}, 50 * kC}, {3, 20}, {3, 50 * kC}, {3, 51 * kC + 7}, {5, 3 * kC}}) {
+        const std::vector<float> rows = rows_of(count, length);
+        SquareMatrix gram(count);
+        SquareMatrix expected(count);
+        algebra->add_inner_products(rows, gram);
+        cpu->add_inner_products(rows, expected);
+        for (std::size_t r = 0; r < count; ++r) {
+            for (std::size_t c = 0; c <= r; ++c)
+                EXPECT_EQ(gram.at(r, c), expected.at(r, c)) << count << " rows of " << length;
+        }
+        if (bytes == 0) bytes = device->bytes_in_use();
+        EXPECT_GT(bytes, 0);
+        EXPECT_EQ(device->bytes_in_use() == bytes, count == 3) << count << " rows of " << length;
+    }
+}
+
 TEST(DeviceAlgebra, SaysWhenTheLibraryFindsNothing) {
     HostDeviceOptions options;
     options.eigen_status = 7;

@@ -4,7 +4,7 @@
 
 #include "core/error.hpp"
 #include "cuda/backend/kernel_shapes.hpp"
-#include "cuda/backend/library_operations.hpp"
+#include "cuda/backend/library_operation.hpp"
 #include "cuda/backend/lower/joined_layer.hpp"
 #include "cuda/backend/lower/lowerings.hpp"
 #include "cuda/backend/lower/windows.hpp"
@@ -133,13 +133,18 @@ private:
         if (joined.bias) rest.bias.reset();
         if (joined.residual) rest.residual.reset();
         if (joined.activation) rest.activation = {};
-        ConvolutionOperation::Operands operands{images_, packed_, {}, {}, result_, {}};
-        if (joined.bias) operands.bias = bias_;
-        if (joined.residual) operands.residual = residual_;
-        operands.workspace = builder_.temporary(builder_.phase_of(output_), DType::u8,
-                                                {static_cast<std::int64_t>(plan->workspace_bytes())}, false);
-        builder_.add(std::make_unique<ConvolutionOperation>(std::move(plan), operands, builder_.points_of(output_)),
-                     builder_.phase_of(output_));
+        const Phase phase = builder_.phase_of(output_);
+        const Located workspace =
+            builder_.temporary(phase, DType::u8, {static_cast<std::int64_t>(plan->workspace_bytes())}, false);
+        const std::int64_t points = builder_.points_of(output_);
+        auto operation = std::make_unique<ConvolutionOperation>("convolution", std::move(plan), points, points);
+        operation->read(&ConvolutionOperands::images, images_);
+        operation->read(&ConvolutionOperands::weights, packed_);
+        if (joined.bias) operation->read(&ConvolutionOperands::bias, *bias_);
+        if (joined.residual) operation->read(&ConvolutionOperands::residual, *residual_);
+        operation->write(&ConvolutionOperands::result, result_);
+        operation->write(&ConvolutionOperands::workspace, workspace);
+        builder_.add(std::move(operation), phase);
         joined_.finish(result_, filters_, rest);
     }
 

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "core/error.hpp"
-#include "cuda/backend/library_operations.hpp"
+#include "cuda/backend/library_operation.hpp"
 
 namespace lossmap::cuda {
 namespace {
@@ -67,9 +67,13 @@ JoinedWork add_product(ProgramBuilder& builder, const Product& product, std::int
     const JoinedWork joined = plan->joined();
     const Located workspace =
         builder.temporary(phase, DType::u8, {static_cast<std::int64_t>(plan->workspace_bytes())}, false);
-    GemmOperation::Operands operands{product.a, product.b, {}, product.result, workspace};
-    if (joined.bias) operands.bias = product.bias;
-    builder.add(std::make_unique<GemmOperation>(std::move(plan), operands, points, launches), phase);
+    auto operation = std::make_unique<GemmOperation>("gemm", std::move(plan), points, launches);
+    operation->read(&GemmOperands::a, product.a);
+    operation->read(&GemmOperands::b, product.b);
+    if (joined.bias) operation->read(&GemmOperands::bias, *product.bias);
+    operation->write(&GemmOperands::d, product.result);
+    operation->write(&GemmOperands::workspace, workspace);
+    builder.add(std::move(operation), phase);
     return joined;
 }
 
