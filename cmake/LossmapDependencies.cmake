@@ -43,15 +43,24 @@ if(LOSSMAP_TESTS)
 endif()
 
 if(LOSSMAP_CUDA)
-  find_package(CUDAToolkit 12.4 REQUIRED)
-  find_path(CUDNN_INCLUDE_DIR cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS} REQUIRED)
-  find_library(CUDNN_LIBRARY cudnn HINTS ${CUDAToolkit_LIBRARY_DIR} REQUIRED)
-  add_library(lossmap_cudnn INTERFACE)
-  target_include_directories(lossmap_cudnn SYSTEM INTERFACE ${CUDNN_INCLUDE_DIR})
-  target_link_libraries(lossmap_cudnn INTERFACE ${CUDNN_LIBRARY} CUDA::cudart_static)
+  # Where `./setup --cuda` unpacks a toolkit when the machine has none. The programs look for CUDA's libraries there, too.
+  set(unpacked ${CMAKE_SOURCE_DIR}/.deps/cuda-toolkit/nvidia)
+  if(EXISTS ${unpacked}/cu13/bin/nvcc)
+    set(CUDAToolkit_ROOT ${unpacked}/cu13)
+    list(APPEND CMAKE_BUILD_RPATH ${unpacked}/cu13/lib ${unpacked}/cudnn/lib)
+  endif()
+  # Libraries are opened by names that end in CUDA 13's numbers.
+  find_package(CUDAToolkit 13.0 REQUIRED)
+  find_path(CUDNN_INCLUDE_DIR cudnn.h HINTS ${unpacked}/cudnn/include ${CUDAToolkit_INCLUDE_DIRS} REQUIRED)
   # Header-only packages that `./setup --cuda` unpacks.
   find_path(CUDNN_FRONTEND_INCLUDE_DIR cudnn_frontend.h HINTS ${CMAKE_SOURCE_DIR}/.deps/cuda/include REQUIRED)
-  find_path(CUTLASS_INCLUDE_DIR cute/arch/mma_sm90_gmma.hpp
-    HINTS ${CMAKE_SOURCE_DIR}/.deps/cuda/cutlass_library/source/include REQUIRED)
-  set(LOSSMAP_CUDA_HEADERS ${CUDNN_FRONTEND_INCLUDE_DIR} ${CUTLASS_INCLUDE_DIR})
+  if(LOSSMAP_BENCH)
+    find_library(CUDNN_LIBRARY NAMES cudnn libcudnn.so.9 HINTS ${unpacked}/cudnn/lib ${CUDAToolkit_LIBRARY_DIR} REQUIRED)
+    add_library(lossmap_cudnn INTERFACE)
+    target_include_directories(lossmap_cudnn SYSTEM INTERFACE ${CUDNN_INCLUDE_DIR})
+    target_link_libraries(lossmap_cudnn INTERFACE ${CUDNN_LIBRARY} CUDA::cudart_static)
+    find_path(CUTLASS_INCLUDE_DIR cute/arch/mma_sm90_gmma.hpp
+      HINTS ${CMAKE_SOURCE_DIR}/.deps/cuda/cutlass_library/source/include REQUIRED)
+    set(LOSSMAP_CUDA_HEADERS ${CUDNN_FRONTEND_INCLUDE_DIR} ${CUTLASS_INCLUDE_DIR})
+  endif()
 endif()
