@@ -29,7 +29,9 @@ install(RUNTIME_DEPENDENCY_SET bundle_dependencies
   POST_EXCLUDE_REGEXES "^(/usr)?/lib/[^/]+/lib(blas|lapack|openblasp?)[-.][^/]*$"
   DIRECTORIES ${CMAKE_SOURCE_DIR}/.deps/lib ${bundle_folders}
   LIBRARY DESTINATION lib COMPONENT bundle EXCLUDE_FROM_ALL)
-install(PROGRAMS ${CMAKE_SOURCE_DIR}/tools/gpu_check ${CMAKE_SOURCE_DIR}/tools/compare_surfaces.py DESTINATION . COMPONENT bundle EXCLUDE_FROM_ALL)
+install(PROGRAMS ${CMAKE_SOURCE_DIR}/tools/gpu_check ${CMAKE_SOURCE_DIR}/tools/compare_surfaces.py
+    ${CMAKE_SOURCE_DIR}/bench/gpu/peers.py
+  DESTINATION . COMPONENT bundle EXCLUDE_FROM_ALL)
 if(LOSSMAP_PLOTLY_JS)
   install(FILES ${LOSSMAP_PLOTLY_JS} DESTINATION share/lossmap COMPONENT bundle EXCLUDE_FROM_ALL)
 endif()

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Puts what PyTorch computed into the bundle for a GPU machine (tools/make_bundle), within a limit.
 
-    tools/bundle_data.py --reference FOLDER OUT     a plane of ResNet-56: network, directions, 1,000 images, losses, configuration
+    tools/bundle_data.py --reference FOLDER OUT     a plane of ResNet-56: network, directions, 1,000 images, losses, configuration;
+                                                    and one over 50,000 images of noise, to be timed
     tools/bundle_data.py --zoo FOLDER [--zoo-megabytes N] OUT     the smallest networks of the zoo, as many as fit
 
 Needs h5py and numpy for --reference. Nothing that is written needs them.
@@ -37,6 +38,9 @@ def write_reference(folder, out):
               "loss": "cross_entropy", "directions": {"kind": "file", "path": "gold_resnet56_direction.h5"},
               "x": {"min": x[0], "max": x[-1], "points": len(x)}, "y": {"min": y[0], "max": y[-1], "points": len(y)}}
     (out / "pytorch.json").write_text(json.dumps(config, indent=1) + "\n")
+    # As many images as the training set has; noise takes the same time and does not have to travel.
+    config |= {"name": "headline", "data": {"format": "synthetic", "count": 50000, "seed": 1, "chunk": 50000}}
+    (out / "headline.json").write_text(json.dumps(config, indent=1) + "\n")
 
 
 def write_zoo(folder, limit_bytes, out):

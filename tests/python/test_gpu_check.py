@@ -61,9 +61,9 @@ class GpuCheck(unittest.TestCase):
         file.write_text(text)
         file.chmod(file.stat().st_mode | stat.S_IXUSR)
 
-    def check(self, *arguments):
+    def check(self, *arguments, **environment):
         done = subprocess.run([self.folder / "gpu_check", "--out", self.folder / "out", *arguments],
-                              capture_output=True, text=True, timeout=60, env={**os.environ, "LC_ALL": "C"})
+                              capture_output=True, text=True, timeout=60, env={**os.environ, "LC_ALL": "C", **environment})
         result = json.loads((self.folder / "out" / "result.json").read_text())
         return done, {step["name"]: step for step in result["steps"]}
 
@@ -116,6 +116,19 @@ class GpuCheck(unittest.TestCase):
         done, steps = self.check()
         self.assertEqual(done.returncode, 1)
         self.assertEqual(steps["pytorch_fp32_agrees"]["status"], "failed")
+
+    def test_the_headline_is_timed_beside_pytorch(self):
+        self.program("lossmap", RUN)
+        reference = self.folder / "data" / "reference"
+        reference.mkdir()
+        (reference / "headline.json").write_text("{}")
+        (self.folder / "torch.py").write_text("")  # as much of PyTorch as is asked for
+        (self.folder / "peers.py").write_text('import sys\nprint("fastest:", *sys.argv[1:3])\n')
+        steps = self.check(PYTHONPATH=str(self.folder))[1]
+        self.assertEqual(steps["headline_256"]["detail"], "200 evaluations/s over 3.0 s (after the first 2.0 s)")
+        self.assertEqual((steps["peers"]["status"], steps["peers"]["detail"]), ("passed", "fastest: --seconds 60"))
+        (self.folder / "torch.py").write_text("raise ImportError")
+        self.assertEqual(self.check(PYTHONPATH=str(self.folder))[1]["peers"]["detail"], "PyTorch is not here")
 
     def test_it_keeps_to_its_time(self):
         self.program("lossmap", DEVICES)
