@@ -2,34 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <utility>
 
-#include "backend/graph_interpreter.hpp"
+#include "backend/bound_request.hpp"
+#include "backend/layer_check.hpp"
 #include "core/error.hpp"
 
 namespace lossmap {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-/// Largest difference over the largest finite element; infinite where one is not finite and the other one is something
-/// else.
-double relative_difference(std::span<const float> expected, std::span<const float> actual) {
-    double largest = 0.0;
-    double difference = 0.0;
-    for (std::size_t k = 0; k < expected.size(); ++k) {
-        const auto e = static_cast<double>(expected[k]);
-        const auto a = static_cast<double>(actual[k]);
-        if (std::isfinite(e) && std::isfinite(a)) {
-            largest = std::max(largest, std::abs(e));
-            difference = std::max(difference, std::abs(a - e));
-        } else if (!(e == a || (std::isnan(e) && std::isnan(a)))) {
-            return kInfinity;
-        }
-    }
-    return difference == 0.0 ? 0.0 : largest > 0.0 ? difference / largest : kInfinity;
-}
+/// That the interpreter looks at: it takes its time.
+constexpr std::int64_t kTracedSamples = 8;
 
 bool agree(double a, double b, double tolerance) {
     if (!std::isfinite(a) || !std::isfinite(b)) return a == b || (std::isnan(a) && std::isnan(b));
@@ -92,21 +75,14 @@ public:
 
 private:
     [[nodiscard]] std::string first_difference(const Point& point, const SampleChunk& chunk) {
-        const std::vector<NamedTensor> values = tested_->trace(point, chunk);
-        if (values.empty()) return "the second one does not show its values";
-        const std::int64_t samples = std::min(values.front().value.shape().at(0), chunk.count);
-        const std::vector<NamedTensor> expected = interpret(request_, point, chunk, samples);
-        for (const NamedTensor& own : values) {
-            const auto found = std::find_if(expected.begin(), expected.end(),
-                                            [&](const NamedTensor& value) { return value.name == own.name; });
-            if (found == expected.end()) continue;
-            // Tiles may hold more samples than there are; those of the chunk come first.
-            const auto count = static_cast<std::size_t>(found->value.count());
-            const auto actual = own.value.as<float>();
-            if (actual.size() < count) continue;
-            const double difference = relative_difference(found->value.as<float>(), actual.first(count));
-            if (difference > tolerance_)
-                return fmt::format("the first value to differ is '{}', by {:.1e}", own.name, difference);
+        const std::int64_t declared = required_tile_samples(request_);
+        const std::int64_t samples = declared > 0 ? declared : std::min(kTracedSamples, chunk.count);
+        const std::vector<LayerDifference> layers = compare_layers(request_, *tested_, point, chunk, samples);
+        if (layers.empty()) return "the second one does not show its values";
+        for (const LayerDifference& layer : layers) {
+            if (!layer.agrees())
+                return fmt::format("the first value to differ is '{}' ({}), by {:.1e} where rounding explains {:.1e}",
+                                   layer.name, layer.operators, layer.difference, layer.bound);
         }
         return "no value that is shown differs";
     }

@@ -1,13 +1,11 @@
 #include "backend/graph_interpreter.hpp"
 
 #include <cstring>
-#include <map>
+#include <span>
 
-#include "backend/bound_request.hpp"
 #include "backend/chunk_checks.hpp"
 #include "core/error.hpp"
 #include "graph/operator_table.hpp"
-#include "plan/value_classes.hpp"
 
 namespace lossmap {
 namespace {
@@ -32,93 +30,72 @@ Tensor perturbed(const Parameter& parameter, std::span<const float> origin,
     return result;
 }
 
-class Interpreter {
-public:
-    Interpreter(const ExecutableRequest& request, std::int64_t samples)
-        : request_(request), bound_(bind_request(request, samples)) {}
-
-    void load(const Point& point, const SampleChunk& chunk) {
-        std::vector<std::span<const float>> weights;
-        std::vector<std::span<const float>> states;
-        for (const AxisView& axis : request_.axes) {
-            weights.push_back(axis.weights);
-            states.push_back(axis.states);
-        }
-        for (const Parameter& parameter : request_.space->weights)
-            values_[parameter.value] = perturbed(parameter, request_.origin->weights, weights, point);
-        for (const Parameter& parameter : request_.space->states)
-            values_[parameter.value] = point.states.empty()
-                                           ? perturbed(parameter, request_.origin->states, states, point)
-                                           : perturbed(parameter, point.states, {}, point);
-        for (std::size_t k = 0; k < bound_.graph.inputs.size(); ++k)
-            load_input(bound_.graph.inputs[k], chunk.inputs[bound_.input_fields[k]]);
-    }
-
-    [[nodiscard]] std::vector<NamedTensor> run() {
-        const std::vector<ValueClass> classes = classify(bound_.graph);
-        std::vector<NamedTensor> result;
-        for (const Node& node : bound_.graph.nodes) {
-            with_context(node.describe(), [&] { compute(node); });
-            for (const ValueId id : node.outputs) {
-                if (id == kNoValue || bound_.graph.value(id).dtype != DType::f32) continue;
-                if (depends_on_samples(classes[static_cast<std::size_t>(id)]))
-                    result.push_back({bound_.graph.value(id).name, values_.at(id).clone()});
-            }
-        }
-        return result;
-    }
-
-private:
-    void load_input(ValueId id, const Tensor& source) {
-        Tensor input(bound_.graph.value(id).dtype, bound_.graph.value(id).shape.value());
-        if (input.dtype() == DType::i32 && source.dtype() == DType::i64) {
-            convert_tokens(source.as<std::int64_t>().data(), input.as<std::int32_t>().data(), input.count());
-        } else {
-            std::memcpy(input.data(), source.data(), input.size_bytes());
-        }
-        values_[id] = std::move(input);
-    }
-
-    [[nodiscard]] ConstTensorView view(ValueId id) const {
-        if (id == kNoValue) return {};
-        const auto found = values_.find(id);
-        if (found != values_.end()) return found->second.view();
-        const Value& value = bound_.graph.value(id);
-        if (!value.data) throw InternalError("value '{}' is read before it is computed", value.name);
-        return value.data->view();
-    }
-
-    void compute(const Node& node) {
-        std::vector<ConstTensorView> inputs;
-        for (const ValueId id : node.inputs)
-            inputs.push_back(view(id));
-        std::vector<TensorView> outputs;
-        for (const ValueId id : node.outputs) {
-            if (id == kNoValue) {
-                outputs.emplace_back();
-                continue;
-            }
-            values_[id] = Tensor(bound_.graph.value(id).dtype, bound_.graph.value(id).shape.value());
-            outputs.push_back(values_[id].view());
-        }
-        const OperatorInfo* info = find_operator(node.domain, node.op_type);
-        if (info == nullptr || info->run == nullptr) throw InternalError("it has no kernel");
-        info->run(node, inputs, outputs);
-    }
-
-    const ExecutableRequest& request_;
-    BoundRequest bound_;
-    std::map<ValueId, Tensor> values_;
-};
-
 }  // namespace
 
-std::vector<NamedTensor> interpret(const ExecutableRequest& request, const Point& point, const SampleChunk& chunk,
-                                   std::int64_t samples) {
-    if (samples < 1 || samples > chunk.count) throw InternalError("{} of {} samples", samples, chunk.count);
-    Interpreter interpreter(request, samples);
-    interpreter.load(point, chunk);
-    return interpreter.run();
+GraphInterpreter::GraphInterpreter(const ExecutableRequest& request, std::int64_t samples)
+    : request_(request), bound_(bind_request(request, samples)) {}
+
+void GraphInterpreter::load(const Point& point, const SampleChunk& chunk) {
+    if (chunk.count < bound_.tile_samples) throw InternalError("{} of {} samples", bound_.tile_samples, chunk.count);
+    values_.clear();
+    std::vector<std::span<const float>> weights;
+    std::vector<std::span<const float>> states;
+    for (const AxisView& axis : request_.axes) {
+        weights.push_back(axis.weights);
+        states.push_back(axis.states);
+    }
+    for (const Parameter& parameter : request_.space->weights)
+        values_[parameter.value] = perturbed(parameter, request_.origin->weights, weights, point);
+    for (const Parameter& parameter : request_.space->states)
+        values_[parameter.value] = point.states.empty() ? perturbed(parameter, request_.origin->states, states, point)
+                                                        : perturbed(parameter, point.states, {}, point);
+    for (std::size_t k = 0; k < bound_.graph.inputs.size(); ++k)
+        load_input(bound_.graph.inputs[k], chunk.inputs[bound_.input_fields[k]]);
+}
+
+void GraphInterpreter::load_input(ValueId id, const Tensor& source) {
+    Tensor input(bound_.graph.value(id).dtype, bound_.graph.value(id).shape.value());
+    if (input.dtype() == DType::i32 && source.dtype() == DType::i64) {
+        convert_tokens(source.as<std::int64_t>().data(), input.as<std::int32_t>().data(), input.count());
+    } else {
+        std::memcpy(input.data(), source.data(), input.size_bytes());
+    }
+    values_[id] = std::move(input);
+}
+
+ConstTensorView GraphInterpreter::value(ValueId id) const {
+    const auto found = values_.find(id);
+    if (found != values_.end()) return found->second.view();
+    const Value& constant = bound_.graph.value(id);
+    if (!constant.data) throw InternalError("value '{}' is read before it is computed", constant.name);
+    return constant.data->view();
+}
+
+void GraphInterpreter::compute(const Node& node, const std::map<ValueId, Tensor>& inputs,
+                               std::map<ValueId, Tensor>& outputs) const {
+    with_context(node.describe(), [&] {
+        const OperatorInfo* info = find_operator(node.domain, node.op_type);
+        if (info == nullptr || info->run == nullptr) throw InternalError("it has no kernel");
+        std::vector<ConstTensorView> sources;
+        for (const ValueId id : node.inputs) {
+            const auto own = inputs.find(id);
+            sources.push_back(id == kNoValue        ? ConstTensorView{}
+                              : own != inputs.end() ? own->second.view()
+                                                    : value(id));
+        }
+        std::vector<Tensor> results(node.outputs.size());
+        std::vector<TensorView> targets(node.outputs.size());
+        for (std::size_t k = 0; k < node.outputs.size(); ++k) {
+            if (node.outputs[k] == kNoValue) continue;
+            const Value& result = bound_.graph.value(node.outputs[k]);
+            results[k] = Tensor(result.dtype, result.shape.value());
+            targets[k] = results[k].view();
+        }
+        info->run(node, sources, targets);
+        for (std::size_t k = 0; k < node.outputs.size(); ++k) {
+            if (node.outputs[k] != kNoValue) outputs[node.outputs[k]] = std::move(results[k]);
+        }
+    });
 }
 
 }  // namespace lossmap

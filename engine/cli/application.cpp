@@ -103,7 +103,13 @@ private:
         run_->add_flag("--fresh", run_arguments_.fresh, "Remove what lossmap wrote there, and start over")
             ->excludes(resume);
         run_->add_option("--shard", shard_)->group("");
-        run_->add_flag("--dry-run", run_arguments_.dry_run, "Check everything and estimate, as validate does");
+        auto* dry_run =
+            run_->add_flag("--dry-run", run_arguments_.dry_run, "Check everything and estimate, as validate does");
+        run_->add_option("--check-against", run_arguments_.check_against,
+                         "Run nothing, but hold each layer against what rounding explains, and the loss against that\n"
+                         "of another device in fp32; status 1 and the first layer that differs when one does")
+            ->type_name("DEVICE")
+            ->excludes(dry_run);
         run_->add_option("--progress", run_arguments_.progress, "How to show progress; json goes to stdout")
             ->check(CLI::IsMember({"auto", "plain", "json", "none"}))
             ->capture_default_str();
@@ -112,7 +118,8 @@ private:
             "A configuration with a sweep runs every combination into DIR/NNN-labels, and over all of them a table,\n"
             "small multiples and a page.\n\n"
             "Examples:\n  lossmap run plane.json\n  lossmap run plane.json --out runs/fine --set /x/points=101\n"
-            "  lossmap run plane.json --fresh --threads 4");
+            "  lossmap run plane.json --fresh --threads 4\n"
+            "  lossmap run plane.json --device cuda --precision fp16 --check-against cpu");
     }
 
     void add_validate() {

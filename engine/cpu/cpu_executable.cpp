@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <cstring>
+#include <utility>
 
 #include "backend/chunk_checks.hpp"
 #include "core/error.hpp"
@@ -137,6 +139,23 @@ Tensor CpuExecutable::forward(const Point& point, const SampleChunk& chunk) {
             const float* output = run_tile(thread, 0, chunk, first);
             const auto count = static_cast<std::size_t>(std::min(tile, chunk.count - first)) * width;
             std::copy_n(output, count, result.as<float>().data() + static_cast<std::size_t>(first) * width);
+        }
+    });
+    return result;
+}
+
+std::vector<NamedTensor> CpuExecutable::trace(const Point& point, const SampleChunk& chunk) {
+    check_call({&point, 1}, axes_, states_, chunk, fields_, nullptr);
+    std::vector<NamedTensor> result;
+    runner_.materialize({&point, 1});
+    pool_.run([&](std::size_t thread) {
+        if (thread != 0) return;
+        static_cast<void>(run_tile(thread, 0, chunk, 0));
+        const Graph& graph = runner_.program().bound.graph;
+        for (const auto& [id, place] : runner_.program().kept) {
+            Tensor value(DType::f32, graph.value(id).shape.value());
+            std::memcpy(value.data(), runner_.value(thread, place), value.size_bytes());
+            result.push_back({graph.value(id).name, std::move(value)});
         }
     });
     return result;

@@ -25,6 +25,7 @@ public:
     void estimate_statistics(std::span<const Point> points, const SampleChunk& chunk, std::int64_t batch_samples,
                              std::span<StatisticSums> sums) override;
     [[nodiscard]] Tensor forward(const Point& point, const SampleChunk& chunk) override;
+    [[nodiscard]] std::vector<NamedTensor> trace(const Point& point, const SampleChunk& chunk) override;
     [[nodiscard]] std::string plan_json() const override;
     [[nodiscard]] std::int64_t macs_per_sample() const override { return runner_.program().macs_per_sample; }
     [[nodiscard]] std::int64_t memory_bytes() const override;

@@ -32,7 +32,8 @@ void assemble(Program& program, const ExecutableRequest& request, std::shared_pt
     program.lowering = lower(graph, passes);
     program.materializer =
         std::make_unique<Materializer>(graph, program.lowering, *request.space, std::move(state), *program.engine);
-    ProgramBuilder builder(graph, program.lowering, *program.materializer, {request.passes, program.training_norms});
+    ProgramBuilder builder(graph, program.lowering, *program.materializer,
+                           {request.passes, program.training_norms, request.traceable});
     for (std::size_t k = 0; k < graph.inputs.size(); ++k) {
         const ValueId id = graph.inputs[k];
         InputBinding input;
@@ -51,6 +52,7 @@ void assemble(Program& program, const ExecutableRequest& request, std::shared_pt
             if (lower == nullptr || !lower(builder, step)) lower_separately(builder, step);
         });
     }
+    if (request.traceable) program.kept = builder.kept_results();
     auto [plan, output] = builder.finish(program.bound.output);
     program.materializer->finish();
     program.output = output;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backend/backend.hpp"
@@ -39,8 +40,9 @@ struct Program {
     std::vector<std::size_t> blocks;  ///< offset of each block in a thread's arena
     std::size_t arena_bytes = 0;
     std::vector<InputBinding> inputs;
-    Place output;                              ///< row-major
-    std::vector<TrainingNorm> training_norms;  ///< empty: inference
+    Place output;                                 ///< row-major
+    std::vector<std::pair<ValueId, Place>> kept;  ///< of a traceable request: what each step computes, row-major
+    std::vector<TrainingNorm> training_norms;     ///< empty: inference
     std::int64_t macs_per_sample = 0;
 };
 

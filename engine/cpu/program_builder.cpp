@@ -26,8 +26,14 @@ ProgramBuilder::ProgramBuilder(const Graph& graph, const Lowering& lowering, Mat
             }
         }
     }
-    for (const ValueId output : graph.outputs) {
-        last_use_[static_cast<std::size_t>(output)] = std::numeric_limits<std::int64_t>::max();
+    const auto needed_to_the_end = [this](ValueId id) {
+        last_use_[static_cast<std::size_t>(id)] = std::numeric_limits<std::int64_t>::max();
+    };
+    for (const ValueId output : graph.outputs)
+        needed_to_the_end(output);
+    if (options.keep_results) {
+        for (const Step& step : lowering.steps)
+            needed_to_the_end(node(step.last_node()).outputs[0]);
     }
 }
 
@@ -145,11 +151,25 @@ void ProgramBuilder::add(std::unique_ptr<Operation> operation, std::string name)
     names_.push_back(std::move(name));
 }
 
+std::vector<std::pair<ValueId, Place>> ProgramBuilder::kept_results() {
+    std::vector<std::pair<ValueId, Place>> result;
+    for (const Step& step : lowering_.steps) {
+        const ValueId id = node(step.last_node()).outputs[0];
+        if (value(id).dtype != DType::f32) continue;
+        result.emplace_back(id, read(id, Layout::plain));
+        touched_.clear();
+        kept_.push_back(result.back().second.offset);
+    }
+    return result;
+}
+
 std::pair<MemoryPlan, Place> ProgramBuilder::finish(ValueId output) {
     const Place place = read(output, Layout::plain);
     touched_.clear();
     const auto end = static_cast<std::int64_t>(operations_.size());
-    blocks_[place.offset].life.last = end;
+    kept_.push_back(place.offset);
+    for (const std::size_t block : kept_)
+        blocks_[block].life.last = end;
     // Inputs are there before the first operation.
     for (const ValueId input : graph_.inputs) {
         for (const Copy& copy : copies_[static_cast<std::size_t>(input)]) {

@@ -24,6 +24,7 @@ public:
     struct Options {
         PassSet passes;
         std::span<const TrainingNorm> training_norms{};  ///< batch norms that normalise with their batch's statistics
+        bool keep_results = false;                       ///< what each step computes stays to the end
     };
     ProgramBuilder(const Graph& graph, const Lowering& lowering, Materializer& materializer, const Options& options);
 
@@ -55,6 +56,9 @@ public:
     void alias(ValueId operand, ValueId result);
     void add(std::unique_ptr<Operation> operation, std::string name);
 
+    /// Brings what each step computed into row-major layout: f32 values, in order, and where they lie. For
+    /// Options::keep_results, when all steps have been added.
+    [[nodiscard]] std::vector<std::pair<ValueId, Place>> kept_results();
     /// Brings the output into row-major layout and plans the arena. Afterwards nothing may be added.
     /// @return the plan and where the output lies.
     [[nodiscard]] std::pair<MemoryPlan, Place> finish(ValueId output);
@@ -90,6 +94,7 @@ private:
     std::vector<std::vector<Copy>> copies_;  ///< by value
     std::vector<Block> blocks_;
     std::vector<std::size_t> touched_;  ///< blocks of the operation being put together
+    std::vector<std::size_t> kept_;     ///< blocks that are read behind the last operation
     std::vector<std::unique_ptr<Operation>> operations_;
     std::vector<std::string> names_;
     std::int64_t macs_ = 0;

@@ -107,6 +107,10 @@ const float* ProgramRunner::run(std::size_t thread, std::size_t point, const Sam
     return static_cast<const float*>(frame.readable(program_->output));
 }
 
+const void* ProgramRunner::value(std::size_t thread, const Place& place) const {
+    return lanes_[thread]->frame.readable(place);
+}
+
 std::size_t ProgramRunner::memory_bytes() const {
     std::size_t bytes = lanes_.size() * program_->arena_bytes;
     for (const AlignedBuffer& set : sets_)

@@ -30,6 +30,8 @@ public:
     /// @param statistics  training programs: [states], written where batch norms estimate.
     const float* run(std::size_t thread, std::size_t point, const SampleChunk& chunk, std::int64_t first, bool exact,
                      double* statistics = nullptr);
+    /// Where the last tile of the thread left a value; `place` is of the arena.
+    [[nodiscard]] const void* value(std::size_t thread, const Place& place) const;
     [[nodiscard]] std::size_t memory_bytes() const;
 
 private:

@@ -49,6 +49,57 @@ class Devices(unittest.TestCase):
         plan = json.loads((self.folder / "out" / "config.resolved.json").read_text())
         self.assertEqual(plan["device"], "auto")
 
+    def check_against(self, *arguments, expect=0):
+        file = support.write_config(self.folder, self.config)
+        process = support.run_lossmap("run", file, "--out", self.folder / "out", "--log-level", "off", "--check-against",
+                                      *arguments, expect=expect)
+        self.assertFalse((self.folder / "out").exists())
+        return process
+
+    def test_layers_are_checked_instead_of_a_run(self):
+        support.write_mlp(self.folder / "net.onnx", activation="Relu")
+        rows = self.check_against("cpu").stdout.splitlines()
+        self.assertEqual(rows[0], "cpu in fp32 against cpu in fp32, layers on 4 samples")
+        layers = {row.split()[0]: row.split()[1:] for row in rows[2:] if not row.startswith("  loss")}
+        self.assertEqual(list(layers), ["b", "y"])  # the first dense layer and its activation are one step
+        for difference, bound, *operators in layers.values():
+            self.assertLess(float(difference), float(bound))
+            self.assertLess(float(bound), 1e-4)
+        self.assertEqual(layers["b"][2:], ["Gemm,", "Relu"])
+        self.assertEqual([row.split(":")[0] for row in rows if row.startswith("  loss")],
+                         ["  loss of 20 samples at (0)", "  loss of 20 samples at (-1)"])
+        rows = self.check_against("cpu", "--disable-pass", "activation").stdout.splitlines()
+        self.assertEqual([row.split()[0] for row in rows[2:5]], ["a", "b", "y"])
+
+    def test_the_losses_are_those_of_the_run(self):
+        rows = self.check_against("cpu").stdout.splitlines()
+        support.run_lossmap("run", self.folder / "config.json", "--out", self.folder / "out", "--progress", "none")
+        import h5py
+        with h5py.File(self.folder / "out" / "surface.h5") as surface:
+            losses = surface["train_loss"][:]
+        for row, expected in zip(rows[-2:], (losses[2], losses[0])):
+            self.assertAlmostEqual(float(row.split(": ")[1].split(",")[0]), expected, delta=1e-6 * expected)
+
+    def test_other_experiments_are_checked_or_refused(self):
+        for experiment in ({"experiment": "repeat", "count": 2},
+                           {"experiment": "interpolation", "to": "net.onnx", "directions": None}):
+            with self.subTest(experiment["experiment"]):
+                self.config = {key: value for key, value in {**support.line_config(self.folder), **experiment}.items() if value}
+                self.assertIn("  loss of 20 samples at (0)", self.check_against("cpu").stdout)
+        line = support.line_config(self.folder)
+        self.config = {"name": "e", "experiment": "evaluate", "models": ["net.onnx"], "data": line["data"],
+                       "splits": ["train"], "loss": "cross_entropy"}
+        self.assertIn("at the model's parameters", self.check_against("cpu").stdout)
+        self.config = {"name": "w", "experiment": "weight_norm", "checkpoints": ["net.onnx"]}
+        self.assertIn("experiment weight_norm evaluates no network", self.check_against("cpu", expect=2).stderr)
+        self.config = {**line, "sweep": [{"pointer": "/directions/seed", "values": [1, 2]}]}
+        self.assertIn("a sweep is many runs", self.check_against("cpu", expect=2).stderr)
+
+    def test_a_reference_that_is_not_there(self):
+        process = self.check_against("cuda", expect=2)
+        self.assertEqual(process.stderr, f"lossmap: error: device 'cuda': {self.reason}\n")
+        self.check_against("cpu", "--dry-run", expect=2)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

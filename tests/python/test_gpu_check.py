@@ -31,9 +31,15 @@ while [ $# -gt 0 ]; do
     [ "$1" = --out ] && out=$2
     [ "$1" = --precision ] && precision=$2
     [ "$1" = --device ] && devices="$devices $2"
+    [ "$1" = --check-against ] && checked=$2
     shift
 done
 case $devices in " cpu" | " cuda") ;; *) echo "devices:$devices"; exit 2 ;; esac
+if [ "$checked" = cpu ]; then
+    echo "a layer's difference in $precision"
+    [ "$precision" = fp32 ] && echo "lossmap: error: cuda:0 computes 'r1' (Conv) wrong" && exit 1
+    exit 0
+fi
 mkdir -p "$out"
 loss=2.5
 [ "$precision" = fp16 ] && loss=2.6
@@ -110,12 +116,20 @@ class GpuCheck(unittest.TestCase):
         self.assertIn("largest relative difference 4.00e-02 at (0, 0)", steps["pytorch_fp16_differs"]["detail"])
         self.assertEqual(steps["same_bits"]["detail"], "the two surfaces have the same bits")
         self.assertEqual(steps["throughput_fp16"]["detail"], "200 evaluations/s over 3.0 s (after the first 2.0 s)")
+        self.assertEqual(steps["pytorch_bf16_layers"]["detail"], "a layer's difference in bf16")
+        self.assertNotIn("pytorch_fp32_layers", steps)  # asked for where there is something to explain
+        self.assertNotIn("plane_layers", steps)
         with tarfile.open(self.folder / "out" / "logs.tar.gz") as logs:
             self.assertLessEqual({"./result.json", "./devices.log", "./runs/plane/surface.csv"}, set(logs.getnames()))
         (reference / "expected.json").write_text('[{"x": 0, "y": 0, "train_loss": 2.501, "train_accuracy": 10}]')
         done, steps = self.check()
         self.assertEqual(done.returncode, 1)
         self.assertEqual(steps["pytorch_fp32_agrees"]["status"], "failed")
+        names = list(steps)
+        self.assertEqual(names[names.index("pytorch_fp32_agrees") + 1], "pytorch_fp32_layers")
+        self.assertEqual(steps["pytorch_fp32_layers"]["status"], "failed")
+        self.assertIn("cuda:0 computes 'r1' (Conv) wrong", steps["pytorch_fp32_layers"]["detail"])
+        self.assertIn("--- pytorch_fp32_layers\na layer's difference in fp32", done.stdout)
 
     def test_the_headline_is_timed_beside_pytorch(self):
         self.program("lossmap", RUN)

@@ -4,10 +4,13 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <string>
+#include <vector>
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
-#include "backend/backend.hpp"
+#include "backend/layer_check.hpp"
 #include "onnx_import/importer.hpp"
 #include "params/parameter_space.hpp"
 #include "tests/support/test_files.hpp"
@@ -69,20 +72,25 @@ protected:
         }
     }
 
+    [[nodiscard]] ExecutableRequest request() const {
+        ExecutableRequest result;
+        result.graph = &graph_;
+        result.space = &space_;
+        result.origin = &origin_;
+        result.axes = {{direction_, {}}};
+        result.loss = reference_.loss;
+        result.inputs = reference_.inputs;
+        result.target = reference_.target;
+        return result;
+    }
+
     /// @param tile_samples  0: the backend chooses
     [[nodiscard]] Errors measure(Backend& backend, const PassSet& passes, int tile_samples,
                                  bool last_output_only = false) const {
-        ExecutableRequest request;
-        request.graph = &graph_;
-        request.space = &space_;
-        request.origin = &origin_;
-        request.axes = {{direction_, {}}};
-        request.loss = reference_.loss;
-        request.inputs = reference_.inputs;
-        request.target = reference_.target;
-        request.passes = passes;
-        request.tile_samples = tile_samples;
-        const std::unique_ptr<Executable> executable = backend.compile(request);
+        ExecutableRequest own = request();
+        own.passes = passes;
+        own.tile_samples = tile_samples;
+        const std::unique_ptr<Executable> executable = backend.compile(own);
 
         std::vector<Point> points;
         for (const double alpha : reference_.alphas)
@@ -100,6 +108,28 @@ protected:
             errors.logits = worse(errors.logits, relative_difference(logits, reference_.logits[k]));
         }
         return errors;
+    }
+
+    /// A line for each value of the network that a backend computes wrong at the end of the direction.
+    [[nodiscard]] std::string wrong_layers(Backend& backend) const {
+        std::string result;
+        for (const LayerDifference& layer : layers(backend, Precision::fp32)) {
+            if (layer.agrees()) continue;
+            result += fmt::format("{}: '{}' ({}) differs by {:.1e}, rounding explains {:.1e}\n", GetParam().file,
+                                  layer.name, layer.operators, layer.difference, layer.bound);
+        }
+        return result;
+    }
+
+    /// Every value of the network at the end of the direction, on two samples where the model does not say how many.
+    [[nodiscard]] std::vector<LayerDifference> layers(Backend& backend, Precision precision) const {
+        ExecutableRequest own = request();
+        own.precision = precision;
+        own.traceable = true;
+        const std::int64_t samples = declares_batch() ? graph_.value(graph_.inputs.front()).declared.front().extent : 2;
+        own.tile_samples = static_cast<int>(samples);
+        const auto executable = backend.compile(own);
+        return compare_layers(own, *executable, {{reference_.alphas.back()}}, reference_.chunk, samples);
     }
 
     [[nodiscard]] bool declares_batch() const {

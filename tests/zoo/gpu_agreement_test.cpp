@@ -23,6 +23,7 @@ TEST_P(ZooAgreementTest, CudaLossAndOutputAreThoseOfPyTorch) {
         EXPECT_LE(errors.loss, kTolerance);
         EXPECT_LE(errors.logits, kTolerance);
     }
+    if (HasFailure()) std::cout << wrong_layers(*backend);
 }
 
 INSTANTIATE_TEST_SUITE_P(Zoo, ZooAgreementTest, ::testing::ValuesIn(zoo_models()),

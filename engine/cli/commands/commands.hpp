@@ -22,6 +22,7 @@ struct RunArguments {
     int threads = 0;
     bool fresh = false;
     bool dry_run = false;
+    std::string check_against;  ///< device that layers and losses are held against instead of a run; "": none
     std::string progress = "auto";
     std::string log_level = "info";
 };

@@ -9,8 +9,10 @@
 
 #include "cli/commands/commands.hpp"
 #include "cli/commands/configured.hpp"
+#include "cli/run/device_check.hpp"
 #include "cli/run/execute_run.hpp"
 #include "cli/run/sweep/execute_sweep.hpp"
+#include "core/error.hpp"
 
 namespace lossmap {
 namespace {
@@ -47,10 +49,25 @@ void print_files(const std::vector<fs::path>& files, bool json, std::ostream& ou
     out << nlohmann::ordered_json{{"event", "done"}, {"files", names}}.dump() << '\n';
 }
 
+/// Evaluates no surface and writes no file.
+int check_against(const RunArguments& arguments, std::ostream& out) {
+    if (load_configured_sweep(arguments.config, arguments))
+        throw InputError("{}: a sweep is many runs; --check-against checks one", arguments.config.string());
+    RunLog log(arguments.log_level);
+    PreparedRun run = prepare_run(load_configured(arguments.config, arguments), arguments.threads, log);
+    const DeviceCheck check = check_device(run, arguments.check_against, arguments.threads);
+    check.print(out);
+    out.flush();  // in front of the message, where both go into one file
+    const std::string failure = check.failure();
+    if (!failure.empty()) throw Error("{}", failure);
+    return 0;
+}
+
 }  // namespace
 
 int run_command(const RunArguments& arguments, std::ostream& out) {
     if (arguments.dry_run) return validate_command({{arguments.config}, arguments}, out);
+    if (!arguments.check_against.empty()) return check_against(arguments, out);
     const InterruptGuard interrupt;
     const ProgressMode mode = progress_mode(arguments.progress);
     ProgressDisplay progress(mode, mode == ProgressMode::json ? out : std::cerr, seconds_now, terminal_columns());

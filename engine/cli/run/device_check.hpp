@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "backend/layer_check.hpp"
+#include "cli/run/prepared_run.hpp"
+
+namespace lossmap {
+
+/// A value of the network where it differs most, in relation to what rounding explains.
+struct CheckedLayer {
+    LayerDifference worst;
+    std::vector<double> coordinates;  ///< of the point where it does
+};
+
+/// The mean loss of a point on both devices.
+struct CheckedLoss {
+    std::vector<double> coordinates;
+    double tested = 0.0;
+    double reference = 0.0;
+    double difference = 0.0;      ///< relative; infinite where only one is finite
+    std::optional<double> bound;  ///< none in a reduced precision: layers are judged there, the loss is shown
+
+    [[nodiscard]] bool agrees() const;
+};
+
+/// A run's network on its device, layer by layer, and its loss on another one.
+struct DeviceCheck {
+    std::string tested;     ///< "cuda:0 in fp16"
+    std::string reference;  ///< "cpu in fp32"
+    std::int64_t layer_samples = 0;
+    std::int64_t loss_samples = 0;
+    std::vector<CheckedLayer> layers;  ///< in the order of the graph
+    std::vector<CheckedLoss> losses;
+
+    /// One sentence about the first thing that differs; "" when nothing does.
+    [[nodiscard]] std::string failure() const;
+    /// A table of layers and one of losses.
+    void print(std::ostream& out) const;
+};
+
+/// Checks the network of a run at the origin and, where it moves, at the first point of its grid, on the first samples
+/// of its first split. Layers are held against an interpreter on the host (compare_layers), losses against `reference`
+/// ("cpu", "cuda:1", ..), which computes in fp32 and joins nothing. Of several models the first one, of repetitions the
+/// first one's directions; statistics of batch norms are those of the model, not estimated. Takes the run's own
+/// executable out, to have its memory. Throws InputError where a run evaluates no network, and what backends throw.
+[[nodiscard]] DeviceCheck check_device(PreparedRun& run, const std::string& reference, int threads);
+
+}  // namespace lossmap

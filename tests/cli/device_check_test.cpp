@@ -1,0 +1,123 @@
+#include "cli/run/device_check.hpp"
+
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cuda/backend/cuda_backend.hpp"
+#include "tests/cli/config_support.hpp"
+#include "tests/support/host_device.hpp"
+#include "tests/support/onnx_builder.hpp"
+
+namespace lossmap {
+namespace {
+
+using test::HostDevice;
+using test::HostDeviceOptions;
+using test::Json;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+void write_network(const std::filesystem::path& file) {
+    test::OnnxBuilder builder;
+    builder.input("x", {-1, 3, 5, 5}).output("y", {-1, 8 * 25});
+    builder.weight("c1", {8, 3, 3, 3}).weight("c2", {8, 8, 3, 3});
+    for (const auto& [input, weight, result] : {std::tuple{"x", "c1", "first"}, {"a", "c2", "second"}}) {
+        onnx::NodeProto& node = builder.node("Conv", {input, weight}, {result});
+        onnx::AttributeProto& pads = *node.add_attribute();
+        pads.set_name("pads");
+        pads.set_type(onnx::AttributeProto::INTS);
+        for (int k = 0; k < 4; ++k)
+            pads.add_ints(1);
+        builder.node("Relu", {result}, {std::string(input) == "x" ? "a" : "b"});
+    }
+    builder.node("Flatten", {"b"}, {"y"});
+    builder.save(file);
+}
+
+/// A plane over a network of two convolutions, on an emulated GPU instead of the CPU that it is prepared for.
+class DeviceCheckTest : public ::testing::Test {
+protected:
+    DeviceCheckTest() { write_network(folder_ / "net.onnx"); }
+
+    [[nodiscard]] PreparedRun prepare(const Json& changes = Json::object()) const {
+        Json json = Json::parse(R"({
+          "name": "plane", "experiment": "surface", "model": "net.onnx",
+          "data": {"format": "synthetic", "count": 6, "seed": 1}, "splits": ["train"],
+          "loss": "cross_entropy", "directions": {"kind": "random", "seed": 3}, "device": "cpu",
+          "x": {"min": -1, "max": 1, "points": 3}, "y": {"min": -0.5, "max": 1, "points": 2}})");
+        json.merge_patch(changes);
+        test::write_file(folder_ / "c.json", json.dump());
+        RunLog log("off");
+        return prepare_run(load_config(folder_ / "c.json", {}), 1, log);
+    }
+
+    [[nodiscard]] static DeviceCheck check(PreparedRun run, const HostDeviceOptions& options = {}) {
+        run.backend = cuda::make_cuda_backend({std::make_shared<HostDevice>(options)});
+        for (Direction& axis : run.axes)
+            axis.resident = nullptr;
+        return check_device(run, "cpu", 1);
+    }
+
+    test::TemporaryDirectory folder_;
+};
+
+TEST_F(DeviceCheckTest, ASoundDeviceHasNoFailure) {
+    const DeviceCheck result = check(prepare());
+    EXPECT_EQ(result.failure(), "");
+    EXPECT_EQ(result.layer_samples, 4);
+    EXPECT_EQ(result.loss_samples, 6);
+    ASSERT_EQ(result.layers.size(), 3U);
+    EXPECT_EQ(result.layers[0].worst.operators, "Conv, Relu");
+    ASSERT_EQ(result.losses.size(), 2U);
+    EXPECT_EQ(result.losses[0].coordinates, (std::vector<double>{0.0, 0.0}));
+    EXPECT_EQ(result.losses[1].coordinates, (std::vector<double>{-1.0, -0.5}));
+    EXPECT_NE(result.losses[0].tested, result.losses[1].tested);
+    std::ostringstream out;
+    result.print(out);
+    EXPECT_THAT(out.str(), AllOf(HasSubstr("in fp32 against cpu in fp32, layers on 4 samples"), HasSubstr("  a  "),
+                                 HasSubstr("loss of 6 samples at (-1, -0.5)"), Not(HasSubstr("!"))));
+}
+
+TEST_F(DeviceCheckTest, AWrongLayerIsNamed) {
+    HostDeviceOptions options;
+    options.spoiled_convolution = 2;
+    const DeviceCheck result = check(prepare(), options);
+    EXPECT_THAT(result.failure(), AllOf(HasSubstr("computes 'b' (Conv, Relu) wrong at ("), HasSubstr("it differs by")));
+    std::ostringstream out;
+    result.print(out);
+    EXPECT_THAT(out.str(), HasSubstr("!  Conv, Relu"));
+}
+
+TEST_F(DeviceCheckTest, ALossThatNoLayerExplainsIsFoundToo) {
+    HostDeviceOptions options;
+    options.spoiled_convolution = 3;  // the first convolution of the network that runs without showing its values
+    const DeviceCheck result = check(prepare(), options);
+    EXPECT_THAT(result.failure(), AllOf(HasSubstr("the loss at (0, 0) is"), HasSubstr("--disable-pass")));
+}
+
+TEST_F(DeviceCheckTest, ReducedPrecisionsAreHeldToTheirOwnRounding) {
+    PreparedRun run = prepare();
+    run.config.precision = Precision::bf16;
+    const DeviceCheck result = check(std::move(run));
+    EXPECT_EQ(result.failure(), "");
+    EXPECT_FALSE(result.losses[0].bound.has_value());
+    EXPECT_GT(result.layers[0].worst.bound, 1e-3);
+    HostDeviceOptions options;
+    options.spoiled_convolution = 1;
+    PreparedRun other = prepare();
+    other.config.precision = Precision::bf16;
+    EXPECT_THAT(check(std::move(other), options).failure(), HasSubstr("computes 'a'"));
+}
+
+TEST_F(DeviceCheckTest, RepetitionsAreCheckedAlongTheFirstOnesDirections) {
+    const DeviceCheck result = check(prepare(Json::parse(R"({"experiment": "repeat", "count": 2})")));
+    EXPECT_EQ(result.failure(), "");
+    ASSERT_EQ(result.losses.size(), 2U);
+    EXPECT_NE(result.losses[0].tested, result.losses[1].tested);
+}
+
+}  // namespace
+}  // namespace lossmap
