@@ -237,6 +237,16 @@ LOSSMAP_HD inline void move_element(void* to, std::int64_t to_index, const void*
     }
 }
 
+/// Bits of one element of 1, 2, 4 or 8 bytes.
+LOSSMAP_HD inline std::uint64_t get_bits(const void* from, std::int64_t index, int size_bytes) {
+    switch (size_bytes) {
+        case 1: return element_at<std::uint8_t>(from, index);
+        case 2: return element_at<std::uint16_t>(from, index);
+        case 4: return element_at<std::uint32_t>(from, index);
+        default: return element_at<std::uint64_t>(from, index);
+    }
+}
+
 /// Writes the low bytes of `bits` as one element of 1, 2, 4 or 8 bytes.
 LOSSMAP_HD inline void put_bits(void* to, std::int64_t index, std::uint64_t bits, int size_bytes) {
     switch (size_bytes) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "kernel_case.hpp"
+#include "kernels/copy.hpp"
 #include "kernels/host/host_launch.hpp"
 #include "kernels/window.hpp"
 
@@ -62,6 +63,27 @@ TEST(StridedLoop, GivesTheOffsetsOfItsDefinition) {
         EXPECT_EQ(offsets[1], plain_offset(dims, broadcast, index));
         EXPECT_EQ(offsets[2], plain_offset(dims, backwards, index));
     }
+}
+
+/// Whether a dense array of `dims` is copied by tiles when it is read with `strides`.
+bool tiles(const Shape& shape, const Strides& strides) {
+    CopyArgs args;
+    args.dims = dims_of(shape);
+    args.in_strides = strides;
+    args.out_strides = dense_strides(args.dims);
+    return tiled_copy(args, StridedLoop<2>(args.dims, {args.in_strides, args.out_strides})).has_value();
+}
+
+TEST(TiledCopy, IsChosenWhereTheInnermostDimensionChanges) {
+    EXPECT_TRUE(tiles({64, 32}, {{1, 64}}));
+    EXPECT_TRUE(tiles({3, 5, 7, 40}, {{1400, 7, 1, 35}}));
+    EXPECT_TRUE(tiles({9, 2, 8}, {{1, 100, 18}}));
+    EXPECT_FALSE(tiles({64, 32}, {{32, 1}})) << "nothing moves";
+    EXPECT_FALSE(tiles({4, 6, 16}, {{16, 64, 1}})) << "rows move as wholes";
+    EXPECT_FALSE(tiles({64, 3}, {{1, 64}})) << "too short a line to be worth a tile";
+    EXPECT_FALSE(tiles({3, 64}, {{1, 3}}));
+    EXPECT_FALSE(tiles({64, 32}, {{2, 128}})) << "the input has no neighbours";
+    EXPECT_FALSE(tiles({64, 32}, {{0, 0}})) << "one value for all";
 }
 
 TEST(StridedLoop, MergesWhatLiesSideBySide) {

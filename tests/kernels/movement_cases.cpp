@@ -70,6 +70,15 @@ std::vector<Tensor> ints(const std::vector<Ints>& lists) {
 void add_strided(std::vector<KernelCase>& cases, DType type) {
     cases.push_back(
         copy_case({"transpose", {3, 4, 5}, {5, 3, 4}, {1, 20, 5}}, type, "Transpose", {}, {{"perm", Ints{2, 0, 1}}}));
+    // By tiles: whole ones, cut ones, several of them, other dimensions around and between.
+    cases.push_back(
+        copy_case({"transpose_tile", {32, 64}, {64, 32}, {1, 64}}, type, "Transpose", {}, {{"perm", Ints{1, 0}}}));
+    cases.push_back(
+        copy_case({"transpose_cut_tiles", {71, 8}, {8, 71}, {1, 8}}, type, "Transpose", {}, {{"perm", Ints{1, 0}}}));
+    cases.push_back(copy_case({"to_channels_last", {3, 40, 5, 7}, {3, 5, 7, 40}, {1400, 7, 1, 35}}, type, "Transpose",
+                              {}, {{"perm", Ints{0, 2, 3, 1}}}));
+    cases.push_back(copy_case({"transpose_around", {9, 3, 2, 33}, {33, 3, 2, 9}, {1, 66, 33, 198}}, type, "Transpose",
+                              {}, {{"perm", Ints{3, 1, 2, 0}}}));
     cases.push_back(copy_case({"transpose_heads", {6, 4, 16}, {4, 6, 16}, {16, 64, 1}}, type, "Transpose", {},
                               {{"perm", Ints{1, 0, 2}}}));
     cases.push_back(copy_case({"slice", {6, 8}, {2, 4}, {16, -2}, 15}, type, "Slice",
