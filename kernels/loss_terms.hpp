@@ -4,194 +4,9 @@
 #include <cstdint>
 
 #include "kernels/block_rows.hpp"
-#include "kernels/operand.hpp"
-#include "kernels/storage.hpp"
-#include "kernels/strided_loop.hpp"
+#include "kernels/loss_sample.hpp"
 
 namespace lossmap::kernels {
-
-enum class LossFunction : std::uint8_t { cross_entropy, bce_with_logits, mse, mae, huber, output };
-
-/// What one sample adds to the sums at one point; the fields of LossSums.
-struct SampleLoss {
-    double loss_sum = 0.0;
-    double loss_square_sum = 0.0;
-    double weight_sum = 0.0;
-    std::int32_t correct = 0;
-    std::int32_t counted = 0;
-    std::int32_t non_finite = 0;
-    std::uint32_t overflow = 0;  ///< 1: an activation overflowed, the sample is to be evaluated again
-};
-
-/// Losses of `samples` samples at each point, in fp64 from the network's raw output, as the CPU backend's host_loss
-/// does it (its documentation holds here, too).
-///
-/// cross_entropy: logits [samples, outer, classes, inner], targets i64 [samples, outer, inner]. mse with one_hot:
-/// logits [samples, classes], targets i64 [samples]. The others: [samples, outer * classes * inner] against f32 or i64
-/// of that shape; `output`: [samples], no targets.
-struct LossTermsArgs {
-    LossFunction function = LossFunction::cross_entropy;
-    Input logits;
-    Input targets;
-    std::int64_t points = 0;
-    std::int64_t samples = 0;
-    std::int64_t outer = 1;
-    std::int64_t classes = 1;
-    std::int64_t inner = 1;
-    bool has_ignore_index = false;
-    std::int64_t ignore_index = 0;
-    double label_smoothing = 0.0;
-    const double* class_weights = nullptr;  ///< [classes]; null: all 1
-    bool one_hot_targets = false;
-    bool softmax_activation = false;
-    double delta = 1.0;
-    const std::uint32_t* overflow = nullptr;  ///< OverflowFlags::data of this pass, [points, samples + 1]; null: none
-    SampleLoss* terms = nullptr;              ///< [points, samples], `terms_point_stride` apart
-    std::int64_t terms_point_stride = 0;
-    std::uint32_t* faults = nullptr;
-};
-
-/// Logits of one sample as fp64, through the layout of its rows.
-struct LossRow {
-    const Input* logits;
-    std::int64_t base, step;
-
-    [[nodiscard]] LOSSMAP_HD double at(std::int64_t k) const {
-        return static_cast<double>(load_float(logits->data, logits->type, base + k * step));
-    }
-};
-
-/// log(sum(exp(x))) without overflow; NaN when any element is NaN.
-LOSSMAP_HD inline double log_sum_exp(const LossRow& row, std::int64_t count) {
-    double largest = -HUGE_VAL;
-    for (std::int64_t k = 0; k < count; ++k) {
-        const double x = row.at(k);
-        if (x != x) return x;
-        largest = x > largest ? x : largest;
-    }
-    if (largest == HUGE_VAL || largest == -HUGE_VAL) return largest;
-    double sum = 0.0;
-    for (std::int64_t k = 0; k < count; ++k)
-        sum += std::exp(row.at(k) - largest);
-    return largest + std::log(sum);
-}
-
-/// Whether `label` is the first maximum; a NaN counts as the maximum and is never correct.
-LOSSMAP_HD inline bool is_correct(const LossRow& row, std::int64_t count, std::int64_t label) {
-    const double own = row.at(label);
-    if (own != own) return false;
-    for (std::int64_t k = 0; k < count; ++k) {
-        const double x = row.at(k);
-        if (x != x || (k < label ? x >= own : x > own)) return false;
-    }
-    return true;
-}
-
-/// Adds one term: `numerator` is weight times loss.
-LOSSMAP_HD inline void add_term(SampleLoss& sums, double numerator, double weight) {
-    sums.loss_sum += numerator;
-    sums.weight_sum += weight;
-    sums.loss_square_sum += weight > 0.0 ? numerator * numerator / weight : 0.0;
-    sums.counted += 1;
-    if (!(numerator > -HUGE_VAL && numerator < HUGE_VAL)) sums.non_finite += 1;
-}
-
-LOSSMAP_HD inline double element_loss(LossFunction function, double delta, double value, double target) {
-    const double difference = value - target;
-    switch (function) {
-        case LossFunction::mse: return difference * difference;
-        case LossFunction::mae: return std::fabs(difference);
-        case LossFunction::huber: {
-            const double size = std::fabs(difference);
-            // Written so that NaN takes the quadratic branch and stays NaN.
-            return size > delta ? delta * (size - 0.5 * delta) : 0.5 * difference * difference;
-        }
-        default: {  // bce_with_logits, stable for both signs of the logit
-            const double positive = value < 0.0 ? 0.0 : value;
-            return positive - value * target + std::log1p(std::exp(-std::fabs(value)));
-        }
-    }
-}
-
-/// What all variants share: one sample's data.
-struct LossSample {
-    LossTermsArgs args;
-
-    [[nodiscard]] LOSSMAP_HD std::int64_t size() const { return args.outer * args.classes * args.inner; }
-    [[nodiscard]] LOSSMAP_HD std::int64_t places() const { return args.outer * args.inner; }
-    [[nodiscard]] LOSSMAP_HD std::int64_t logits_base(std::int64_t point, std::int64_t sample) const {
-        return point * args.logits.point_stride + sample * size();
-    }
-    [[nodiscard]] LOSSMAP_HD std::int64_t label_at(std::int64_t point, std::int64_t index) const {
-        return load_int(args.targets.data, args.targets.type, point * args.targets.point_stride + index);
-    }
-    LOSSMAP_HD void fault() const { raise_fault(args.faults, kFaultLabel); }
-
-    /// cross_entropy: (1-s) w[y] (-log p[y]) + s/C sum_c w[c] (-log p[c]) of one target.
-    LOSSMAP_HD void add_cross_entropy(SampleLoss& sums, std::int64_t point, std::int64_t sample,
-                                      std::int64_t place) const {
-        const std::int64_t label = label_at(point, sample * places() + place);
-        if (args.has_ignore_index && label == args.ignore_index) return;
-        if (label < 0 || label >= args.classes) return fault();
-        const auto inner = static_cast<std::uint32_t>(args.inner);
-        const std::int64_t o = static_cast<std::uint32_t>(place) / inner;
-        const std::int64_t i = static_cast<std::uint32_t>(place) % inner;
-        const LossRow row{&args.logits, logits_base(point, sample) + o * args.classes * args.inner + i, args.inner};
-        const double normalizer = log_sum_exp(row, args.classes);
-        const auto weight = [&](std::int64_t c) { return args.class_weights == nullptr ? 1.0 : args.class_weights[c]; };
-        double term = weight(label) * (normalizer - row.at(label));
-        if (args.label_smoothing != 0.0) {
-            double all = 0.0;
-            for (std::int64_t c = 0; c < args.classes; ++c)
-                all += weight(c) * (normalizer - row.at(c));
-            const double smoothing = args.label_smoothing;
-            term = (1.0 - smoothing) * term + smoothing / static_cast<double>(args.classes) * all;
-        }
-        add_term(sums, term, weight(label));
-        if (is_correct(row, args.classes, label)) sums.correct += 1;
-    }
-
-    /// Sum of the loss over every `step`-th element from `first` on; `normalizer` belongs to the softmax.
-    LOSSMAP_HD double element_sum(std::int64_t point, std::int64_t sample, std::int64_t first, std::int64_t step,
-                                  double normalizer) const {
-        const LossRow row{&args.logits, logits_base(point, sample), 1};
-        const std::int64_t label = args.one_hot_targets ? label_at(point, sample) : 0;
-        const std::int64_t targets = point * args.targets.point_stride + sample * size();
-        double sum = 0.0;
-        for (std::int64_t k = first; k < size(); k += step) {
-            double target = label == k ? 1.0 : 0.0;
-            if (!args.one_hot_targets) {
-                target = is_float_storage(args.targets.type)
-                             ? static_cast<double>(load_float(args.targets.data, args.targets.type, targets + k))
-                             : static_cast<double>(load_int(args.targets.data, args.targets.type, targets + k));
-            }
-            const double x = args.softmax_activation ? std::exp(row.at(k) - normalizer) : row.at(k);
-            sum += element_loss(args.function, args.delta, x, target);
-        }
-        return sum;
-    }
-    [[nodiscard]] LOSSMAP_HD double normalizer_of(std::int64_t point, std::int64_t sample) const {
-        return args.softmax_activation ? log_sum_exp(LossRow{&args.logits, logits_base(point, sample), 1}, size())
-                                       : 0.0;
-    }
-    /// The sample's one term of a loss that is a mean over elements.
-    LOSSMAP_HD void add_mean(SampleLoss& sums, std::int64_t point, std::int64_t sample, double sum) const {
-        if (!args.one_hot_targets) return add_term(sums, sum / static_cast<double>(size()), 1.0);
-        const std::int64_t label = label_at(point, sample);
-        if (label < 0 || label >= args.classes) return fault();
-        add_term(sums, sum / static_cast<double>(size()), 1.0);
-        const LossRow row{&args.logits, logits_base(point, sample), 1};
-        if (is_correct(row, args.classes, label)) sums.correct += 1;
-    }
-
-    LOSSMAP_HD void write(std::int64_t point, std::int64_t sample, SampleLoss sums) const {
-        if (args.overflow != nullptr) {
-            const std::uint32_t* flags = args.overflow + point * (args.samples + 1);
-            sums.overflow = (flags[sample] | flags[args.samples]) != 0 ? 1 : 0;
-        }
-        args.terms[point * args.terms_point_stride + sample] = sums;
-    }
-};
 
 /// One thread a sample.
 struct LossTermsThread {
@@ -204,10 +19,9 @@ struct LossTermsThread {
             for (std::int64_t place = 0; place < sample_loss.places(); ++place)
                 sample_loss.add_cross_entropy(sums, point, sample, place);
         } else if (args.function == LossFunction::output) {
-            add_term(sums, LossRow{&args.logits, sample_loss.logits_base(point, sample), 1}.at(0), 1.0);
+            add_term(sums, sample_loss.element_row(point, sample).at(0), 1.0);
         } else {
-            const double normalizer = sample_loss.normalizer_of(point, sample);
-            sample_loss.add_mean(sums, point, sample, sample_loss.element_sum(point, sample, 0, 1, normalizer));
+            sample_loss.add_elements(sums, point, sample);
         }
         sample_loss.write(point, sample, sums);
     }
@@ -219,13 +33,12 @@ struct LossTermsBlock {
     static constexpr int kThreads = kRowThreads;
     struct Shared {
         SampleLoss partial[kRowThreads];
-        double normalizer[kRowThreads];
     };
     struct Thread {};
 
     LossSample sample_loss;
 
-    LOSSMAP_HD int phases() const { return Rows::kTreeSteps + 3; }
+    LOSSMAP_HD int phases() const { return Rows::kTreeSteps + 2; }
 
     LOSSMAP_HD void phase(int phase, std::int64_t point, std::int64_t block, int thread, Shared& shared,
                           Thread&) const {
@@ -235,24 +48,21 @@ struct LossTermsBlock {
         const bool by_place = args.function == LossFunction::cross_entropy;
         const int lane = Rows::lane_of(thread);
         if (phase == 0) {
-            if (lane == 0) shared.normalizer[thread] = by_place ? 0.0 : sample_loss.normalizer_of(point, sample);
-        } else if (phase == 1) {
             SampleLoss sums;
             if (by_place) {
                 for (std::int64_t place = lane; place < sample_loss.places(); place += 32)
                     sample_loss.add_cross_entropy(sums, point, sample, place);
             } else {
-                sums.loss_sum =
-                    sample_loss.element_sum(point, sample, lane, 32, shared.normalizer[Rows::result_of(thread)]);
+                sums.loss_sum = sample_loss.element_sum(point, sample, lane, 32, 0.0);
             }
             shared.partial[thread] = sums;
-        } else if (phase < Rows::kTreeSteps + 2) {
-            Rows::tree_step(shared.partial, thread, phase - 2, Join{});
+        } else if (phase <= Rows::kTreeSteps) {
+            Rows::tree_step(shared.partial, thread, phase - 1, Join{});
         } else if (lane == 0) {
             SampleLoss sums = shared.partial[thread];
             if (!by_place) {
                 sums = SampleLoss{};
-                sample_loss.add_mean(sums, point, sample, shared.partial[thread].loss_sum);
+                sample_loss.add_mean(sums, shared.partial[thread].loss_sum);
             }
             sample_loss.write(point, sample, sums);
         }
@@ -272,16 +82,156 @@ private:
     };
 };
 
+/// kLanes threads a sample, which share the classes of each of its places in turn (cross_entropy), or its elements
+/// (losses with a softmax or labels): three passes over a row, each with its parts joined pairwise. The largest class
+/// and whether the label is it; the normaliser; what is summed over all classes or elements.
+template <int kLanes>
+struct LossTermsRows {
+    using Rows = RowBlock<kLanes>;
+    static constexpr int kThreads = kRowThreads;
+    struct Shared {
+        double largest[kRowThreads];
+        double exponentials[kRowThreads];
+        double all[kRowThreads];
+        std::int32_t beaten[kRowThreads];  ///< whether another class stands before the label
+    };
+    struct Thread {
+        SampleLoss sums;  ///< of the first lane
+    };
+
+    LossSample sample_loss;
+
+    LOSSMAP_HD int phases() const { return static_cast<int>(rows()) * row_phases() + 1; }
+
+    LOSSMAP_HD void phase(int phase, std::int64_t point, std::int64_t block, int thread, Shared& shared,
+                          Thread& state) const {
+        const std::int64_t sample = Rows::row_of(block, thread);
+        if (sample >= sample_loss.args.samples) return;
+        const int place = phase / row_phases();
+        const int own = phase % row_phases();
+        if (place == rows()) {
+            if (Rows::lane_of(thread) == 0) sample_loss.write(point, sample, state.sums);
+            return;
+        }
+        const std::int64_t label = label_of(point, sample, place);
+        if (sample_loss.ignores(label) && by_class()) return;
+        const bool sound = !has_label() || sample_loss.is_class(label);
+        const LossRow row =
+            by_class() ? sample_loss.class_row(point, sample, place) : sample_loss.element_row(point, sample);
+        if (own == row_phases() - 1) {
+            if (Rows::lane_of(thread) != 0) return;
+            if (!sound) return sample_loss.fault();
+            finish(shared, thread, row, label, state.sums);
+        } else if (sound) {
+            const int pass = own / (Rows::kTreeSteps + 1);
+            const int step = own % (Rows::kTreeSteps + 1);
+            if (step == 0)
+                accumulate(pass, shared, thread, row, label, point, sample);
+            else
+                join(pass, shared, thread, step - 1);
+        }
+    }
+
+private:
+    [[nodiscard]] LOSSMAP_HD bool by_class() const { return sample_loss.args.function == LossFunction::cross_entropy; }
+    [[nodiscard]] LOSSMAP_HD bool has_label() const { return by_class() || sample_loss.args.one_hot_targets; }
+    [[nodiscard]] LOSSMAP_HD std::int64_t rows() const { return by_class() ? sample_loss.places() : 1; }
+    [[nodiscard]] LOSSMAP_HD std::int64_t count() const {
+        return by_class() ? sample_loss.args.classes : sample_loss.size();
+    }
+    [[nodiscard]] LOSSMAP_HD bool needs_normalizer() const { return by_class() || sample_loss.args.softmax_activation; }
+    [[nodiscard]] LOSSMAP_HD int passes() const {
+        return by_class() && sample_loss.args.label_smoothing == 0.0 ? 2 : 3;
+    }
+    [[nodiscard]] LOSSMAP_HD int row_phases() const { return passes() * (Rows::kTreeSteps + 1) + 1; }
+    [[nodiscard]] LOSSMAP_HD std::int64_t label_of(std::int64_t point, std::int64_t sample, std::int64_t place) const {
+        return has_label() ? sample_loss.label_at(point, sample * rows() + place) : -1;
+    }
+
+    LOSSMAP_HD void accumulate(int pass, Shared& shared, int thread, const LossRow& row, std::int64_t label,
+                               std::int64_t point, std::int64_t sample) const {
+        const int lane = Rows::lane_of(thread);
+        if (pass == 0) {
+            // As log_sum_exp and is_correct have it: a NaN is the largest, and beats every label.
+            double largest = -HUGE_VAL;
+            std::int32_t beaten = 0;
+            const double own = has_label() ? row.at(label) : 0.0;
+            for (std::int64_t k = lane; k < count(); k += kLanes) {
+                const double x = row.at(k);
+                largest = Larger{}(largest, x);
+                if (x != x || (k < label ? x >= own : x > own)) beaten = 1;
+            }
+            shared.largest[thread] = largest;
+            shared.beaten[thread] = beaten;
+        } else if (pass == 1) {
+            const double largest = shared.largest[Rows::result_of(thread)];
+            double sum = 0.0;
+            if (needs_normalizer() && largest > -HUGE_VAL && largest < HUGE_VAL) {
+                for (std::int64_t k = lane; k < count(); k += kLanes)
+                    sum += std::exp(row.at(k) - largest);
+            }
+            shared.exponentials[thread] = sum;
+        } else {
+            const double normalizer = normalizer_of(shared, Rows::result_of(thread));
+            shared.all[thread] = by_class() ? sample_loss.all_classes(row, normalizer, lane, kLanes)
+                                            : sample_loss.element_sum(point, sample, lane, kLanes, normalizer);
+        }
+    }
+
+    LOSSMAP_HD void join(int pass, Shared& shared, int thread, int step) const {
+        if (pass == 0) {
+            Rows::tree_step(shared.largest, thread, step, Larger{});
+            Rows::tree_step(shared.beaten, thread, step, Sum{});
+        } else {
+            Rows::tree_step(pass == 1 ? shared.exponentials : shared.all, thread, step, Sum{});
+        }
+    }
+
+    [[nodiscard]] LOSSMAP_HD double normalizer_of(const Shared& shared, int at) const {
+        if (!needs_normalizer()) return 0.0;
+        const double largest = shared.largest[at];
+        const bool finite = largest > -HUGE_VAL && largest < HUGE_VAL;
+        return finite ? largest + std::log(shared.exponentials[at]) : largest;
+    }
+
+    LOSSMAP_HD void finish(const Shared& shared, int thread, const LossRow& row, std::int64_t label,
+                           SampleLoss& sums) const {
+        const bool correct = has_label() && shared.beaten[thread] == 0;
+        if (by_class()) {
+            const double all = passes() == 3 ? shared.all[thread] : 0.0;
+            return sample_loss.add_target(sums, row, label, normalizer_of(shared, thread), all, correct);
+        }
+        sample_loss.add_mean(sums, shared.all[thread]);
+        if (correct) sums.correct += 1;
+    }
+
+    struct Larger {
+        LOSSMAP_HD double operator()(double a, double b) const { return b > a || b != b ? b : a; }
+    };
+};
+
+/// From so many classes on several threads share them.
+inline constexpr std::int64_t kManyClasses = 64;
+
 template <typename Launch>
 void launch_loss_terms(const LossTermsArgs& args, const Launch& launch) {
     if (!is_float_storage(args.logits.type)) refuse("loss_terms", "logits type", static_cast<int>(args.logits.type));
-    const bool by_place = args.function == LossFunction::cross_entropy;
-    const bool labels = by_place || args.one_hot_targets;
+    const bool by_class = args.function == LossFunction::cross_entropy;
+    const bool labels = by_class || args.one_hot_targets;
     if (args.function != LossFunction::output && labels && is_float_storage(args.targets.type))
         refuse("loss_terms", "label type", static_cast<int>(args.targets.type));
     const LossSample sample{args};
     if (!is_narrow(sample.size())) refuse("loss_terms", "too many elements a sample", sample.size());
-    const std::int64_t work = by_place ? sample.places() : sample.size();
+    const std::int64_t work = by_class ? sample.places() : sample.size();
+    // Places that lie side by side are read along their lines by neighbouring threads, one each.
+    const bool places_side_by_side = args.inner > 1 && work >= kFewElements;
+    const bool shared_rows = by_class ? args.classes >= kManyClasses && !places_side_by_side
+                                      : work >= kFewElements && (args.one_hot_targets || args.softmax_activation);
+    if (shared_rows && args.function != LossFunction::output) {
+        if ((by_class ? args.classes : work) > kManyElements)
+            return launch.blocks(args.points, RowBlock<256>::blocks_of(args.samples), LossTermsRows<256>{sample});
+        return launch.blocks(args.points, RowBlock<32>::blocks_of(args.samples), LossTermsRows<32>{sample});
+    }
     if (args.function == LossFunction::output || work < kFewElements)
         return launch.items(args.points, args.samples, LossTermsThread{sample});
     launch.blocks(args.points, RowBlock<32>::blocks_of(args.samples), LossTermsBlock{sample});

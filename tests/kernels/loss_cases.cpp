@@ -128,6 +128,44 @@ KernelCase terms_case(const LossCase& loss) {
             1e-13};
 }
 
+/// A label that is no class is a fault; its sample does not count, the others do.
+KernelCase unknown_label_case(const LossCase& loss) {
+    const auto targets = [=](std::int64_t label) {
+        Tensor labels = targets_of(loss);
+        labels.as<std::int64_t>()[4] = label;
+        return labels;
+    };
+    const std::int64_t classes = loss.output[0];
+    const auto terms_with = [=](Device& device, std::int64_t label) {
+        const LossTermsArgs args = terms_args(device, loss, logits_of(loss), targets(label));
+        device.table().loss_terms(args, device.queue());
+        Tensor counted(DType::i64, {kPoints * loss.samples});
+        const auto terms = device.get(args.terms, static_cast<std::size_t>(counted.count()));
+        for (std::size_t k = 0; k < terms.size(); ++k)
+            counted.as<std::int64_t>()[k] = terms[k].counted;
+        return list_of(std::move(counted), Tensor::scalar<std::int64_t>(device.get(args.faults, 1)[0]));
+    };
+    return {"loss_terms", loss.name,
+            [=](Device& device) {
+                std::vector<Tensor> result = terms_with(device, classes);
+                for (Tensor& more : terms_with(device, -1))
+                    result.push_back(std::move(more));
+                return result;
+            },
+            [=] {
+                std::vector<Tensor> result;
+                for (int launch = 0; launch < 2; ++launch) {
+                    Tensor counted(DType::i64, {kPoints * loss.samples});
+                    for (std::int64_t k = 0; k < counted.count(); ++k)
+                        counted.as<std::int64_t>()[static_cast<std::size_t>(k)] = k % loss.samples == 4 ? 0 : 1;
+                    result.push_back(std::move(counted));
+                    result.push_back(Tensor::scalar<std::int64_t>(kFaultLabel));
+                }
+                return result;
+            },
+            0.0};
+}
+
 LossSpec spec_of(LossKind kind) {
     LossSpec spec;
     spec.kind = kind;
@@ -188,10 +226,28 @@ std::vector<KernelCase> loss_cases() {
     LossSpec tokens = plain;
     tokens.class_axis = 2;
     cases.push_back(terms_case({"cross_entropy_tokens", tokens, {4, 11}}));
+    // Classes that threads share: by 32 and by 256, of one place and of several, side by side or not.
+    cases.push_back(terms_case({"cross_entropy_100_classes", plain, {100}}));
+    LossSpec thousands = full;
+    thousands.class_weights.clear();
+    for (int c = 0; c < 1500; ++c)
+        thousands.class_weights.push_back(0.25 * (c % 7));
+    cases.push_back(terms_case({"cross_entropy_1500_classes", thousands, {1500}}));
+    cases.push_back(terms_case({"cross_entropy_vocabulary", tokens, {5, 2100}, DType::i64, 4}));
+    cases.push_back(terms_case({"cross_entropy_tokens_64_classes", tokens, {3, 64}}));
+    cases.push_back(terms_case({"cross_entropy_few_pixels_many_classes", plain, {70, 2, 3}}));
+    cases.push_back(terms_case({"cross_entropy_many_pixels_many_classes", plain, {70, 5, 8}, DType::i64, 3}));
+    cases.push_back(unknown_label_case({"cross_entropy_unknown_label_few_classes", plain, {10}}));
+    cases.push_back(unknown_label_case({"cross_entropy_unknown_label_many_classes", plain, {100}}));
     LossSpec one_hot = spec_of(LossKind::mse);
     one_hot.one_hot_targets = true;
     one_hot.softmax_activation = true;
-    cases.push_back(terms_case({"mse_one_hot_softmax", one_hot, {10}}));
+    for (const std::int64_t classes : {10, 100, 1300})
+        cases.push_back(terms_case({fmt::format("mse_one_hot_softmax_{}", classes), one_hot, {classes}}));
+    cases.push_back(unknown_label_case({"mse_unknown_label", one_hot, {100}}));
+    LossSpec activated = spec_of(LossKind::mse);
+    activated.softmax_activation = true;
+    cases.push_back(terms_case({"mse_softmax", activated, {50}, DType::f32}));
     one_hot.softmax_activation = false;
     cases.push_back(terms_case({"mse_one_hot", one_hot, {100}}));
     for (const LossKind kind : {LossKind::mse, LossKind::mae, LossKind::huber, LossKind::bce_with_logits}) {
