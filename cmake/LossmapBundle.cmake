@@ -2,7 +2,7 @@
 # programs and tests for the GPU, the shared libraries that such a machine may lack, data for the checks. tools/make_bundle
 # packs it; docs/gpu.md says how it is used.
 set(bundle_targets lossmap)
-foreach(target test_backends_gpu test_zoo_gpu test_kernels_cuda gpu_probe)
+foreach(target test_backends_gpu test_zoo_gpu test_kernels_cuda gpu_probe stage_probe)
   if(TARGET ${target})
     list(APPEND bundle_targets ${target})
   endif()

@@ -97,6 +97,25 @@ class GpuCheck(unittest.TestCase):
         self.assertLess(names.index("kernels"), names.index("backends"))
         self.assertLess(names.index("backends"), names.index("throughput_fp32"))
 
+    def test_stage_kernels_are_timed_and_searched_for_races(self):
+        self.program("lossmap", DEVICES)
+        self.program("test_kernels_cuda", TESTS)
+        self.program("stage_probe", "#!/bin/sh\necho '{}'\necho '16x32x32 in 1 image: 400 TFLOP/s' >&2\n")
+        tools = self.folder / "tools"
+        tools.mkdir()
+        sanitizer = tools / "compute-sanitizer"
+        sanitizer.write_text('#!/bin/sh\necho "sanitizer: $*"\nexit 9\n')
+        sanitizer.chmod(0o755)
+        path = f"{tools}:{os.environ['PATH']}"
+        steps = self.check(PATH=path)[1]
+        self.assertEqual(steps["stages"]["detail"], "16x32x32 in 1 image: 400 TFLOP/s")
+        self.assertEqual(steps["racecheck"]["status"], "failed")
+        self.assertIn("--tool racecheck", steps["racecheck"]["detail"])
+        self.assertIn("stage_integers", steps["racecheck"]["detail"])
+        names = list(steps)
+        self.assertLess(names.index("throughput_fp32"), names.index("stages"))
+        self.assertLess(names.index("stages"), names.index("racecheck"))
+
     def test_a_program_that_runs_no_test_has_not_passed(self):
         self.program("lossmap", DEVICES)
         self.program("test_backends_gpu", '#!/bin/sh\necho "skipped: no driver"\n')
