@@ -33,11 +33,17 @@ struct StageJob {
     int layers = 2;
     std::int64_t points = 1;
     std::int64_t samples = 1;
+    bool exit = false;  ///< to half the side and twice the channels, with a shortcut, instead of the result
 
     [[nodiscard]] std::int64_t image() const { return std::int64_t{1} * side * side * channels; }
-    [[nodiscard]] std::int64_t weights() const { return std::int64_t{9} * channels * channels * layers; }
+    /// Blocks of weights: a layer's, and two for each of the exit's convolutions.
+    [[nodiscard]] int blocks() const { return layers + (exit ? 4 : 0); }
+    [[nodiscard]] std::int64_t weights() const { return std::int64_t{9} * channels * channels * blocks(); }
     [[nodiscard]] double multiply_adds() const {
-        return static_cast<double>(points * samples * side * side) * static_cast<double>(weights());
+        const double layer = 9.0 * channels * channels;
+        // A quarter of the pixels, twice the filters, nine taps and one.
+        const double leaving = exit ? layer * 2.0 / 4.0 * (10.0 / 9.0) : 0.0;
+        return static_cast<double>(points * samples * side * side) * (layer * layers + leaving);
     }
     /// Bytes that have to move through device memory.
     [[nodiscard]] double bytes() const {
@@ -55,10 +61,13 @@ float noise(std::uint64_t k) {
     return static_cast<float>(static_cast<double>(k >> 11) * 0x1p-52 - 1.0);
 }
 
+/// Numbers that repeat after a prime number of them, so that no two images or layers are alike: timing must not wait
+/// for random numbers.
 std::vector<std::uint16_t> halves(std::int64_t count, double range, std::uint64_t seed) {
+    constexpr std::size_t kPeriod = 1'000'003;
     std::vector<std::uint16_t> values(static_cast<std::size_t>(count));
     for (std::size_t k = 0; k < values.size(); ++k)
-        values[k] = float_to_half(noise(seed + k) * static_cast<float>(range));
+        values[k] = k < kPeriod ? float_to_half(noise(seed + k) * static_cast<float>(range)) : values[k - kPeriod];
     return values;
 }
 
@@ -69,7 +78,7 @@ public:
         : job_(job),
           in_(halves(job.points * job.samples * job.image(), 1.0, 1)),
           weights_(halves(job.points * job.weights(), 1.2 / std::sqrt(9.0 * job.channels), 2)),
-          bias_(static_cast<std::size_t>(job.points * job.layers * job.channels)),
+          bias_(static_cast<std::size_t>(job.points * job.blocks() * job.channels)),
           device_in_(cuda::upload(std::span<const std::uint16_t>(in_), stream)),
           device_weights_(cuda::upload(std::span<const std::uint16_t>(weights_), stream)),
           device_out_(in_.size() * 2, stream),
@@ -118,13 +127,23 @@ private:
         kernels::StageArgs args;
         args.in = {in, DType::f16, job_.samples * job_.image()};
         args.weights = {weights, DType::f16, job_.weights()};
-        args.bias = {bias, DType::f32, std::int64_t{1} * job_.layers * job_.channels};
-        args.out = {out, DType::f16, job_.samples * job_.image()};
+        args.bias = {bias, DType::f32, std::int64_t{1} * job_.blocks() * job_.channels};
+        if (job_.exit) {
+            // Each of the two is half as large as the result.
+            const std::int64_t half = job_.samples * job_.image() / 2;
+            args.exit = {out, DType::f16, half};
+            args.shortcut = {static_cast<std::uint16_t*>(out) + job_.points * half, DType::f16, half};
+            args.exit_channels = 2 * job_.channels;
+            args.exit_relu = true;
+        } else {
+            args.out = {out, DType::f16, job_.samples * job_.image()};
+        }
         args.points = job_.points;
         args.samples = job_.samples;
         args.channels = job_.channels;
         args.side = job_.side;
         args.tile_images = job_.tile_images;
+        args.in_channels = args.out_channels = job_.channels;
         args.layers = job_.layers;
         for (int layer = 0; layer < job_.layers; ++layer)
             args.kinds[layer] =
@@ -168,7 +187,7 @@ public:
                                                  Shape::kSide, Shape::kImages);
             std::fprintf(stderr, "%s\n", name.c_str());
             try {
-                result["stages"][name] = measure({Shape::kChannels, Shape::kSide, Shape::kImages});
+                result["stages"][name] = measure({Shape::kChannels, Shape::kSide, Shape::kImages}, Shape::kHasExit);
             } catch (const Error& error) {
                 result["stages"][name] = {{"failure", error.what()}};
             }
@@ -176,9 +195,27 @@ public:
         return result;
     }
 
+    /// The best rate of each shape in a line, for people.
+    static std::string summary(const json& result) {
+        std::string text = fmt::format("mma.sync {:.0f} TFLOP/s", result.at("mma_sync_tflops").get<double>());
+        for (const auto& [name, stage] : result.at("stages").items()) {
+            double best = 0.0;
+            for (const json& row : stage.value("rows", json::array()))
+                best = std::max(best, row.at("tflops").get<double>());
+            text += stage.contains("failure") ? fmt::format("; {}: {}", name, stage.at("failure").get<std::string>())
+                                              : fmt::format("; {}: {:.0f}", name, best);
+        }
+        return text;
+    }
+    /// Whether every shape was timed.
+    static bool complete(const json& result) {
+        return std::ranges::none_of(result.at("stages"), [](const json& stage) { return stage.contains("failure"); });
+    }
+
 private:
-    json measure(StageJob job) {
+    json measure(StageJob job, bool has_exit) {
         job.layers = 4;
+        job.exit = has_exit;
         job.points = 2;
         job.samples = job.tile_images + 1;
         const double error = [&] {
@@ -191,10 +228,12 @@ private:
             result["failure"] = "wrong results; not timed";
             return result;
         }
-        for (const int layers : {2, 18}) {
-            for (const auto& [points, samples] :
-                 std::vector<std::pair<std::int64_t, std::int64_t>>{{1, 2048}, {8, 512}, {32, 128}}) {
+        const std::vector<std::pair<std::int64_t, std::int64_t>> sizes{{1, 2048}, {8, 512}, {32, 128}};
+        for (const auto& [layers, exit] : {std::pair{2, false}, {18, false}, {18, true}}) {
+            if (exit && !has_exit) continue;
+            for (const auto& [points, samples] : sizes) {
                 job.layers = layers;
+                job.exit = exit;
                 job.points = points;
                 job.samples = samples;
                 result["rows"].push_back(row(job));
@@ -212,6 +251,7 @@ private:
         return {{"points", job.points},
                 {"images", job.samples},
                 {"layers", job.layers},
+                {"exit", job.exit},
                 {"ms", ms},
                 {"tflops", tflops},
                 {"of_mma_sync", tflops / ceiling_tflops_},
@@ -230,8 +270,10 @@ int main() {
     try {
         const lossmap::cuda::DeviceList list = lossmap::cuda::list_devices();
         if (list.devices.empty()) throw lossmap::InputError("no CUDA device: {}", list.why_none);
-        std::cout << lossmap::bench::StageProbe().run().dump(2) << '\n';
-        return 0;
+        const nlohmann::json result = lossmap::bench::StageProbe().run();
+        std::cout << result.dump(2) << std::endl;
+        std::fprintf(stderr, "%s\n", lossmap::bench::StageProbe::summary(result).c_str());
+        return lossmap::bench::StageProbe::complete(result) ? 0 : 1;
     } catch (const lossmap::InputError& error) {
         std::fprintf(stderr, "stage_probe: error: %s\n", error.what());
         return 2;

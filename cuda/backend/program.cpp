@@ -61,11 +61,16 @@ private:
             }
             return false;
         }
-        const Step& last = program_.lowering.steps[chain->steps.back()];
-        attempt(builder_.node(step.node), builder_.node(last.last_node()).outputs,
-                [&] { lower_stage(builder_, program_.lowering, *chain); });
-        for (const std::size_t member : chain->steps)
+        std::vector<ValueId> outputs;
+        std::vector<std::string> names;
+        for (const std::size_t member : chain->members()) {
+            const Step& one = program_.lowering.steps[member];
+            outputs.push_back(builder_.node(one.last_node()).outputs[0]);
+            names.push_back(builder_.node(one.node).name);
             done[member] = true;
+        }
+        program_.stages.push_back(std::move(names));
+        attempt(builder_.node(step.node), outputs, [&] { lower_stage(builder_, program_.lowering, *chain); });
         return true;
     }
 
@@ -224,6 +229,8 @@ std::string plan_record(const Program& program, std::span<const Program* const> 
     record["points"] = program.options.points;
     for (const PassInfo& pass : pass_table())
         record["passes"][std::string(pass.name)] = program.passes.*pass.enabled;
+    for (const std::vector<std::string>& names : program.stages)
+        record["stages"].push_back(names);
     for (const auto& [name, reason] : program.outside_stages)
         record["outside_stages"].push_back({{"name", name}, {"because", reason}});
     record["architecture"] = facts.architecture;

@@ -12,16 +12,24 @@
 namespace lossmap::cuda {
 namespace {
 
-bool is_plain_3x3(const Node& node, const Shape& source, const Shape& weights) {
-    if (weights.size() != 4 || weights[2] != 3 || weights[3] != 3) return false;
+/// A square window of `taps` taps that keeps the side, or halves an even one, as its stride says.
+bool has_window(const Node& node, const Shape& source, const Shape& weights, std::int64_t taps, std::int64_t stride) {
+    if (weights.size() != 4 || weights[2] != taps || weights[3] != taps) return false;
     if (node.attributes.get_int("group", 1) != 1) return false;
     const ops::Window window = ops::forward_window(node, source, std::span(weights).subspan(2));
     for (std::size_t axis = 1; axis < 3; ++axis) {
-        if (window.stride[axis] != 1 || window.dilation[axis] != 1) return false;
-        if (window.pad_begin[axis] != 1 || window.pad_end[axis] != 1) return false;
+        if (window.stride[axis] != stride || window.dilation[axis] != 1) return false;
+        // Behind an even side a last row or column of a border would not be read.
+        if (window.pad_begin[axis] != taps / 2 || window.output[axis] * stride != window.input[axis]) return false;
     }
     return true;
 }
+
+/// Channels stand in whole groups of 8, the last ones of which are zeros.
+std::int64_t stored(std::int64_t channels) { return (channels + 7) / 8 * 8; }
+
+/// Whether weights for so many channels can be laid out by one rule.
+bool can_be_packed(std::int64_t channels) { return channels < 8 || channels % 8 == 0; }
 
 }  // namespace
 
@@ -40,7 +48,7 @@ StageChains::StageChains(const ProgramBuilder& builder, const Lowering& lowering
 
 ValueId StageChains::output_of(const Step& step) const { return builder_.node(step.last_node()).outputs[0]; }
 
-std::string StageChains::why_not(const Step& step) const {
+std::string StageChains::why_no_convolution(const Step& step) const {
     const Node& node = builder_.node(step.node);
     if (!node.domain.empty() || node.op_type != "Conv") return "it is no convolution";
     const ValueId output = output_of(step);
@@ -50,19 +58,30 @@ std::string StageChains::why_not(const Step& step) const {
             return "its weights depend on samples";
     }
     const Shape& source = builder_.shape(node.inputs[0]);
-    const Shape& weights = builder_.shape(node.inputs[1]);
-    if (source.size() != 4 || !is_plain_3x3(node, source, weights))
-        return "it is not 3x3 with stride 1 and a border of 1";
-    if (source[0] != builder_.options().tile_samples) return "its first dimension does not count samples";
-    if (weights[0] != weights[1]) return "it changes the number of channels";
-    if (source[2] != source[3]) return "its planes are not square";
-    if (kernels::stage_tile_images(source[1], source[2], shared_bytes_) == 0) {
-        return fmt::format("no kernel keeps {} channels of {} x {} pixels in {} KB", source[1], source[2], source[3],
-                           shared_bytes_ >> 10);
-    }
+    if (source.size() == 4 && source[0] != builder_.options().tile_samples)
+        return "its first dimension does not count samples";
     if (step.activation < 0) return "";
     const auto activation = unary_function(builder_.graph(), builder_.node(step.activation));
     return activation && activation->op == kernels::UnaryOp::relu ? "" : "its activation is not ReLU";
+}
+
+std::string StageChains::why_not(const Step& step) const {
+    if (std::string reason = why_no_convolution(step); !reason.empty()) return reason;
+    const Node& node = builder_.node(step.node);
+    const Shape& source = builder_.shape(node.inputs[0]);
+    const Shape& weights = builder_.shape(node.inputs[1]);
+    if (source.size() != 4 || !has_window(node, source, weights, 3, 1))
+        return "it is not 3x3 with stride 1 and a border of 1";
+    if (source[2] != source[3]) return "its planes are not square";
+    const kernels::StageFit fit = kernels::stage_fit(weights[0], source[2], shared_bytes_);
+    if (fit.channels == 0 || !can_be_packed(weights[0])) {
+        return fmt::format("no kernel keeps {} channels of {} x {} pixels in {} KB", weights[0], source[2], source[3],
+                           shared_bytes_ >> 10);
+    }
+    if (weights[0] == weights[1]) return "";
+    // As the first layer of a chain.
+    const bool opens = can_be_packed(weights[1]) && stored(weights[1]) <= fit.channels && step.residual_add < 0;
+    return opens ? "" : "it changes the number of channels";
 }
 
 std::optional<std::uint8_t> StageChains::kind_of(const Step& step, ValueId previous) const {
@@ -79,6 +98,7 @@ std::optional<std::size_t> StageChains::next(ValueId value, const Step& first) c
         if (index < 0) continue;
         const Step& step = lowering_.steps[static_cast<std::size_t>(index)];
         if (builder_.node(reader).inputs[0] != value || !why_not(step).empty()) continue;
+        if (builder_.shape(value) != builder_.shape(output_of(step))) continue;
         if (builder_.shape(output_of(step)) == builder_.shape(output_of(first))) return index;
     }
     return {};
@@ -120,14 +140,57 @@ std::optional<StageChain> StageChains::from(std::size_t start) const {
     std::size_t length = chain.steps.size();
     while (length >= 2 && !stays_inside(chain, length))
         --length;
-    if (length < 2) return {};
+    if (length == 0) return {};
     chain.steps.resize(length);
     chain.kinds.resize(length);
-    const Shape& shape = builder_.shape(input);
-    chain.channels = static_cast<int>(shape[1]);
+    const Shape& shape = builder_.shape(output_of(first));
+    const kernels::StageFit fit = kernels::stage_fit(shape[1], shape[2], shared_bytes_);
+    chain.channels = fit.channels;
     chain.side = static_cast<int>(shape[2]);
-    chain.tile_images = kernels::stage_tile_images(shape[1], shape[2], shared_bytes_);
+    chain.tile_images = fit.tile_images;
+    if (fit.has_exit) find_exit(chain);
+    if (chain.members().size() < 2) return {};
     return chain;
+}
+
+bool StageChains::leaves(const Step& step, std::int64_t taps, const StageChain& chain) const {
+    if (!why_no_convolution(step).empty() || step.residual_add >= 0) return false;
+    const Node& node = builder_.node(step.node);
+    const Shape& weights = builder_.shape(node.inputs[1]);
+    return has_window(node, builder_.shape(node.inputs[0]), weights, taps, 2) && can_be_packed(weights[0]) &&
+           stored(weights[0]) <= std::int64_t{2} * chain.channels;
+}
+
+void StageChains::find_exit(StageChain& chain) const {
+    const ValueId value = output_of(lowering_.steps[chain.steps.back()]);
+    bool others = is_output_[static_cast<std::size_t>(value)];
+    std::optional<std::size_t> shortcut;
+    for (const std::int32_t reader : consumers_[static_cast<std::size_t>(value)]) {
+        const std::int32_t index = step_of_node_[static_cast<std::size_t>(reader)];
+        const Step* step = index < 0 ? nullptr : &lowering_.steps[static_cast<std::size_t>(index)];
+        const bool convolves = step != nullptr && builder_.node(reader).inputs[0] == value;
+        if (convolves && !chain.exit && leaves(*step, 3, chain)) {
+            chain.exit = index;
+        } else if (convolves && !shortcut && step->activation < 0 && leaves(*step, 1, chain)) {
+            shortcut = index;
+        } else {
+            others = true;
+        }
+    }
+    if (!chain.exit) return;
+    const auto shape_of = [&](std::size_t step) { return builder_.shape(output_of(lowering_.steps[step])); };
+    if (shortcut && shape_of(*shortcut) == shape_of(*chain.exit))
+        chain.shortcut = shortcut;
+    else if (shortcut)
+        others = true;
+    chain.keeps_result = others;
+}
+
+std::vector<std::size_t> StageChain::members() const {
+    std::vector<std::size_t> all = steps;
+    if (exit) all.push_back(*exit);
+    if (shortcut) all.push_back(*shortcut);
+    return all;
 }
 
 }  // namespace lossmap::cuda

@@ -13,12 +13,19 @@ namespace lossmap::cuda {
 
 /// Steps that one launch of the stage kernel computes: each reads what the one in front of it made.
 struct StageChain {
-    std::vector<std::size_t> steps;   ///< of the lowering, in order
+    std::vector<std::size_t> steps;   ///< of the lowering, in order; the first one may change the number of channels
     std::vector<std::uint8_t> kinds;  ///< kernels::StageLayer bits, one a step
     ValueId residual = kNoValue;      ///< what the first layer adds, unless it is its own input
-    int channels = 0;
+    /// The 3x3 convolution with stride 2 that reads the last result, and the 1x1 one beside it.
+    std::optional<std::size_t> exit;
+    std::optional<std::size_t> shortcut;
+    bool keeps_result = true;  ///< something else reads the last result, too
+    int channels = 0;          ///< that the kernel computes: as many as the layers have, or more
     int side = 0;
     int tile_images = 0;
+
+    /// All steps, in the order of the kernel's weights.
+    [[nodiscard]] std::vector<std::size_t> members() const;
 };
 
 /// Finds chains in a lowered graph, by what the steps are and by who reads their results.
@@ -27,9 +34,9 @@ public:
     /// @param shared_bytes  of shared memory that a block may take
     StageChains(const ProgramBuilder& builder, const Lowering& lowering, std::int64_t shared_bytes);
 
-    /// Why a step cannot be a layer of a chain; "" when it can.
+    /// Why a step cannot be a layer of a chain; "" when it can, a first one at least.
     [[nodiscard]] std::string why_not(const Step& step) const;
-    /// The longest chain of two layers or more that begins with a step; nullopt: there is none.
+    /// The longest chain of two convolutions or more that begins with a step; nullopt: there is none.
     [[nodiscard]] std::optional<StageChain> from(std::size_t step) const;
 
 private:
@@ -38,6 +45,12 @@ private:
     /// The step that convolves `value`, alike to `first`; nullopt when there is none.
     [[nodiscard]] std::optional<std::size_t> next(ValueId value, const Step& first) const;
     [[nodiscard]] bool stays_inside(const StageChain& chain, std::size_t length) const;
+    /// Why a step is no convolution that a kernel for fp16 could take; "" when it is one.
+    [[nodiscard]] std::string why_no_convolution(const Step& step) const;
+    /// Whether a step leaves for half the side with a square of `taps` taps.
+    [[nodiscard]] bool leaves(const Step& step, std::int64_t taps, const StageChain& chain) const;
+    /// Sets what the chain is left by, where there is such a thing.
+    void find_exit(StageChain& chain) const;
 
     const ProgramBuilder& builder_;
     const Lowering& lowering_;

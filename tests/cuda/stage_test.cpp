@@ -37,12 +37,21 @@ Handle entry(ReferenceNet& net, Handle x, std::int64_t channels) {
     return net.relu(net.add(net.batch_norm(net.conv(inner, channels, 3, 1, 1)), net.padded_shortcut(x, channels)));
 }
 
-/// A residual network for [3, 32, 32] in small: one block at each resolution and the way down to the next.
-ReferenceNet three_stages() {
-    ReferenceNet net({3, 32, 32}, 21);
-    Handle x = block(net, net.relu(net.batch_norm(net.conv(net.input(), 16, 3, 1, 1))), 16);
-    x = block(net, entry(net, x, 32), 32);
-    x = block(net, entry(net, x, 64), 64);
+/// The same with a convolution as its shortcut.
+Handle projected_entry(ReferenceNet& net, Handle x, std::int64_t channels) {
+    const Handle inner = net.relu(net.batch_norm(net.conv(x, channels, 3, 2, 1)));
+    const Handle main = net.batch_norm(net.conv(inner, channels, 3, 1, 1));
+    return net.relu(net.add(main, net.batch_norm(net.conv(x, channels, 1, 2, 0))));
+}
+
+using Entry = Handle (*)(ReferenceNet&, Handle, std::int64_t);
+
+/// A residual network for [3, side, side] in small: one block at each resolution and the way down to the next.
+ReferenceNet three_stages(Entry next = entry, std::int64_t channels = 16, std::int64_t side = 32) {
+    ReferenceNet net({3, side, side}, 21);
+    Handle x = block(net, net.relu(net.batch_norm(net.conv(net.input(), channels, 3, 1, 1))), channels);
+    x = block(net, next(net, x, 2 * channels), 2 * channels);
+    x = block(net, next(net, x, 4 * channels), 4 * channels);
     net.output(net.gemm(net.flatten(net.global_average_pool(x)), 5, true));
     return net;
 }
@@ -50,7 +59,7 @@ ReferenceNet three_stages() {
 /// 64 channels of 8 x 8; `build` makes the middle of it.
 ReferenceNet wide_net(const std::function<Handle(ReferenceNet&, Handle)>& build) {
     ReferenceNet net({3, 8, 8}, 22);
-    const Handle x = build(net, net.relu(net.conv(net.input(), 64, 3, 1, 1, 1, true)));
+    const Handle x = build(net, net.relu(net.conv(net.input(), 64, 5, 1, 2, 1, true)));
     net.output(net.gemm(net.flatten(net.global_average_pool(x)), 5, true));
     return net;
 }
@@ -82,10 +91,19 @@ struct Emulated {
         return names;
     }
     [[nodiscard]] nlohmann::json plan() const { return nlohmann::json::parse(runner.compile()->plan_json()); }
+    /// Convolutions in each launch.
+    [[nodiscard]] std::vector<std::size_t> lengths() const {
+        std::vector<std::size_t> result;
+        const nlohmann::json record = plan();
+        for (const auto& names : record.at("stages"))
+            result.push_back(names.size());
+        return result;
+    }
     /// Why the convolutions that no stage holds are outside, in order.
     [[nodiscard]] std::vector<std::string> reasons() const {
         std::vector<std::string> result;
         const nlohmann::json record = plan();
+        if (!record.contains("outside_stages")) return result;
         for (const auto& one : record.at("outside_stages"))
             result.push_back(one.at("because"));
         return result;
@@ -93,14 +111,14 @@ struct Emulated {
 };
 
 constexpr const char* kForm = "it is not 3x3 with stride 1 and a border of 1";
-constexpr const char* kChannels = "it changes the number of channels";
 constexpr const char* kAlone = "no other layer goes with it";
 
 TEST(CudaStage, AllThreeResolutionsAgreeWithTheReference) {
     Emulated fused(three_stages());
     EXPECT_EQ(fused.stages().size(), 3u);
-    // The stem, and the first convolution behind each change of resolution.
-    EXPECT_THAT(fused.reasons(), ::testing::ElementsAre(kChannels, kForm, kForm));
+    // The network's first layer, and what leads to the next resolution. The shortcut pads the result, which is kept.
+    EXPECT_THAT(fused.lengths(), ::testing::ElementsAre(4, 4, 3));
+    EXPECT_TRUE(fused.reasons().empty());
     const auto executable = fused.runner.compile();
     for (const std::vector<double>& point : {std::vector<double>{0.0, 0.0}, {0.2, -0.1}}) {
         const double error = fused.runner.error(*executable, point);
@@ -123,6 +141,66 @@ TEST(CudaStage, AgreesWithTheSameNetworkNotJoined) {
         EXPECT_NEAR(joined[k].loss_sum, single[k].loss_sum, 3e-3 * std::abs(single[k].loss_sum));
         EXPECT_EQ(joined[k].overflowed, 0);
         EXPECT_EQ(joined[k].counted, 3);
+    }
+}
+
+/// Kernels for 32 x 32 and 28 x 28 pixels, with the channels of the usual networks and with few.
+struct Width {
+    std::int64_t channels;
+    std::int64_t side;
+};
+class CudaStageExit : public ::testing::TestWithParam<Width> {};
+
+TEST_P(CudaStageExit, AResidualNetworkIsThreeLaunches) {
+    const auto [channels, side] = GetParam();
+    HostDeviceOptions options = Emulated::small_tiles();
+    options.shared_bytes = 227 << 10;
+    Emulated fused(three_stages(projected_entry, channels, side), 3, options);
+    // The network's first layer, and what leads to the next resolution: all but the head.
+    EXPECT_THAT(fused.lengths(), ::testing::ElementsAre(5, 5, 3));
+    EXPECT_TRUE(fused.reasons().empty());
+    Emulated plain(three_stages(projected_entry, channels, side), 3, options);
+    plain.runner.request().passes.stages = false;
+    const auto executable = fused.runner.compile();
+    for (const std::vector<double>& point : {std::vector<double>{0.0, 0.0}, {0.2, -0.1}}) {
+        const double error = fused.runner.error(*executable, point);
+        EXPECT_LT(error, 5e-3);
+        EXPECT_GT(error, 2e-5);  // fp16 it is
+    }
+    EXPECT_EQ(executable->macs_per_sample(), plain.runner.compile()->macs_per_sample());
+}
+
+INSTANTIATE_TEST_SUITE_P(Widths, CudaStageExit, ::testing::Values(Width{16, 32}, Width{16, 28}, Width{4, 28}),
+                         [](const auto& tested) {
+                             return fmt::format("{}x{}", tested.param.channels, tested.param.side);
+                         });
+
+TEST(CudaStage, AnExitWhoseInputIsReadElsewhere) {
+    Emulated emulated([] {
+        ReferenceNet net({3, 16, 16}, 23);
+        Handle x = block(net, net.relu(net.conv(net.input(), 32, 3, 1, 1, 1, true)), 32);
+        const Handle down = net.conv(x, 48, 3, 2, 1, 1, true);  // no ReLU
+        const Handle other = net.conv(x, 48, 1, 2, 0, 1, true);
+        net.output(
+            net.gemm(net.flatten(net.add(net.sigmoid(down), net.add(other, net.conv(x, 48, 3, 2, 1)))), 5, true));
+        return net;
+    }());
+    // One of the two larger convolutions; not the 1x1 one, which adds something.
+    EXPECT_THAT(emulated.lengths(), ::testing::ElementsAre(4));
+    EXPECT_THAT(emulated.reasons(), ::testing::ElementsAre(kForm, kForm));
+    EXPECT_LT(emulated.runner.error(*emulated.runner.compile(), {0.1, 0.0}), 5e-3);
+}
+
+TEST(CudaStage, AnExitWithoutAShortcutAndWithOtherWidths) {
+    for (const std::int64_t width : {7, 24, 48, 64}) {
+        Emulated emulated([width] {
+            ReferenceNet net({3, 16, 16}, 24);
+            const Handle x = block(net, net.relu(net.conv(net.input(), 32, 3, 1, 1, 1, true)), 32);
+            net.output(net.gemm(net.flatten(net.sigmoid(net.conv(x, width, 3, 2, 1, 1, true))), 5, true));
+            return net;
+        }());
+        EXPECT_THAT(emulated.lengths(), ::testing::ElementsAre(4)) << width;
+        EXPECT_LT(emulated.runner.error(*emulated.runner.compile(), {0.1, 0.0}), 5e-3);
     }
 }
 
@@ -182,7 +260,7 @@ TEST(CudaStage, OneLayerAloneIsNotJoined) {
         return net.sigmoid(net.conv(net.sigmoid(net.conv(x, 64, 3, 1, 1)), 64, 3, 1, 1));
     }));
     EXPECT_TRUE(emulated.stages().empty());
-    EXPECT_THAT(emulated.reasons(), ::testing::ElementsAre(kChannels, kAlone, kAlone));
+    EXPECT_THAT(emulated.reasons(), ::testing::ElementsAre(kForm, kAlone, kAlone));
 }
 
 TEST(CudaStage, AnotherActivationOrWindowIsNotJoined) {
@@ -192,7 +270,7 @@ TEST(CudaStage, AnotherActivationOrWindowIsNotJoined) {
         return net.conv(x, 64, 5, 1, 2);  // 5x5
     }));
     EXPECT_TRUE(emulated.stages().empty());
-    EXPECT_THAT(emulated.reasons(), ::testing::ElementsAre(kChannels, "its activation is not ReLU", kForm, kForm));
+    EXPECT_THAT(emulated.reasons(), ::testing::ElementsAre(kForm, "its activation is not ReLU", kForm, kForm));
 }
 
 TEST(CudaStage, WhatOverflowsInsideIsComputedAgain) {
@@ -219,16 +297,22 @@ TEST(CudaStage, WhatOverflowsInsideIsComputedAgain) {
     }
 }
 
-/// Trained networks for CIFAR-10, on noise of the scale of normalised images.
-class CudaStageNetwork : public ::testing::TestWithParam<const char*> {};
+struct Network {
+    const char* name;
+    std::filesystem::path file;
+    Shape sample;
+};
+
+/// Trained networks for CIFAR-10 and (this project's own) for Fashion-MNIST, on noise of the scale of normalised
+/// images.
+class CudaStageNetwork : public ::testing::TestWithParam<Network> {};
 
 TEST_P(CudaStageNetwork, LossIsThatOfFp32) {
-    const std::string file = std::string("models/") + GetParam() + ".onnx";
-    LOSSMAP_REQUIRE_REFERENCE(file);
-    Graph graph = import_onnx(test::reference_dir() / file);
+    if (!std::filesystem::exists(GetParam().file)) GTEST_SKIP() << GetParam().file << " is absent";
+    Graph graph = import_onnx(GetParam().file);
     const ParameterSpace space = identify_parameters(graph);
     const StateVector origin = read_state(graph, space);
-    NetworkRunner samples(ReferenceNet({3, 32, 32}, 31), 2, 10, nullptr);
+    NetworkRunner samples(ReferenceNet(GetParam().sample, 31), 2, 10, nullptr);
     const auto device = std::make_shared<HostDevice>(Emulated::small_tiles());
     const auto backend = cuda::make_cuda_backend({device});
     std::vector<float> direction(origin.weights.size());
@@ -245,6 +329,8 @@ TEST_P(CudaStageNetwork, LossIsThatOfFp32) {
     const auto executable = backend->compile(request);
     const std::vector<double> errors = executable->precision_error(points, samples.chunk());
     EXPECT_EQ(device->counts().by_name.at("stage"), 3);
+    const auto plan = nlohmann::json::parse(executable->plan_json());
+    EXPECT_FALSE(plan.contains("outside_stages")) << plan.at("outside_stages").dump();
     EXPECT_LT(errors.at(0), 5e-3);
     request.passes.stages = false;
     std::vector<LossSums> joined(1), single(1);
@@ -254,8 +340,18 @@ TEST_P(CudaStageNetwork, LossIsThatOfFp32) {
     EXPECT_EQ(joined[0].overflowed, 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Networks, CudaStageNetwork, ::testing::Values("resnet20", "resnet20_folded", "gold_resnet56"),
-                         [](const auto& tested) { return std::string(tested.param); });
+std::vector<Network> networks() {
+    const std::filesystem::path demo = test::source_dir() / "configs/demo",
+                                reference = test::reference_dir() / "models";
+    return {{"resnet20_folded", reference / "resnet20_folded.onnx", {3, 32, 32}},
+            {"resnet20", reference / "resnet20.onnx", {3, 32, 32}},
+            {"resnet56", reference / "gold_resnet56.onnx", {3, 32, 32}},
+            {"demo_resnet20", demo / "resnet20/model.onnx", {1, 28, 28}},
+            {"demo_resnet20_without_skips", demo / "resnet20_noshort/model.onnx", {1, 28, 28}}};
+}
+
+INSTANTIATE_TEST_SUITE_P(Networks, CudaStageNetwork, ::testing::ValuesIn(networks()),
+                         [](const auto& tested) { return std::string(tested.param.name); });
 
 }  // namespace
 }  // namespace lossmap

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <tuple>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -9,68 +11,113 @@
 namespace lossmap::kernels::test {
 namespace {
 
-/// A chain on [samples, side, side, channels]; weights here are [points, layers, filters, channels, 3, 3].
+/// A chain on [samples, side, side, channels]; weights here are [points, blocks, filters, channels, 3, 3], the blocks
+/// of the exit and the shortcut behind those of the layers.
 struct Chain {
     std::int64_t points = 2, samples = 1;
     int channels = 16, side = 32, tile_images = 1;
     std::vector<std::uint8_t> kinds;
+    int in_channels = channels, out_channels = channels;
+    int exit_channels = 0;
+    bool shortcut = false;
     Tensor in, residual, weights, bias;
 
     [[nodiscard]] std::int64_t layers() const { return static_cast<std::int64_t>(kinds.size()); }
-    [[nodiscard]] std::int64_t image() const { return std::int64_t{1} * side * side * channels; }
+    [[nodiscard]] std::int64_t parts() const { return (exit_channels + channels - 1) / channels; }
+    [[nodiscard]] std::int64_t blocks() const { return layers() + parts() * (shortcut ? 2 : 1); }
+    [[nodiscard]] std::int64_t pixels() const { return std::int64_t{1} * side * side; }
     [[nodiscard]] std::int64_t filters() const { return std::int64_t{9} * channels * channels; }
+    [[nodiscard]] bool keeps_result() const { return !shortcut; }
+    /// Elements of an image, as results and as what the exit makes of it.
+    [[nodiscard]] std::int64_t image() const { return pixels() * out_channels; }
+    [[nodiscard]] std::int64_t exit_image() const { return pixels() / 4 * exit_channels; }
+
+    /// For one kernel shape.
+    template <typename Of>
+    static Chain of(Of, std::int64_t points, std::vector<std::uint8_t> kinds) {
+        Chain chain;
+        chain.points = points;
+        chain.samples = Of::kImages + 1;  // the last block is not full
+        chain.channels = chain.in_channels = chain.out_channels = Of::kChannels;
+        chain.side = Of::kSide;
+        chain.tile_images = Of::kImages;
+        chain.kinds = std::move(kinds);
+        return chain;
+    }
 };
 
 float rounded_to_half(double value) { return half_to_float(float_to_half(static_cast<float>(value))); }
 
-/// What one point makes of one sample, [side, side, channels], and whether a sum did not fit f16.
+/// What one point makes of one sample, and whether a sum did not fit f16.
 class Reference {
 public:
-    Reference(const Chain& chain, std::int64_t point, std::int64_t sample) : c_(chain) {
-        const auto values = [&](const Tensor& all) {
-            std::vector<float> one(static_cast<std::size_t>(c_.image()));
-            for (std::size_t k = 0; k < one.size(); ++k)
-                one[k] = load_float(all.data(), all.dtype(),
-                                    (point * c_.samples + sample) * c_.image() + static_cast<std::int64_t>(k));
-            return one;
-        };
-        std::vector<float> input = values(c_.in), previous;
-        if (c_.residual.count() > 0) previous = values(c_.residual);
+    Reference(const Chain& chain, std::int64_t point, std::int64_t sample) : c_(chain), point_(point) {
+        std::vector<float> input = values(c_.in, c_.in_channels, sample), previous;
+        if (c_.residual.count() > 0) previous = values(c_.residual, c_.out_channels, sample);
         for (std::int64_t layer = 0; layer < c_.layers(); ++layer) {
-            std::vector<float> output = convolve(input, previous, point, layer);
+            std::vector<float> output = convolve(input, previous, layer);
             previous = std::move(input);
             input = std::move(output);
         }
-        result = std::move(input);
+        if (c_.exit_channels > 0) {
+            exit = leave(input, c_.layers(), true);
+            if (c_.shortcut) shortcut = leave(input, c_.layers() + c_.parts(), false);
+        }
+        for (std::int64_t k = 0; k < c_.image(); ++k)
+            result.push_back(input[static_cast<std::size_t>(k / c_.out_channels * c_.channels + k % c_.out_channels)]);
     }
 
-    std::vector<float> result;
+    std::vector<float> result, exit, shortcut;
     bool overflow = false;
 
 private:
-    std::vector<float> convolve(const std::vector<float>& input, const std::vector<float>& previous, std::int64_t point,
+    /// [pixels, c_.channels] of a stored image.
+    [[nodiscard]] std::vector<float> values(const Tensor& all, int stored, std::int64_t sample) const {
+        std::vector<float> one(static_cast<std::size_t>(c_.pixels() * c_.channels), 0.0F);
+        for (std::int64_t k = 0; k < c_.pixels() * stored; ++k)
+            one[static_cast<std::size_t>(k / stored * c_.channels + k % stored)] =
+                load_float(all.data(), all.dtype(), (point_ * c_.samples + sample) * c_.pixels() * stored + k);
+        return one;
+    }
+
+    float rounded(double sum, bool relu) {
+        const float value = rounded_to_half(sum);
+        overflow = overflow || !std::isfinite(value);
+        return relu && value < 0.0F ? 0.0F : value;
+    }
+
+    std::vector<float> convolve(const std::vector<float>& input, const std::vector<float>& previous,
                                 std::int64_t layer) {
         const std::uint8_t kind = c_.kinds[static_cast<std::size_t>(layer)];
         std::vector<float> output(input.size());
-        for (std::int64_t k = 0; k < c_.image(); ++k) {
-            const auto at = static_cast<std::size_t>(k);
-            double sum = sum_at(input, k, point, layer);
-            if ((kind & kStageAddInput) != 0) sum += static_cast<double>(input[at]);
-            if ((kind & kStageAddPrevious) != 0) sum += static_cast<double>(previous[at]);
-            const float value = rounded_to_half(sum);
-            overflow = overflow || !std::isfinite(value);
-            output[at] = (kind & kStageRelu) != 0 && value < 0.0F ? 0.0F : value;
+        for (std::size_t k = 0; k < output.size(); ++k) {
+            const auto pixel = static_cast<std::int64_t>(k) / c_.channels;
+            double sum =
+                sum_at(input, static_cast<std::int64_t>(k) % c_.channels, pixel / c_.side, pixel % c_.side, layer);
+            if ((kind & kStageAddInput) != 0) sum += static_cast<double>(input[k]);
+            if ((kind & kStageAddPrevious) != 0) sum += static_cast<double>(previous[k]);
+            output[k] = rounded(sum, (kind & kStageRelu) != 0);
         }
         return output;
     }
 
-    [[nodiscard]] double sum_at(const std::vector<float>& input, std::int64_t k, std::int64_t point,
-                                std::int64_t layer) const {
-        const std::int64_t filter = k % c_.channels, x = k / c_.channels % c_.side, y = k / c_.channels / c_.side;
-        const float* weights =
-            c_.weights.as<float>().data() + ((point * c_.layers() + layer) * c_.channels + filter) * c_.channels * 9;
-        double sum = static_cast<double>(
-            c_.bias.as<float>()[static_cast<std::size_t>((point * c_.layers() + layer) * c_.channels + filter)]);
+    /// Every second pixel of every second row, with filters of several blocks.
+    std::vector<float> leave(const std::vector<float>& input, std::int64_t first_block, bool relu) {
+        std::vector<float> output;
+        for (std::int64_t k = 0; k < c_.exit_image(); ++k) {
+            const std::int64_t filter = k % c_.exit_channels, pixel = k / c_.exit_channels;
+            const double sum = sum_at(input, filter % c_.channels, pixel / (c_.side / 2) * 2, pixel % (c_.side / 2) * 2,
+                                      first_block + filter / c_.channels);
+            output.push_back(rounded(sum, relu));
+        }
+        return output;
+    }
+
+    [[nodiscard]] double sum_at(const std::vector<float>& input, std::int64_t filter, std::int64_t y, std::int64_t x,
+                                std::int64_t block) const {
+        const std::int64_t row = (point_ * c_.blocks() + block) * c_.channels + filter;
+        const float* weights = c_.weights.as<float>().data() + row * c_.channels * 9;
+        double sum = static_cast<double>(c_.bias.as<float>()[static_cast<std::size_t>(row)]);
         for (std::int64_t ky = 0; ky < 3; ++ky) {
             for (std::int64_t kx = 0; kx < 3; ++kx) {
                 const std::int64_t from_y = y + ky - 1, from_x = x + kx - 1;
@@ -85,13 +132,14 @@ private:
     }
 
     const Chain& c_;
+    std::int64_t point_;
 };
 
-/// [points, layers, filters, channels, 3, 3] as the kernel wants it: taps, planes of 8 channels, filters.
+/// [points, blocks, filters, channels, 3, 3] as the kernel wants it: taps, planes of 8 channels, filters.
 Tensor laid_out(const Chain& c) {
-    Tensor result(DType::f16, {c.points * c.layers() * c.filters()});
+    Tensor result(DType::f16, {c.points * c.blocks() * c.filters()});
     std::int64_t to = 0;
-    for (std::int64_t block = 0; block < c.points * c.layers(); ++block) {
+    for (std::int64_t block = 0; block < c.points * c.blocks(); ++block) {
         for (std::int64_t tap = 0; tap < 9; ++tap) {
             for (std::int64_t plane = 0; plane < c.channels / 8; ++plane) {
                 for (std::int64_t filter = 0; filter < c.channels; ++filter) {
@@ -113,15 +161,27 @@ StageArgs arguments(Device& device, const Chain& c) {
     if (c.residual.count() > 0) args.residual = device.input(c.residual, c.points);
     args.weights = device.input(laid_out(c), c.points);
     args.bias = device.input(c.bias, c.points);
-    args.out = device.output(DType::f16, c.points, c.samples * c.image());
+    if (c.exit_channels > 0) {
+        args.exit = device.output(DType::f16, c.points, c.samples * c.exit_image());
+        if (c.shortcut) args.shortcut = device.output(DType::f16, c.points, c.samples * c.exit_image());
+    }
+    if (c.keeps_result()) args.out = device.output(DType::f16, c.points, c.samples * c.image());
     args.points = c.points;
     args.samples = c.samples;
     args.channels = c.channels;
     args.side = c.side;
     args.tile_images = c.tile_images;
+    args.in_channels = c.in_channels;
+    args.out_channels = c.out_channels;
+    args.exit_channels = c.exit_channels;
+    args.exit_relu = true;
     args.layers = static_cast<int>(c.layers());
     std::copy(c.kinds.begin(), c.kinds.end(), args.kinds);
     return args;
+}
+
+Tensor of_points(const std::vector<float>& values, std::int64_t points) {
+    return Tensor::from<float>(values, {points, static_cast<std::int64_t>(values.size()) / points});
 }
 
 KernelCase chain_case(const std::string& name, std::shared_ptr<const Chain> chain, double tolerance) {
@@ -130,17 +190,30 @@ KernelCase chain_case(const std::string& name, std::shared_ptr<const Chain> chai
             [chain](Device& device) {
                 const StageArgs args = arguments(device, *chain);
                 device.table().stage(args, device.queue());
-                return list_of(device.fetch(args.out, chain->points, chain->samples * chain->image()));
+                std::vector<Tensor> results;
+                if (args.out.data != nullptr)
+                    results.push_back(device.fetch(args.out, chain->points, chain->samples * chain->image()));
+                for (const Output& out : {args.exit, args.shortcut}) {
+                    if (out.data == nullptr) continue;
+                    results.push_back(device.fetch(out, chain->points, chain->samples * chain->exit_image()));
+                }
+                return results;
             },
             [chain] {
-                std::vector<float> all;
+                std::vector<float> out, exit, shortcut;
                 for (std::int64_t point = 0; point < chain->points; ++point) {
                     for (std::int64_t sample = 0; sample < chain->samples; ++sample) {
                         const Reference one(*chain, point, sample);
-                        all.insert(all.end(), one.result.begin(), one.result.end());
+                        out.insert(out.end(), one.result.begin(), one.result.end());
+                        exit.insert(exit.end(), one.exit.begin(), one.exit.end());
+                        shortcut.insert(shortcut.end(), one.shortcut.begin(), one.shortcut.end());
                     }
                 }
-                return list_of(Tensor::from<float>(all, {chain->points, chain->samples * chain->image()}));
+                std::vector<Tensor> results;
+                if (chain->keeps_result()) results = list_of(of_points(out, chain->points));
+                for (const std::vector<float>& values : {exit, shortcut})
+                    if (!values.empty()) results.push_back(of_points(values, chain->points));
+                return results;
             },
             tolerance,
             std::max(tolerance, 1e-6)};
@@ -149,28 +222,28 @@ KernelCase chain_case(const std::string& name, std::shared_ptr<const Chain> chai
 constexpr std::uint8_t kPlain = 0, kRelu = kStageRelu, kInner = kStageRelu | kStageAddInput,
                        kBlock = kStageRelu | kStageAddPrevious, kLinearBlock = kStageAddPrevious;
 
+/// Whether a row of weights belongs to the 1x1 convolution.
+bool is_shortcut(const Chain& chain, std::int64_t filter) {
+    return chain.shortcut && filter / chain.channels % chain.blocks() >= chain.layers() + chain.parts();
+}
+
 /// Small integers and few weights a filter: every sum is exact, so must be the result.
-std::shared_ptr<Chain> integers(const Chain& shape) {
-    auto chain = std::make_shared<Chain>();
-    chain->points = shape.points;
-    chain->samples = shape.samples;
-    chain->channels = shape.channels;
-    chain->side = shape.side;
-    chain->tile_images = shape.tile_images;
-    chain->kinds = shape.kinds;
+std::shared_ptr<Chain> integers(Chain shape) {
+    auto chain = std::make_shared<Chain>(std::move(shape));
     const auto numbers = [](Shape dims, std::uint64_t seed, std::int64_t limit) {
         return as_floats(random_ints(std::move(dims), seed, -limit, limit + 1));
     };
-    const Shape images{chain->points, chain->samples, chain->image()};
+    const Shape images{chain->points, chain->samples, chain->pixels() * chain->in_channels};
     chain->in = as_storage(numbers(images, 501, 3), DType::f16);
     if ((chain->kinds[0] & kStageAddPrevious) != 0) chain->residual = as_storage(numbers(images, 502, 3), DType::f16);
-    const std::int64_t filters = chain->points * chain->layers() * chain->channels;
+    const std::int64_t filters = chain->points * chain->blocks() * chain->channels;
     chain->bias = numbers({filters}, 503, 2);
     chain->weights = Tensor(DType::f32, {filters, chain->filters() / chain->channels});
     std::ranges::fill(chain->weights.as<float>(), 0.0F);
     const Tensor places = random_ints({filters, 4}, 504, 0, chain->filters() / chain->channels);
     for (std::int64_t k = 0; k < filters * 4; ++k) {
-        const std::int64_t place = places.as<std::int64_t>()[static_cast<std::size_t>(k)];
+        std::int64_t place = places.as<std::int64_t>()[static_cast<std::size_t>(k)];
+        if (is_shortcut(*chain, k / 4)) place = place / 9 * 9 + 4;  // 1x1
         const std::int64_t at = k / 4 * (chain->filters() / chain->channels) + place;
         chain->weights.as<float>()[static_cast<std::size_t>(at)] = place % 2 == 0 ? 1.0F : -1.0F;
     }
@@ -178,34 +251,24 @@ std::shared_ptr<Chain> integers(const Chain& shape) {
 }
 
 /// Random numbers in every place, of a size that layers keep.
-std::shared_ptr<Chain> dense(const Chain& shape) {
-    auto chain = integers(shape);
-    const Shape images{chain->points, chain->samples, chain->image()};
+std::shared_ptr<Chain> dense(Chain shape) {
+    auto chain = integers(std::move(shape));
+    const Shape images = chain->in.shape();
     chain->in = as_storage(random_floats(images, 511), DType::f16);
     if (chain->residual.count() > 0) chain->residual = as_storage(random_floats(images, 512), DType::f16);
     chain->bias = random_floats(chain->bias.shape(), 513, 0.1);
     const double range = 1.5 / std::sqrt(static_cast<double>(9 * chain->channels));
     chain->weights = as_floats(as_storage(random_floats(chain->weights.shape(), 514, range), DType::f16));
+    for (std::int64_t k = 0; k < chain->weights.count(); ++k) {
+        const std::int64_t filter = k / (std::int64_t{9} * chain->channels);
+        if (is_shortcut(*chain, filter) && k % 9 != 4) chain->weights.as<float>()[static_cast<std::size_t>(k)] = 0.0F;
+    }
     return chain;
 }
 
-/// One sample's input is too large in one channel, negative sums in front of a ReLU; another one's is NaN.
-KernelCase flags_case() {
-    auto chain = dense({1, 9, 64, 8, 8, {kRelu, kBlock}, {}, {}, {}, {}});
-    const auto put = [&](std::int64_t sample, std::int64_t k, float value) {
-        store_float(chain->in.data(), DType::f16, sample * chain->image() + k, value);
-    };
-    // Only negative sums: the first layer's weights of channel 5 are below 0 everywhere.
-    for (std::int64_t k = 0; k < 64; ++k) {
-        for (std::int64_t tap = 0; tap < 9; ++tap)
-            chain->weights.as<float>()[static_cast<std::size_t>((k * 64 + 5) * 9 + tap)] = -2.0F;
-    }
-    for (std::int64_t pixel = 0; pixel < 64; ++pixel) {
-        put(3, pixel * 64 + 5, 60000.0F);
-        put(8, pixel * 64 + 5, 60000.0F);
-    }
-    put(6, 17, NAN);
-    return {"stage", "flags_overflow_in_front_of_a_relu",
+/// Which samples are flagged.
+KernelCase flags_of(const std::string& name, std::shared_ptr<const Chain> chain) {
+    return {"stage", name,
             [chain](Device& device) {
                 StageArgs args = arguments(device, *chain);
                 const auto slots = static_cast<std::size_t>(chain->samples + 1);
@@ -226,24 +289,98 @@ KernelCase flags_case() {
             0.0};
 }
 
+/// One sample's input is too large in one channel, negative sums in front of a ReLU; another one's is NaN.
+KernelCase flags_case(int side) {
+    Chain shape;
+    shape.points = 1;
+    shape.samples = 9;
+    shape.channels = shape.in_channels = shape.out_channels = 64;
+    shape.side = side;
+    shape.tile_images = 8;
+    shape.kinds = {kRelu, kBlock};
+    auto chain = dense(std::move(shape));
+    const auto put = [&](std::int64_t sample, std::int64_t k, float value) {
+        store_float(chain->in.data(), DType::f16, sample * chain->image() + k, value);
+    };
+    // Only negative sums: the first layer's weights of channel 5 are below 0 everywhere.
+    for (std::int64_t k = 0; k < 64; ++k) {
+        for (std::int64_t tap = 0; tap < 9; ++tap)
+            chain->weights.as<float>()[static_cast<std::size_t>((k * 64 + 5) * 9 + tap)] = -2.0F;
+    }
+    for (std::int64_t pixel = 0; pixel < std::int64_t{1} * side * side; ++pixel) {
+        put(3, pixel * 64 + 5, 60000.0F);
+        put(8, pixel * 64 + 5, 60000.0F);
+    }
+    put(6, 17, NAN);
+    return flags_of(fmt::format("flags_overflow_in_front_of_a_relu_{}", side), chain);
+}
+
+/// A layer with an exit of twice the channels and a shortcut.
+template <typename Of>
+Chain exit_of(Of shape, std::int64_t points) {
+    Chain chain = Chain::of(shape, points, {kRelu});
+    chain.exit_channels = 2 * chain.channels;
+    chain.shortcut = true;
+    return chain;
+}
+
+/// The exit's sums do not fit f16 in one sample, below zero in front of its ReLU; another sample's shortcut neither.
+KernelCase exit_flags_case() {
+    auto chain = dense(exit_of(Stage32x16{}, 1));
+    const auto weight = [&](std::int64_t block, std::int64_t filter, std::int64_t channel) {
+        return chain->weights.as<float>().data() + ((block * 32 + filter) * 32 + channel) * 9;
+    };
+    for (std::int64_t k = 0; k < 32; ++k) {
+        std::fill_n(weight(0, k, 5), 9, 0.0F);
+        std::fill_n(weight(0, k, 6), 9, 0.0F);
+        std::fill_n(weight(1, k, 5), 9, -1.0F);
+        weight(4, k, 6)[4] = 60000.0F;
+    }
+    // What the layer makes of channels 5 and 6 is what comes in.
+    std::fill_n(weight(0, 5, 0), std::int64_t{9} * 32, 0.0F);
+    std::fill_n(weight(0, 6, 0), std::int64_t{9} * 32, 0.0F);
+    weight(0, 5, 5)[4] = weight(0, 6, 6)[4] = 1.0F;
+    for (std::int64_t pixel = 0; pixel < chain->pixels(); ++pixel) {
+        store_float(chain->in.data(), DType::f16, pixel * 32 + 5, 50000.0F);
+        for (std::int64_t sample = 1; sample < 3; ++sample) {
+            store_float(chain->in.data(), DType::f16, (sample * chain->pixels() + pixel) * 32 + 5, 0.0F);
+            store_float(chain->in.data(), DType::f16, (sample * chain->pixels() + pixel) * 32 + 6,
+                        sample == 2 ? 2.0F : 0.0F);
+        }
+    }
+    return flags_of("flags_overflow_at_the_exit", chain);
+}
+
 }  // namespace
 
 std::vector<KernelCase> stage_cases() {
     std::vector<KernelCase> cases;
     for_each_stage_shape([&](auto shape) {
         using Of = decltype(shape);
-        // One image more than a block holds: the last block is not full.
-        Chain chain{2, Of::kImages + 1, Of::kChannels, Of::kSide, Of::kImages, {kRelu, kBlock, kInner}, {}, {}, {}, {}};
-        cases.push_back(chain_case("integers", integers(chain), 0.0));
-        chain.kinds = {kBlock, kPlain, kLinearBlock, kRelu};
-        chain.points = 1;
-        cases.push_back(chain_case("integers_with_residual", integers(chain), 0.0));
+        const std::vector<std::uint8_t> kinds{kBlock, kPlain, kLinearBlock, kRelu};
+        cases.push_back(
+            chain_case("integers", integers(Chain::of(shape, Of::kImages > 2 ? 1 : 2, {kRelu, kBlock, kInner})), 0.0));
+        cases.push_back(chain_case("integers_with_residual", integers(Chain::of(shape, 1, kinds)), 0.0));
         // Roundings of f16 may fall the other way where sums differ in the last bits, and grow through the layers.
-        cases.push_back(chain_case("dense", dense(chain), 2e-3));
-        chain.kinds = {kRelu};
-        cases.push_back(chain_case("one_layer", dense(chain), 5e-4));
+        cases.push_back(chain_case("dense", dense(Chain::of(shape, 1, kinds)), 2e-3));
+        if (Of::kHasExit) {
+            cases.push_back(chain_case("integers_with_exit", integers(exit_of(shape, 2)), 0.0));
+            cases.push_back(chain_case("dense_with_exit", dense(exit_of(shape, 1)), 2e-3));
+        }
     });
-    cases.push_back(flags_case());
+    // Fewer channels in memory than are computed: a network's first layer, and narrow networks.
+    for (const auto& [stored, out, exit] : {std::tuple{8, 16, 0}, {8, 8, 8}, {16, 16, 24}}) {
+        Chain chain = Chain::of(Stage16x28{}, 1, {kRelu, kRelu});
+        chain.in_channels = stored;
+        chain.out_channels = out;
+        chain.exit_channels = exit;
+        const std::string name = fmt::format("integers_{}_to_{}_to_{}", stored, out, exit);
+        cases.push_back(chain_case(name, integers(std::move(chain)), 0.0));
+    }
+    cases.push_back(chain_case("one_layer", dense(Chain::of(Stage16x32{}, 1, {kRelu})), 5e-4));
+    for (const int side : {7, 8})
+        cases.push_back(flags_case(side));
+    cases.push_back(exit_flags_case());
     return cases;
 }
 

@@ -1,6 +1,7 @@
 #include <array>
 #include <cmath>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -97,6 +98,41 @@ TEST(StageLayout, NoTwoLanesOfAnAccessShareABank) {
     EXPECT_FALSE(share_no_bank({0, 128}, 4));
 }
 
+TEST(StageLayout, WhatTheExitWritesHasOnePlaceEach) {
+    for_each_stage_shape([](auto shape) {
+        using Shape = decltype(shape);
+        if (!Shape::kHasExit) return;
+        std::set<int> places, pixels;
+        for (int tensor = 0; tensor < 2; ++tensor) {
+            for (int plane = 0; plane < 2 * Shape::kPlanes; ++plane) {
+                for (int image = 0; image < Shape::kImages; ++image) {
+                    for (int pixel = 0; pixel < Shape::kExitPixels; ++pixel)
+                        places.insert(Shape::exit_offset(tensor, plane, image, pixel));
+                }
+            }
+        }
+        EXPECT_EQ(static_cast<int>(places.size()), 4 * Shape::kPlanes * Shape::kImages * Shape::kExitPixels);
+        EXPECT_LE(*places.rbegin() + 16, Shape::kBufferBytes);
+        for (int segment = 0; segment < Shape::kExitSegments; ++segment) {
+            if (Shape::exit_segment_pixel(segment) + 8 > Shape::kExitSide) continue;  // pixels that are dropped
+            std::vector<int> rows;
+            for (int row = 0; row < 8; ++row)
+                rows.push_back(Shape::exit_row_offset(segment, row, 1));
+            EXPECT_TRUE(share_no_bank(rows, 16));
+        }
+        // Every pixel of every image belongs to one unit of work.
+        for (int unit = 0; unit < Shape::kExitUnits; ++unit) {
+            for (int k = 0; k < 16; ++k) {
+                const int segment = unit / Shape::kExitSide * 2 + k / 8, x = Shape::exit_segment_pixel(segment) + k % 8;
+                if (x >= Shape::kExitSide) continue;
+                const int pixel = unit % Shape::kExitSide * Shape::kExitSide + x;
+                EXPECT_TRUE(pixels.insert(Shape::exit_segment_image(segment) * Shape::kExitPixels + pixel).second);
+            }
+        }
+        EXPECT_EQ(static_cast<int>(pixels.size()), Shape::kImages * Shape::kExitPixels);
+    });
+}
+
 TEST(StageLayout, WeightsHaveOnePlaceEach) {
     using Shape = Stage32x16;
     std::set<int> places;
@@ -113,12 +149,22 @@ TEST(StageLayout, WeightsHaveOnePlaceEach) {
 }
 
 TEST(StageLayout, TheLargestTileThatFitsIsChosen) {
-    EXPECT_EQ(stage_tile_images(64, 8, 227 << 10), 8);
-    EXPECT_EQ(stage_tile_images(64, 8, 163 << 10), 4);
-    EXPECT_EQ(stage_tile_images(64, 8, 99 << 10), 0);
-    EXPECT_EQ(stage_tile_images(16, 32, 99 << 10), 1);
-    EXPECT_EQ(stage_tile_images(32, 16, 99 << 10), 2);
-    EXPECT_EQ(stage_tile_images(24, 16, 227 << 10), 0);
+    const auto fit = [](std::int64_t channels, std::int64_t side, int kilobytes) {
+        const StageFit found = stage_fit(channels, side, std::int64_t{kilobytes} << 10);
+        return std::pair(found.channels, found.tile_images);
+    };
+    EXPECT_EQ(fit(64, 8, 227), std::pair(64, 8));
+    EXPECT_EQ(fit(64, 8, 163), std::pair(64, 4));
+    EXPECT_EQ(fit(64, 8, 99), std::pair(0, 0));
+    EXPECT_EQ(fit(16, 32, 99), std::pair(16, 1));
+    EXPECT_EQ(fit(32, 16, 99), std::pair(32, 2));
+    // Channels that are computed for nothing: fewer than half of them, up to 16 any.
+    EXPECT_EQ(fit(24, 16, 227), std::pair(32, 2));
+    EXPECT_EQ(fit(16, 16, 227), std::pair(0, 0));
+    EXPECT_EQ(fit(4, 28, 227), std::pair(16, 1));
+    EXPECT_EQ(fit(16, 14, 227), std::pair(16, 4));
+    EXPECT_EQ(fit(17, 14, 227), std::pair(32, 2));
+    EXPECT_EQ(fit(65, 8, 227), std::pair(0, 0));
 }
 
 /// A [16, 16] times B [16, 8] through the emulated instructions, against the sum as it is written on paper.
