@@ -50,9 +50,9 @@ void* open(const std::string& path) { return dlopen(path.c_str(), RTLD_NOW | RTL
 
 void* open_in(const std::vector<std::string>& folders, const std::string& name) {
     for (const std::string& folder : folders) {
-        const std::string path = folder + "/" + name;
+        const std::filesystem::path path = std::filesystem::path(folder) / name;
         if (!std::filesystem::exists(path)) continue;
-        if (void* handle = open(path); handle != nullptr) return handle;
+        if (void* handle = open(path.string()); handle != nullptr) return handle;
     }
     return nullptr;
 }

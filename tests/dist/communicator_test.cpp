@@ -1,16 +1,20 @@
 #include "backend/communicator.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
+#include <iterator>
 #include <ostream>
 #include <thread>
 
 #include <gtest/gtest.h>
 
 #include "core/error.hpp"
+#include "cpu/cpu_backend.hpp"
 #include "cuda/backend/device_communicator.hpp"
 #include "dist/local_communicators.hpp"
 #include "tests/support/host_device.hpp"
+#include "tests/support/network_runner.hpp"
 
 namespace lossmap {
 namespace {
@@ -178,6 +182,57 @@ TEST_P(Ranks, RowsOfAMatrixComeFromTheirOwners) {
             for (std::size_t column = 0; column < 8; ++column)
                 EXPECT_EQ(matrix.at(row, column), static_cast<double>(10 * row + column));
         }
+    });
+}
+
+/// Samples [first, first + count) of a chunk.
+SampleChunk part_of(const SampleChunk& chunk, std::int64_t first, std::int64_t count) {
+    const auto slice = [&](const Tensor& whole) {
+        Shape shape = whole.shape();
+        const std::size_t bytes = whole.size_bytes() / static_cast<std::size_t>(shape[0]);
+        shape[0] = count;
+        Tensor part(whole.dtype(), shape);
+        std::memcpy(part.data(), static_cast<const std::byte*>(whole.data()) + static_cast<std::size_t>(first) * bytes,
+                    part.size_bytes());
+        return part;
+    };
+    SampleChunk part;
+    part.first = chunk.first + first;
+    part.count = count;
+    for (const Tensor& input : chunk.inputs)
+        part.inputs.push_back(slice(input));
+    part.target = slice(chunk.target);
+    return part;
+}
+
+TEST_P(Ranks, ComputeASurfaceTogether) {
+    // As a run over several machines will: rank 0's directions, units of points and chunks dealt out, sums on every
+    // rank.
+    const auto runner_on_the_cpu = [] { return test::NetworkRunner(test::small_net(), 6, 5, make_cpu_backend()); };
+    const std::vector<Point> points = test::grid();
+    const auto chunk_sums = [](const test::NetworkRunner& runner, const Point& point, std::int64_t chunk) {
+        LossSums sums;
+        runner.compile()->evaluate({&point, 1}, part_of(runner.chunk(), 3 * chunk, 3), {&sums, 1});
+        return sums;
+    };
+    const test::NetworkRunner alone = runner_on_the_cpu();
+    std::vector<LossSums> expected(points.size());
+    for (std::size_t p = 0; p < points.size(); ++p) {
+        for (const std::int64_t chunk : {0, 1})
+            expected[p] += chunk_sums(alone, points[p], chunk);
+    }
+    on_all([&](Communicator& communicator) {
+        test::NetworkRunner runner = runner_on_the_cpu();
+        for (const std::size_t axis : {std::size_t{0}, std::size_t{1}}) {
+            if (communicator.rank() != 0) std::ranges::fill(runner.direction(axis), 0.0F);
+            broadcast_weights(communicator, runner.direction(axis));
+        }
+        std::vector<UnitSums> own;
+        for (std::int64_t unit = communicator.rank(); unit < std::ssize(points) * 2; unit += communicator.size()) {
+            const std::int64_t point = unit / 2;
+            own.push_back({point, unit % 2, chunk_sums(runner, points[static_cast<std::size_t>(point)], unit % 2)});
+        }
+        EXPECT_EQ(sum_units(communicator, own, std::ssize(points)), expected);
     });
 }
 
