@@ -1,5 +1,6 @@
 // stage_probe: the fused stage kernels on one GPU: each shape at several (points x images), after its results have been
-// compared with the emulation of the same code on the host. JSON on stdout, progress on stderr.
+// compared with the emulation of the same code on the host; and the same of the prototype on wgmma. JSON on stdout,
+// progress on stderr.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -12,8 +13,10 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/gpu/gemm_probe.hpp"
+#include "bench/gpu/probe_data.hpp"
 #include "bench/gpu/probe_kernels.hpp"
 #include "bench/gpu/probe_timer.hpp"
+#include "bench/gpu/wgmma_probe.hpp"
 #include "core/dtype.hpp"
 #include "cuda/runtime/buffer.hpp"
 #include "cuda/runtime/device.hpp"
@@ -52,25 +55,6 @@ struct StageJob {
     }
 };
 
-/// Uniform in [-1, 1) from a counter.
-float noise(std::uint64_t k) {
-    k = (k + 1) * 0x9e3779b97f4a7c15u;
-    k ^= k >> 29;
-    k *= 0xbf58476d1ce4e5b9u;
-    k ^= k >> 32;
-    return static_cast<float>(static_cast<double>(k >> 11) * 0x1p-52 - 1.0);
-}
-
-/// Numbers that repeat after a prime number of them, so that no two images or layers are alike: timing must not wait
-/// for random numbers.
-std::vector<std::uint16_t> halves(std::int64_t count, double range, std::uint64_t seed) {
-    constexpr std::size_t kPeriod = 1'000'003;
-    std::vector<std::uint16_t> values(static_cast<std::size_t>(count));
-    for (std::size_t k = 0; k < values.size(); ++k)
-        values[k] = k < kPeriod ? float_to_half(noise(seed + k) * static_cast<float>(range)) : values[k - kPeriod];
-    return values;
-}
-
 /// One job's data, on the host and on the device.
 class StageData {
 public:
@@ -100,25 +84,10 @@ public:
         std::vector<std::uint16_t> device(in_.size());
         cuda::copy_to_host(device.data(), device_out_.data(), device.size() * 2, stream);
         stream.synchronize();
-        struct alignas(16) Pack {
-            std::uint16_t values[8];
-        };
-        const auto aligned = [](const std::vector<std::uint16_t>& values) {
-            std::vector<Pack> packs(values.size() / 8);
-            std::memcpy(packs.data(), values.data(), values.size() * 2);
-            return packs;
-        };
-        const std::vector<Pack> in = aligned(in_), weights = aligned(weights_);
-        std::vector<Pack> out(in.size());
+        const std::vector<HalfPack> in = packed(in_), weights = packed(weights_);
+        std::vector<HalfPack> out(in.size());
         kernels::host_kernels().stage(arguments(in.data(), weights.data(), bias_.data(), out.data(), nullptr), {});
-        double largest = 0.0, difference = 0.0;
-        for (std::size_t k = 0; k < device.size(); ++k) {
-            const double expected = static_cast<double>(half_to_float(out[k / 8].values[k % 8]));
-            const double apart = std::abs(static_cast<double>(half_to_float(device[k])) - expected);
-            largest = std::max(largest, std::abs(expected));
-            difference = apart <= difference ? difference : apart;  // NaN stays
-        }
-        return difference / largest;
+        return largest_difference(device, out);
     }
 
 private:
@@ -192,24 +161,30 @@ public:
                 result["stages"][name] = {{"failure", error.what()}};
             }
         });
+        result["wgmma"] = probe_wgmma_layers(device.multiprocessors, stream_);
         return result;
     }
 
     /// The best rate of each shape in a line, for people.
     static std::string summary(const json& result) {
         std::string text = fmt::format("mma.sync {:.0f} TFLOP/s", result.at("mma_sync_tflops").get<double>());
-        for (const auto& [name, stage] : result.at("stages").items()) {
-            double best = 0.0;
-            for (const json& row : stage.value("rows", json::array()))
-                best = std::max(best, row.at("tflops").get<double>());
-            text += stage.contains("failure") ? fmt::format("; {}: {}", name, stage.at("failure").get<std::string>())
-                                              : fmt::format("; {}: {:.0f}", name, best);
+        for (const char* kind : {"stages", "wgmma"}) {
+            for (const auto& [name, stage] : result.at(kind).items()) {
+                double best = 0.0;
+                for (const json& row : stage.value("rows", json::array()))
+                    best = std::max(best, row.at("tflops").get<double>());
+                const std::string rate = fmt::format("{:.0f}", best);
+                text += fmt::format("; {}: {}", name, stage.value("failure", rate));
+            }
         }
         return text;
     }
     /// Whether every shape was timed.
     static bool complete(const json& result) {
-        return std::ranges::none_of(result.at("stages"), [](const json& stage) { return stage.contains("failure"); });
+        for (const char* kind : {"stages", "wgmma"})
+            for (const json& stage : result.at(kind))
+                if (stage.contains("failure")) return false;
+        return true;
     }
 
 private:
