@@ -68,6 +68,16 @@ void AtomicFile::commit() {
     flush_to_disk(folder_of(target_), O_RDONLY | O_DIRECTORY);
 }
 
+bool AtomicFile::commit_unless_there() {
+    flush_to_disk(temporary_, O_RDONLY);
+    if (::link(temporary_.c_str(), target_.c_str()) != 0) {
+        if (errno == EEXIST) return false;
+        throw Error("{}: cannot be written: {}", target_.string(), std::strerror(errno));
+    }
+    flush_to_disk(folder_of(target_), O_RDONLY | O_DIRECTORY);
+    return true;
+}
+
 void write_file_atomically(const fs::path& file, std::string_view content) {
     AtomicFile atomic(file);
     {
