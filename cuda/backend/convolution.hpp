@@ -1,13 +1,11 @@
 #pragma once
 
 #include <array>
-#include <cstddef>
 #include <cstdint>
-#include <string>
 
 #include "backend/backend.hpp"
 #include "core/dtype.hpp"
-#include "cuda/backend/gemm.hpp"
+#include "cuda/backend/library_plan.hpp"
 
 namespace lossmap::cuda {
 
@@ -44,19 +42,10 @@ struct ConvolutionOperands {
     void* workspace = nullptr;
 };
 
-/// One way to compute a convolution and what its problem joins to it; the same operands give the same bits.
-class ConvolutionPlan {
+/// One way to compute a convolution: joins all that its problem has of bias, residual and activation, or none, or all
+/// but the activation.
+class ConvolutionPlan : public LibraryPlan {
 public:
-    virtual ~ConvolutionPlan() = default;
-    ConvolutionPlan() = default;
-    ConvolutionPlan(const ConvolutionPlan&) = delete;
-    ConvolutionPlan& operator=(const ConvolutionPlan&) = delete;
-
-    /// What it computes of bias, residual and activation: all three, or none.
-    [[nodiscard]] virtual JoinedWork joined() const = 0;
-    [[nodiscard]] virtual std::size_t workspace_bytes() const = 0;
-    /// For the recorded plan: "cudnn engine 42 knobs 6=3".
-    [[nodiscard]] virtual std::string implementation() const = 0;
     /// Called from Queue::launch with its native handle.
     virtual void run(const ConvolutionOperands& operands, void* stream) const = 0;
 };

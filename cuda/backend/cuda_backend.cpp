@@ -1,5 +1,7 @@
 #include "cuda/backend/cuda_backend.hpp"
 
+#include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "backend/divided_executable.hpp"
@@ -12,10 +14,20 @@
 namespace lossmap::cuda {
 namespace {
 
+/// Threads that compile kernels: each takes some hundred megabytes meanwhile.
+constexpr unsigned kMostThreads = 16;
+
 class CudaBackend final : public Backend {
 public:
-    explicit CudaBackend(std::vector<std::shared_ptr<Device>> devices) : devices_(std::move(devices)) {
+    CudaBackend(std::vector<std::shared_ptr<Device>> devices, const PlanOptions& plans) : devices_(std::move(devices)) {
         if (devices_.empty()) throw InternalError("a CUDA backend without a device");
+        const Notice notice = plans.notice ? plans.notice : [](const std::string&) {};
+        std::unique_ptr<PlanStore> store;
+        if (!plans.folder.empty()) store = std::make_unique<PlanStore>(plans.folder, notice);
+        const unsigned threads = std::min(std::thread::hardware_concurrency(), kMostThreads);
+        const auto chooser = std::make_shared<WayChooser>(std::move(store), notice, threads);
+        for (const auto& device : devices_)
+            planners_.push_back(std::make_shared<Planner>(device, chooser));
     }
 
     [[nodiscard]] std::string name() const override { return "cuda"; }
@@ -35,7 +47,7 @@ public:
 
     [[nodiscard]] std::string why_not(const ExecutableRequest& request) const override {
         try {
-            static_cast<void>(choose_passes(request, devices_));
+            static_cast<void>(choose_passes(request, planners_));
         } catch (const InputError& error) {
             return error.what();
         }
@@ -43,10 +55,10 @@ public:
     }
 
     [[nodiscard]] std::unique_ptr<Executable> compile(const ExecutableRequest& request) override {
-        const PassChoice passes = choose_passes(request, devices_);
+        const PassChoice passes = choose_passes(request, planners_);
         std::vector<std::unique_ptr<Executable>> executables;
-        for (const auto& device : devices_)
-            executables.push_back(std::make_unique<CudaExecutable>(request, device, passes));
+        for (const auto& planner : planners_)
+            executables.push_back(std::make_unique<CudaExecutable>(request, planner, passes));
         if (executables.size() == 1) return std::move(executables.front());
         return make_divided_executable(std::move(executables));
     }
@@ -62,12 +74,13 @@ public:
 
 private:
     std::vector<std::shared_ptr<Device>> devices_;
+    std::vector<std::shared_ptr<Planner>> planners_;  ///< of each device
 };
 
 }  // namespace
 
-std::unique_ptr<Backend> make_cuda_backend(std::vector<std::shared_ptr<Device>> devices) {
-    return std::make_unique<CudaBackend>(std::move(devices));
+std::unique_ptr<Backend> make_cuda_backend(std::vector<std::shared_ptr<Device>> devices, const PlanOptions& plans) {
+    return std::make_unique<CudaBackend>(std::move(devices), plans);
 }
 
 }  // namespace lossmap::cuda

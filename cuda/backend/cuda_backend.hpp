@@ -1,7 +1,10 @@
 #pragma once
 
+#include <filesystem>
+#include <functional>
 #include <memory>
 #include <set>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -10,10 +13,19 @@
 
 namespace lossmap::cuda {
 
+/// Where plans of libraries are kept from one start of the program to the next, and who is told of it.
+struct PlanOptions {
+    /// Of the plan cache. Empty: nothing is kept, and nothing is measured, as a choice made anew at every start would
+    /// change results from run to run; the libraries' favourites are taken.
+    std::filesystem::path folder;
+    std::function<void(const std::string&)> notice;
+};
+
 /// The CUDA backend over devices that somebody made: GPUs (cuda/device) or an emulation. Networks run on all of them,
 /// which share the points of a call; directions and linear algebra are the first one's.
 /// @param devices  at least one
-[[nodiscard]] std::unique_ptr<Backend> make_cuda_backend(std::vector<std::shared_ptr<Device>> devices);
+[[nodiscard]] std::unique_ptr<Backend> make_cuda_backend(std::vector<std::shared_ptr<Device>> devices,
+                                                         const PlanOptions& plans = {});
 
 /// Names of the operators of ai.onnx that the GPU computes; others are refused, unless they are gone when shapes are
 /// fixed.

@@ -7,6 +7,7 @@
 
 #include "backend/chunk_checks.hpp"
 #include "core/error.hpp"
+#include "cuda/backend/plans/recorded_plan.hpp"
 
 namespace lossmap::cuda {
 namespace {
@@ -71,9 +72,11 @@ struct CudaExecutable::OwnedRequest {
     }
 };
 
-CudaExecutable::CudaExecutable(const ExecutableRequest& request, std::shared_ptr<Device> device,
+CudaExecutable::CudaExecutable(const ExecutableRequest& request, std::shared_ptr<Planner> planner,
                                const PassChoice& passes)
     : loss_(request.loss) {
+    auto device = planner->shared_device();
+    shared_.planner = std::move(planner);
     shared_.main = device->make_queue();
     shared_.side = device->make_queue();
     shared_.staging = std::make_unique<StagedUpload>(*device, *shared_.main);
@@ -82,7 +85,7 @@ CudaExecutable::CudaExecutable(const ExecutableRequest& request, std::shared_ptr
     shared_.target = request.target;
     shared_.has_target = loss_.kind != LossKind::output;
     shared_.device = std::move(device);
-    runner_ = std::make_unique<ProgramRunner>(build_chosen(request, *shared_.device, passes.inference), shared_);
+    runner_ = std::make_unique<ProgramRunner>(build_chosen(request, *shared_.planner, passes.inference), shared_);
     device_loss_ = std::make_unique<DeviceLoss>(loss_, program(), *shared_.device, *shared_.staging);
     if (!passes.training.empty()) estimator_.emplace(request, passes.training, shared_);
     shared_.main->synchronize();
@@ -90,6 +93,8 @@ CudaExecutable::CudaExecutable(const ExecutableRequest& request, std::shared_ptr
         owned_ = std::make_unique<OwnedRequest>(request);
         owned_->request.tile_samples = static_cast<int>(program().options.tile_samples);
         owned_->request.tile_points = 0;
+        owned_->request.recorded_plan =
+            read_recorded_plan(request.recorded_plan, shared_.device->facts(), request.precision).rescue;
     }
 }
 
@@ -177,7 +182,7 @@ std::vector<LossSums> CudaExecutable::rescue(std::span<const Point> points, cons
 Executable& CudaExecutable::twin() {
     if (twin_ == nullptr) {
         const ExecutableRequest& request = owned_->request;
-        twin_ = std::make_unique<CudaExecutable>(request, shared_.device, choose_passes(request, *shared_.device));
+        twin_ = std::make_unique<CudaExecutable>(request, shared_.planner, choose_passes(request, *shared_.planner));
     }
     return *twin_;
 }
@@ -222,7 +227,7 @@ std::vector<double> CudaExecutable::precision_error(std::span<const Point> point
 
 std::string CudaExecutable::plan_json() const {
     const auto training = estimator_ ? estimator_->programs() : std::vector<const Program*>{};
-    return plan_record(program(), training, shared_.device->facts());
+    return plan_record(program(), training, twin_ == nullptr ? "" : twin_->plan_json(), shared_.device->facts());
 }
 
 std::int64_t CudaExecutable::memory_bytes() const {

@@ -23,7 +23,7 @@ namespace lossmap::cuda {
 class CudaExecutable final : public Executable {
 public:
     /// @param passes  what choose_passes says of the request
-    CudaExecutable(const ExecutableRequest& request, std::shared_ptr<Device> device, const PassChoice& passes);
+    CudaExecutable(const ExecutableRequest& request, std::shared_ptr<Planner> planner, const PassChoice& passes);
     ~CudaExecutable() override;
 
     void evaluate(std::span<const Point> points, const SampleChunk& chunk, std::span<LossSums> sums) override;

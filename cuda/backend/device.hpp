@@ -70,6 +70,8 @@ public:
     Mark& operator=(const Mark&) = delete;
     /// Blocks the calling thread until the queue has passed the mark; throws what the work raised.
     virtual void synchronize() = 0;
+    /// Seconds on the device from an earlier mark to this one, both passed and made by Queue::timed_mark.
+    [[nodiscard]] virtual double seconds_since(const Mark& earlier) const = 0;
 };
 
 /// Work that was recorded once and is queued as one piece any number of times.
@@ -103,6 +105,8 @@ public:
     virtual void fill(void* target, std::uint8_t value, std::size_t bytes) = 0;
 
     [[nodiscard]] virtual std::shared_ptr<Mark> mark() = 0;
+    /// A mark that knows when it was passed.
+    [[nodiscard]] virtual std::shared_ptr<Mark> timed_mark() = 0;
     /// Work queued from now on starts behind `mark`.
     virtual void wait(const std::shared_ptr<Mark>& mark) = 0;
     virtual void synchronize() = 0;
@@ -121,9 +125,11 @@ struct DeviceFacts {
     std::int64_t free_bytes = 0;
     std::int64_t pass_bytes = 0;                ///< activations of one pass that are worth having; a bound for the tile
     std::int64_t most_points = 1;               ///< points a pass at most
+    std::int64_t l2_bytes = 0;                  ///< of the cache that all multiprocessors share
     std::int64_t shared_bytes = 0;              ///< of shared memory that one block may take
     std::string architecture;                   ///< "sm_90": results depend on it
     std::vector<std::string> library_versions;  ///< "cuDNN 9.13.0": results depend on them
+    std::string driver;                         ///< "580.65.06": what is tuned is tuned for it
 };
 
 /// Not enough device memory: the caller may try a smaller plan.
@@ -147,12 +153,21 @@ public:
     [[nodiscard]] virtual std::unique_ptr<Queue> make_queue() = 0;
 
     [[nodiscard]] virtual const kernels::KernelTable& kernels() const = 0;
-    /// A way to compute the product. Never nullptr: a device multiplies every matrix that passes `why_not`.
-    [[nodiscard]] virtual std::unique_ptr<GemmPlan> plan_gemm(const GemmProblem& problem) = 0;
-    /// A way to compute the convolution, with as much of its epilogue as the library joins to it; or nullptr, and
-    /// `why_not` says why (no engine, only engines whose results change from run to run).
-    [[nodiscard]] virtual std::unique_ptr<ConvolutionPlan> plan_convolution(const ConvolutionProblem& problem,
-                                                                            std::string& why_not) = 0;
+    /// Ways to compute the product, the library's favourite first; all keep one order of summation. Never empty: a
+    /// device multiplies every matrix. Throws CudaError where its library does not.
+    [[nodiscard]] virtual std::vector<LibraryWay> gemm_ways(const GemmProblem& problem) = 0;
+    /// Makes a way ready, from what LibraryPlan::serialized gave where that is not empty. Never nullptr; throws Error
+    /// when the library has no such way (any more).
+    [[nodiscard]] virtual std::unique_ptr<GemmPlan> build_gemm(const GemmProblem& problem, const LibraryWay& way,
+                                                               std::span<const std::byte> serialized) = 0;
+    /// The same for convolutions: ways that join everything first, then those that leave the activation, then the
+    /// convolution alone. Empty when there is none, and `why_none` says why (no engine, only engines whose results
+    /// change from run to run). Both may be called by several threads at once: kernels are compiled here.
+    [[nodiscard]] virtual std::vector<LibraryWay> convolution_ways(const ConvolutionProblem& problem,
+                                                                   std::string& why_none) = 0;
+    [[nodiscard]] virtual std::unique_ptr<ConvolutionPlan> build_convolution(const ConvolutionProblem& problem,
+                                                                             const LibraryWay& way,
+                                                                             std::span<const std::byte> serialized) = 0;
     /// Never nullptr; throws UnsupportedError where the library for it is not there.
     [[nodiscard]] virtual std::unique_ptr<EigenPlan> plan_eigen(std::int64_t order) = 0;
 };

@@ -1,15 +1,12 @@
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
-#include <string>
 
 #include "backend/backend.hpp"
 #include "core/dtype.hpp"
+#include "cuda/backend/library_plan.hpp"
 
 namespace lossmap::cuda {
-
-class Queue;
 
 /// Products of row-major matrices, `batch` of them: D = op(A) op(B) (+ bias of a row) (max with 0).
 struct GemmProblem {
@@ -33,33 +30,17 @@ struct GemmProblem {
     friend bool operator==(const GemmProblem&, const GemmProblem&) = default;
 };
 
-/// What a plan computes beside the product itself.
-struct JoinedWork {
-    bool bias = false;
-    bool residual = false;
-    bool activation = false;
-};
-
 struct GemmOperands {
     const void* a = nullptr;
     const void* b = nullptr;
     const float* bias = nullptr;
     void* d = nullptr;
-    void* workspace = nullptr;  ///< GemmPlan::workspace_bytes
+    void* workspace = nullptr;  ///< LibraryPlan::workspace_bytes
 };
 
-/// One way to compute a product; the same operands give the same bits. Shared by queues, not by threads.
-class GemmPlan {
+/// One way to compute a product: joins the bias and the activation, or not. Shared by queues, not by threads.
+class GemmPlan : public LibraryPlan {
 public:
-    virtual ~GemmPlan() = default;
-    GemmPlan() = default;
-    GemmPlan(const GemmPlan&) = delete;
-    GemmPlan& operator=(const GemmPlan&) = delete;
-
-    [[nodiscard]] virtual JoinedWork joined() const = 0;
-    [[nodiscard]] virtual std::size_t workspace_bytes() const = 0;
-    /// For the recorded plan: "cublasLt algo 66 tile 20".
-    [[nodiscard]] virtual std::string implementation() const = 0;
     /// Called from Queue::launch with its native handle.
     virtual void run(const GemmOperands& operands, void* stream) const = 0;
 };

@@ -20,7 +20,7 @@ class LibraryOperation final : public Operation {
 public:
     /// @param name  for messages; a literal
     /// @param launches  runs of the plan: 1 where it covers all points, else their number
-    LibraryOperation(const char* name, std::unique_ptr<Plan> plan, std::int64_t points, std::int64_t launches)
+    LibraryOperation(const char* name, std::shared_ptr<Plan> plan, std::int64_t points, std::int64_t launches)
         : name_(name), plan_(std::move(plan)), points_(points), launches_(launches) {}
 
     template <typename Element>

@@ -177,7 +177,7 @@ std::int64_t Program::memory_bytes() const {
                                      arena_bytes(Phase::tile));
 }
 
-std::unique_ptr<Program> build_program(const ExecutableRequest& request, BoundRequest bound, Device& device,
+std::unique_ptr<Program> build_program(const ExecutableRequest& request, BoundRequest bound, Planner& planner,
                                        const BuildOptions& options) {
     auto program = std::make_unique<Program>();
     program->options = options;
@@ -191,7 +191,7 @@ std::unique_ptr<Program> build_program(const ExecutableRequest& request, BoundRe
     }
     require_axes(request);
     program->lowering = lower(graph, passes);
-    ProgramBuilder builder(graph, program->lowering, *request.space, device, request.axes.size(), options);
+    ProgramBuilder builder(graph, program->lowering, *request.space, planner, request.axes.size(), options);
     if (options.training) builder.train(program->training_norms, request.space->states_size());
     keep_output_wide(graph, program->bound.output, builder);
     bind_inputs(*program, builder);
@@ -221,7 +221,8 @@ std::unique_ptr<Program> build_program(const ExecutableRequest& request, BoundRe
     return program;
 }
 
-std::string plan_record(const Program& program, std::span<const Program* const> training, const DeviceFacts& facts) {
+std::string plan_record(const Program& program, std::span<const Program* const> training, const std::string& rescue,
+                        const DeviceFacts& facts) {
     nlohmann::ordered_json record;
     record["backend"] = "cuda";
     record["precision"] = name_of(program.options.precision);
@@ -236,11 +237,14 @@ std::string plan_record(const Program& program, std::span<const Program* const> 
     record["architecture"] = facts.architecture;
     record["libraries"] = facts.library_versions;
     record["operations"] = operations_of(program);
+    record["ways"] = program.parts.ways;
     for (const Program* batch : training) {
         record["statistics"].push_back({{"batch_samples", batch->options.tile_samples},
                                         {"points", batch->options.points},
-                                        {"operations", operations_of(*batch)}});
+                                        {"operations", operations_of(*batch)},
+                                        {"ways", batch->parts.ways}});
     }
+    if (!rescue.empty()) record["rescue"] = nlohmann::ordered_json::parse(rescue);
     return record.dump();
 }
 

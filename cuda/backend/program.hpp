@@ -57,11 +57,12 @@ struct Program {
 /// names every node that the GPU has no way for.
 /// @param bound  from bind_batch where options.training
 [[nodiscard]] std::unique_ptr<Program> build_program(const ExecutableRequest& request, BoundRequest bound,
-                                                     Device& device, const BuildOptions& options);
+                                                     Planner& planner, const BuildOptions& options);
 
 /// JSON object of what a result's bits depend on beside the inputs.
 /// @param training  programs that estimate statistics
+/// @param rescue    the record of what evaluates overflowed samples; "" when there is nothing
 [[nodiscard]] std::string plan_record(const Program& program, std::span<const Program* const> training,
-                                      const DeviceFacts& facts);
+                                      const std::string& rescue, const DeviceFacts& facts);
 
 }  // namespace lossmap::cuda

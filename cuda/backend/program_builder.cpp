@@ -6,6 +6,7 @@
 
 #include "core/error.hpp"
 #include "cuda/backend/kernel_shapes.hpp"
+#include "cuda/backend/plans/problem_text.hpp"
 
 namespace lossmap::cuda {
 namespace {
@@ -28,10 +29,10 @@ std::int64_t rounded_up(std::int64_t value, std::int64_t multiple) {
 }  // namespace
 
 ProgramBuilder::ProgramBuilder(const Graph& graph, const Lowering& lowering, const ParameterSpace& space,
-                               Device& device, std::size_t axes, const BuildOptions& options)
+                               Planner& planner, std::size_t axes, const BuildOptions& options)
     : graph_(graph),
       lowering_(lowering),
-      device_(device),
+      planner_(planner),
       options_(options),
       copies_(graph.values.size()),
       wide_(graph.values.size(), false) {
@@ -41,7 +42,7 @@ ProgramBuilder::ProgramBuilder(const Graph& graph, const Lowering& lowering, con
     theta_places_.weight_flags = temporary(Phase::theta, DType::u32, {1}, true).place;
     theta_faults_ = temporary(Phase::theta, DType::u32, {1}, false);
     theta_places_.faults = theta_faults_.place;
-    packer_ = std::make_unique<ThetaPacker>(device.kernels(), theta_places_, options.points);
+    packer_ = std::make_unique<ThetaPacker>(kernels(), theta_places_, options.points);
     faults_ = temporary(Phase::constant, DType::u32, {1}, false);
     flags_ = temporary(Phase::tile, DType::u32, {options.tile_samples + 1}, true);
     there_from_the_start(flags_);
@@ -319,6 +320,21 @@ void ProgramBuilder::add(std::unique_ptr<Operation> operation, Phase phase) {
     names_[index_of(phase)].push_back(name_);
 }
 
+std::shared_ptr<ConvolutionPlan> ProgramBuilder::plan_convolution(const ConvolutionProblem& problem) {
+    convolutions_.push_back(problem);
+    if (options_.estimate) return nullptr;
+    auto planned = planner_.convolution(problem, *options_.recorded);
+    if (planned.plan != nullptr) ways_[text_of(problem)] = planned.way;
+    return std::move(planned.plan);
+}
+
+std::shared_ptr<GemmPlan> ProgramBuilder::plan_gemm(const GemmProblem& problem) {
+    if (options_.estimate) return planner_.estimated_gemm(problem);
+    auto planned = planner_.gemm(problem, *options_.recorded);
+    ways_[text_of(problem)] = planned.way;
+    return std::move(planned.plan);
+}
+
 void ProgramBuilder::add_waves() {
     auto& list = operations_[index_of(Phase::theta)];
     const auto place_tables = [&](ThetaWave& wave) {
@@ -362,6 +378,8 @@ ProgramBuilder::Result ProgramBuilder::finish(std::span<const Located> kept) {
         result.names[phase] = std::move(names_[phase]);
     }
     result.initial = std::move(initial_);
+    result.convolutions = std::move(convolutions_);
+    result.ways = std::move(ways_);
     return result;
 }
 

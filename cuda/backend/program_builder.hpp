@@ -15,6 +15,7 @@
 #include "cuda/backend/kernel_operation.hpp"
 #include "cuda/backend/located.hpp"
 #include "cuda/backend/operation.hpp"
+#include "cuda/backend/plans/planner.hpp"
 #include "cuda/backend/theta_packer.hpp"
 #include "plan/fusion.hpp"
 #include "plan/memory_plan.hpp"
@@ -27,6 +28,8 @@ struct BuildOptions {
     Precision precision = Precision::fp32;
     bool estimate = false;  ///< only to see what runs and what memory it takes: no library is asked for plans
     bool training = false;  ///< a tile is a batch, whose statistics batch norms use and hand out
+    /// What an earlier part of the run chose for the problems of this program.
+    std::shared_ptr<const RecordedWays> recorded = std::make_shared<const RecordedWays>();
 };
 
 /// What an operation wants of an operand.
@@ -53,11 +56,11 @@ struct InitialBytes {
 /// lowerings: they ask for operands and results and then add operations.
 class ProgramBuilder {
 public:
-    ProgramBuilder(const Graph& graph, const Lowering& lowering, const ParameterSpace& space, Device& device,
+    ProgramBuilder(const Graph& graph, const Lowering& lowering, const ParameterSpace& space, Planner& planner,
                    std::size_t axes, const BuildOptions& options);
 
-    [[nodiscard]] Device& device() const { return device_; }
-    [[nodiscard]] const kernels::KernelTable& kernels() const { return device_.kernels(); }
+    [[nodiscard]] Device& device() const { return planner_.device(); }
+    [[nodiscard]] const kernels::KernelTable& kernels() const { return device().kernels(); }
     [[nodiscard]] const BuildOptions& options() const { return options_; }
     [[nodiscard]] const Graph& graph() const { return graph_; }
     [[nodiscard]] const Node& node(std::int32_t index) const { return graph_.nodes[static_cast<std::size_t>(index)]; }
@@ -155,6 +158,10 @@ public:
     /// f64 [states] a point, where training norms write; cleared in front of the first operation of a tile.
     [[nodiscard]] const Located& statistics() const { return statistics_; }
 
+    /// The library's plan for a convolution; nullptr where it has none, and in estimates.
+    [[nodiscard]] std::shared_ptr<ConvolutionPlan> plan_convolution(const ConvolutionProblem& problem);
+    [[nodiscard]] std::shared_ptr<GemmPlan> plan_gemm(const GemmProblem& problem);
+
     void count_macs(std::int64_t macs) { macs_ += macs; }
     [[nodiscard]] std::int64_t macs() const { return macs_; }
 
@@ -164,6 +171,8 @@ public:
         std::array<std::vector<std::size_t>, kPhases> offsets;
         std::array<std::size_t, kPhases> arena_bytes{};
         std::vector<InitialBytes> initial;
+        std::vector<ConvolutionProblem> convolutions;  ///< that the library was asked for, or will be
+        RecordedWays ways;                             ///< that were chosen, by problem
     };
     /// Plans the arenas. `kept`: arrays that are read when a tile is done. Afterwards nothing may be added.
     [[nodiscard]] Result finish(std::span<const Located> kept);
@@ -191,7 +200,7 @@ private:
 
     const Graph& graph_;
     const Lowering& lowering_;
-    Device& device_;
+    Planner& planner_;
     BuildOptions options_;
     std::vector<std::vector<Located>> copies_;  ///< by value
     std::vector<bool> wide_;                    ///< by value: stored as f32
@@ -199,6 +208,8 @@ private:
     std::array<std::vector<std::unique_ptr<Operation>>, kPhases> operations_;
     std::array<std::vector<std::string>, kPhases> names_;
     std::vector<InitialBytes> initial_;
+    std::vector<ConvolutionProblem> convolutions_;
+    RecordedWays ways_;
     ThetaPlaces theta_places_;
     std::unique_ptr<ThetaPacker> packer_;
     std::span<const TrainingNorm> training_norms_;

@@ -20,8 +20,9 @@ namespace lossmap::cuda {
 /// What the programs of an executable share.
 struct Shared {
     std::shared_ptr<Device> device;
-    std::unique_ptr<Queue> main;  ///< samples and passes
-    std::unique_ptr<Queue> side;  ///< weights
+    std::shared_ptr<Planner> planner;  ///< of that device
+    std::unique_ptr<Queue> main;       ///< samples and passes
+    std::unique_ptr<Queue> side;       ///< weights
     std::unique_ptr<StagedUpload> staging;
     std::unique_ptr<ResidentTheta> theta;
     std::vector<FieldInfo> fields;

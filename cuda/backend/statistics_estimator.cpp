@@ -20,7 +20,7 @@ StatisticsEstimator::StatisticsEstimator(const ExecutableRequest& request, const
     : shared_(shared), states_(static_cast<std::size_t>(request.space->states_size())) {
     auto most = static_cast<std::size_t>(shared.device->facts().pass_bytes / kRoundShare);
     for (const BuildOptions& options : passes) {
-        runners_.push_back(std::make_unique<ProgramRunner>(build_chosen(request, *shared.device, options), shared));
+        runners_.push_back(std::make_unique<ProgramRunner>(build_chosen(request, *shared.planner, options), shared));
         most = std::max(most, tile_bytes(runners_.back()->program()));
     }
     for (Round& round : rounds_)

@@ -1,9 +1,12 @@
 #include "cuda/device/cublas_gemm.hpp"
 
 #include <cstdint>
+#include <cstring>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <cublasLt.h>
 #include <fmt/format.h>
@@ -16,6 +19,8 @@ namespace lossmap::cuda {
 namespace {
 
 constexpr std::size_t kMostWorkspaceBytes = std::size_t{32} << 20;
+/// That the heuristics are asked for.
+constexpr int kMostAlgorithms = 8;
 
 /// Heuristics look at whether a bias is there and how it is aligned, not at what it holds.
 const void* const kAnyBias = reinterpret_cast<const void*>(std::uintptr_t{256});
@@ -73,6 +78,8 @@ struct CublasGemm::Library {
     decltype(&cublasLtMatmulAlgoConfigGetAttribute) algorithm_get =
         library.function<std::remove_pointer_t<decltype(&cublasLtMatmulAlgoConfigGetAttribute)>>(
             "cublasLtMatmulAlgoConfigGetAttribute");
+    decltype(&cublasLtMatmulAlgoCheck) algorithm_check =
+        library.function<std::remove_pointer_t<decltype(&cublasLtMatmulAlgoCheck)>>("cublasLtMatmulAlgoCheck");
     cublasLtHandle_t handle = nullptr;
 
     Library() { check(create(&handle), "cublasLtCreate"); }
@@ -119,27 +126,56 @@ private:
 template <typename Library>
 class CublasPlan final : public GemmPlan {
 public:
-    CublasPlan(std::shared_ptr<Library> library, const GemmProblem& problem)
-        : library_(std::move(library)), problem_(problem) {
-        b_ = layout(problem.type, problem.transpose_b ? problem.inner : problem.columns,
-                    problem.transpose_b ? problem.columns : problem.inner, problem.stride_b);
-        a_ = layout(problem.type, problem.transpose_a ? problem.rows : problem.inner,
-                    problem.transpose_a ? problem.inner : problem.rows, problem.stride_a);
-        d_ = layout(problem.result_type, problem.columns, problem.rows, problem.stride_d);
-        const bool wants_bias = problem.bias && problem.result_type == DType::f32;
-        if ((wants_bias && choose(true)) || choose(false)) return;
+    CublasPlan(std::shared_ptr<Library> library, const GemmProblem& problem, const LibraryWay& way,
+               std::span<const std::byte> serialized)
+        : CublasPlan(std::move(library), problem, way.joined.bias) {
+        if (serialized.empty()) {
+            for (const Algorithm& algorithm : algorithms()) {
+                if (name_of(algorithm.algo) != way.name) continue;
+                chosen_ = algorithm;
+                return;
+            }
+            throw CudaError("cuBLASLt does not offer {} ({})", way.name, why_not_);
+        }
+        if (serialized.size() != sizeof(chosen_.algo))
+            throw CudaError("a stored algorithm of {} bytes", serialized.size());
+        std::memcpy(&chosen_.algo, serialized.data(), sizeof(chosen_.algo));
+        // Says what workspace it needs, and no when it is not for this problem.
+        library_->check(library_->algorithm_check(library_->handle, description_.get(), b_.get(), a_.get(), d_.get(),
+                                                  d_.get(), &chosen_.algo, &chosen_),
+                        "cublasLtMatmulAlgoCheck");
+        if (chosen_.workspaceSize > kMostWorkspaceBytes)
+            throw CudaError("the stored algorithm needs {} bytes", chosen_.workspaceSize);
+    }
+
+    /// Ways to compute the product, the favourite first, those that join the bias in front.
+    [[nodiscard]] static std::vector<LibraryWay> ways(const std::shared_ptr<Library>& library,
+                                                      const GemmProblem& problem) {
+        std::vector<LibraryWay> result;
+        std::string why_none;
+        for (const bool joins_bias : {true, false}) {
+            // A bias is joined where the result is f32; an activation never, as its NaN would be lost.
+            if (joins_bias && !(problem.bias && problem.result_type == DType::f32)) continue;
+            CublasPlan plan(library, problem, joins_bias);
+            for (const Algorithm& algorithm : plan.algorithms()) {
+                const int id = plan.number(algorithm.algo, CUBLASLT_ALGO_CONFIG_ID);
+                result.push_back(
+                    {plan.name_of(algorithm.algo), fmt::format("{}", id), {joins_bias, false, false}, true});
+            }
+            why_none = plan.why_not_;
+        }
+        if (!result.empty()) return result;
         throw CudaError("cuBLASLt has no algorithm for {} products of {} x {} x {} in {} (aligned to {} bytes): {}",
-                        problem_.batch, problem_.rows, problem_.columns, problem_.inner, name_of(problem_.type),
-                        problem_.alignment, why_not_);
+                        problem.batch, problem.rows, problem.columns, problem.inner, lossmap::name_of(problem.type),
+                        problem.alignment, why_none);
     }
 
     [[nodiscard]] JoinedWork joined() const override { return {joins_bias_, false, false}; }
     [[nodiscard]] std::size_t workspace_bytes() const override { return chosen_.workspaceSize; }
-    [[nodiscard]] std::string implementation() const override {
-        int id = 0;
-        std::size_t written = 0;
-        static_cast<void>(library_->algorithm_get(&chosen_.algo, CUBLASLT_ALGO_CONFIG_ID, &id, sizeof(id), &written));
-        return fmt::format("cublasLt algorithm {}{}", id, joins_bias_ ? "+bias" : "");
+    [[nodiscard]] std::string implementation() const override { return "cublasLt " + name_of(chosen_.algo); }
+    [[nodiscard]] std::vector<std::byte> serialized() const override {
+        const auto bytes = std::as_bytes(std::span(&chosen_.algo, 1));
+        return {bytes.begin(), bytes.end()};
     }
 
     void run(const GemmOperands& operands, void* stream) const override {
@@ -157,6 +193,42 @@ public:
     }
 
 private:
+    using Algorithm = cublasLtMatmulHeuristicResult_t;
+
+    CublasPlan(std::shared_ptr<Library> library, const GemmProblem& problem, bool joins_bias)
+        : library_(std::move(library)), problem_(problem), joins_bias_(joins_bias) {
+        b_ = layout(problem.type, problem.transpose_b ? problem.inner : problem.columns,
+                    problem.transpose_b ? problem.columns : problem.inner, problem.stride_b);
+        a_ = layout(problem.type, problem.transpose_a ? problem.rows : problem.inner,
+                    problem.transpose_a ? problem.inner : problem.rows, problem.stride_a);
+        d_ = layout(problem.result_type, problem.columns, problem.rows, problem.stride_d);
+        make_description();
+    }
+
+    [[nodiscard]] int number(const cublasLtMatmulAlgo_t& algorithm,
+                             cublasLtMatmulAlgoConfigAttributes_t attribute) const {
+        int value = 0;
+        std::size_t written = 0;
+        // Attributes of 16 bits fill the lower half; those that an algorithm lacks stay 0.
+        static_cast<void>(library_->algorithm_get(&algorithm, attribute, &value, sizeof(value), &written));
+        if (written == sizeof(value)) return value;
+        std::uint16_t half = 0;
+        static_cast<void>(library_->algorithm_get(&algorithm, attribute, &half, sizeof(half), &written));
+        return half;
+    }
+
+    /// Everything that tells an algorithm from others.
+    [[nodiscard]] std::string name_of(const cublasLtMatmulAlgo_t& algorithm) const {
+        std::string text = "algorithm";
+        for (const auto attribute :
+             {CUBLASLT_ALGO_CONFIG_ID, CUBLASLT_ALGO_CONFIG_TILE_ID, CUBLASLT_ALGO_CONFIG_STAGES_ID,
+              CUBLASLT_ALGO_CONFIG_SPLITK_NUM, CUBLASLT_ALGO_CONFIG_REDUCTION_SCHEME,
+              CUBLASLT_ALGO_CONFIG_CTA_SWIZZLING, CUBLASLT_ALGO_CONFIG_CUSTOM_OPTION,
+              CUBLASLT_ALGO_CONFIG_INNER_SHAPE_ID, CUBLASLT_ALGO_CONFIG_CLUSTER_SHAPE_ID})
+            text += fmt::format(" {}", number(algorithm, attribute));
+        return text + (joins_bias_ ? "+bias" : "");
+    }
+
     template <typename T>
     void set(cublasLtMatmulDescAttributes_t attribute, const T& value) const {
         library_->check(library_->desc_set(description_.get(), attribute, &value, sizeof(value)),
@@ -214,38 +286,45 @@ private:
         prefer(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment);
     }
 
-    /// False when the library knows no algorithm; `why_not_` says what it answered.
-    [[nodiscard]] bool choose(bool joins_bias) {
-        joins_bias_ = joins_bias;
-        make_description();
+    /// Those of the heuristics, the favourite first; `why_not_` says what the library answered.
+    [[nodiscard]] std::vector<Algorithm> algorithms() {
         cublasLtMatmulPreference_t handle = nullptr;
         library_->check(library_->preference_create(&handle), "cublasLtMatmulPreferenceCreate");
         const Owned<cublasLtMatmulPreference_t> preference(handle, library_->preference_destroy);
         limit(handle);
+        std::vector<Algorithm> result(kMostAlgorithms);
         int found = 0;
-        const cublasStatus_t status = library_->heuristic(library_->handle, description_.get(), b_.get(), a_.get(),
-                                                          d_.get(), d_.get(), handle, 1, &chosen_, &found);
+        const cublasStatus_t status =
+            library_->heuristic(library_->handle, description_.get(), b_.get(), a_.get(), d_.get(), d_.get(), handle,
+                                kMostAlgorithms, result.data(), &found);
         why_not_ = library_->status_name(status);
-        return status == CUBLAS_STATUS_SUCCESS && found > 0 && chosen_.state == CUBLAS_STATUS_SUCCESS;
+        result.resize(status == CUBLAS_STATUS_SUCCESS ? static_cast<std::size_t>(found) : 0);
+        std::erase_if(result, [](const Algorithm& own) { return own.state != CUBLAS_STATUS_SUCCESS; });
+        return result;
     }
 
     std::shared_ptr<Library> library_;
     GemmProblem problem_;
-    bool joins_bias_ = false;
+    bool joins_bias_;
     std::string why_not_;
     Owned<cublasLtMatmulDesc_t> description_;
     Owned<cublasLtMatrixLayout_t> a_;
     Owned<cublasLtMatrixLayout_t> b_;
     Owned<cublasLtMatrixLayout_t> d_;
-    cublasLtMatmulHeuristicResult_t chosen_{};
+    Algorithm chosen_{};
 };
 
 CublasGemm::CublasGemm() : library_(std::make_shared<Library>()) {}
 
 CublasGemm::~CublasGemm() = default;
 
-std::unique_ptr<GemmPlan> CublasGemm::plan(const GemmProblem& problem) const {
-    return std::make_unique<CublasPlan<Library>>(library_, problem);
+std::vector<LibraryWay> CublasGemm::ways(const GemmProblem& problem) const {
+    return CublasPlan<Library>::ways(library_, problem);
+}
+
+std::unique_ptr<GemmPlan> CublasGemm::build(const GemmProblem& problem, const LibraryWay& way,
+                                            std::span<const std::byte> serialized) const {
+    return std::make_unique<CublasPlan<Library>>(library_, problem, way, serialized);
 }
 
 std::string CublasGemm::version() const {

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "cuda/backend/gemm.hpp"
 
@@ -16,9 +19,12 @@ public:
     CublasGemm(const CublasGemm&) = delete;
     CublasGemm& operator=(const CublasGemm&) = delete;
 
-    /// The first algorithm of the library's heuristics that keeps one order of summation. Joins a bias where the result
-    /// is f32; never an activation, whose NaN would be lost.
-    [[nodiscard]] std::unique_ptr<GemmPlan> plan(const GemmProblem& problem) const;
+    /// Device::gemm_ways: the first algorithms of the library's heuristics among those that keep one order of
+    /// summation. A bias is joined where the result is f32, an activation never: its NaN would be lost.
+    [[nodiscard]] std::vector<LibraryWay> ways(const GemmProblem& problem) const;
+    /// Device::build_gemm.
+    [[nodiscard]] std::unique_ptr<GemmPlan> build(const GemmProblem& problem, const LibraryWay& way,
+                                                  std::span<const std::byte> serialized) const;
     /// "cuBLAS 13.0.2"
     [[nodiscard]] std::string version() const;
 

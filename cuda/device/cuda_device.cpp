@@ -1,6 +1,8 @@
 #include "cuda/device/cuda_device.hpp"
 
 #include <algorithm>
+#include <fstream>
+#include <string>
 #include <utility>
 
 #include <cuda_runtime_api.h>
@@ -24,6 +26,13 @@ namespace {
 constexpr std::int64_t kPassBytes = std::int64_t{2} << 30;
 constexpr std::int64_t kMostPoints = 256;
 
+/// The driver in its own words where Linux has them: several drivers speak one version of CUDA.
+std::string driver_text(int version) {
+    std::string line;
+    std::getline(std::ifstream("/proc/driver/nvidia/version"), line);
+    return fmt::format("CUDA {}.{} {}", version / 1000, version % 1000 / 10, line);
+}
+
 /// A stream of the given device.
 Stream make_stream(int ordinal) {
     const DeviceGuard guard(ordinal);
@@ -32,8 +41,11 @@ Stream make_stream(int ordinal) {
 
 class StreamMark final : public Mark {
 public:
-    explicit StreamMark(const Stream& stream) { event_.record(stream); }
+    explicit StreamMark(const Stream& stream, bool timed = false) : event_(timed) { event_.record(stream); }
     void synchronize() override { event_.synchronize(); }
+    [[nodiscard]] double seconds_since(const Mark& earlier) const override {
+        return Event::elapsed_ms(static_cast<const StreamMark&>(earlier).event_, event_) / 1e3;
+    }
     [[nodiscard]] const Event& event() const { return event_; }
 
 private:
@@ -77,6 +89,10 @@ public:
         const DeviceGuard guard(ordinal_);
         return std::make_shared<StreamMark>(stream_);
     }
+    [[nodiscard]] std::shared_ptr<Mark> timed_mark() override {
+        const DeviceGuard guard(ordinal_);
+        return std::make_shared<StreamMark>(stream_, true);
+    }
     void wait(const std::shared_ptr<Mark>& mark) override {
         const DeviceGuard guard(ordinal_);
         stream_.wait(static_cast<const StreamMark&>(*mark).event());
@@ -98,7 +114,8 @@ private:
 
 class CudaDevice final : public Device {
 public:
-    explicit CudaDevice(const DeviceProperties& properties)
+    /// @param driver  its version
+    CudaDevice(const DeviceProperties& properties, const std::string& driver)
         : ordinal_(properties.ordinal), stream_(make_stream(ordinal_)) {
         const DeviceGuard guard(ordinal_);
         gemm_ = std::make_unique<CublasGemm>();
@@ -111,9 +128,11 @@ public:
         facts_.free_bytes = properties.free_bytes;
         facts_.pass_bytes = std::min(kPassBytes, properties.free_bytes / 4);
         facts_.most_points = kMostPoints;
+        facts_.l2_bytes = properties.l2_bytes;
         facts_.shared_bytes = properties.shared_bytes_per_block;
         facts_.architecture = fmt::format("sm_{}{}", properties.compute_major, properties.compute_minor);
         facts_.library_versions = {gemm_->version(), convolutions_->version()};
+        facts_.driver = driver;
     }
 
     [[nodiscard]] const DeviceFacts& facts() const override { return facts_; }
@@ -141,14 +160,25 @@ public:
     }
     [[nodiscard]] std::unique_ptr<Queue> make_queue() override { return std::make_unique<StreamQueue>(ordinal_); }
     [[nodiscard]] const kernels::KernelTable& kernels() const override { return kernels::cuda_kernels(); }
-    [[nodiscard]] std::unique_ptr<GemmPlan> plan_gemm(const GemmProblem& problem) override {
+    [[nodiscard]] std::vector<LibraryWay> gemm_ways(const GemmProblem& problem) override {
         const DeviceGuard guard(ordinal_);
-        return gemm_->plan(problem);
+        return gemm_->ways(problem);
     }
-    [[nodiscard]] std::unique_ptr<ConvolutionPlan> plan_convolution(const ConvolutionProblem& problem,
-                                                                    std::string& why_not) override {
+    [[nodiscard]] std::unique_ptr<GemmPlan> build_gemm(const GemmProblem& problem, const LibraryWay& way,
+                                                       std::span<const std::byte> serialized) override {
         const DeviceGuard guard(ordinal_);
-        return convolutions_->plan(problem, stream_, why_not);
+        return gemm_->build(problem, way, serialized);
+    }
+    [[nodiscard]] std::vector<LibraryWay> convolution_ways(const ConvolutionProblem& problem,
+                                                           std::string& why_none) override {
+        const DeviceGuard guard(ordinal_);
+        return convolutions_->ways(problem, why_none);
+    }
+    [[nodiscard]] std::unique_ptr<ConvolutionPlan> build_convolution(const ConvolutionProblem& problem,
+                                                                     const LibraryWay& way,
+                                                                     std::span<const std::byte> serialized) override {
+        const DeviceGuard guard(ordinal_);
+        return convolutions_->build(problem, way, serialized);
     }
     [[nodiscard]] std::unique_ptr<EigenPlan> plan_eigen(std::int64_t order) override {
         const DeviceGuard guard(ordinal_);
@@ -172,12 +202,13 @@ OpenedDevices open_cuda_devices(const std::vector<int>& ordinals) {
     OpenedDevices result;
     const DeviceList list = list_devices();
     result.why_none = list.why_none;
+    const std::string driver = driver_text(list.driver_version);
     for (const DeviceProperties& properties : list.devices) {
         const bool wanted =
             ordinals.empty() || std::find(ordinals.begin(), ordinals.end(), properties.ordinal) != ordinals.end();
         if (!wanted) continue;
         try {
-            result.devices.push_back(std::make_shared<CudaDevice>(properties));
+            result.devices.push_back(std::make_shared<CudaDevice>(properties, driver));
         } catch (const Error& error) {
             result.why_none = error.what();
         }

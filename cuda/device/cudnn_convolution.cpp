@@ -2,12 +2,11 @@
 // handle below (NV_CUDNN_FRONTEND_USE_DYNAMIC_LOADING), the CUDA runtime and NVRTC by name.
 #include "cuda/device/cudnn_convolution.hpp"
 
-#include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstdlib>
-#include <cstring>
 #include <functional>
+#include <mutex>
+#include <span>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -16,7 +15,6 @@
 
 #include "core/error.hpp"
 #include "cuda/device/shared_library.hpp"
-#include "cuda/runtime/buffer.hpp"
 #include "cuda/runtime/error.hpp"
 
 namespace cudnn_frontend {
@@ -80,39 +78,38 @@ Dims channels_last(const Dims& dims) {
     return strides;
 }
 
-std::int64_t count_of(const Dims& dims) {
-    std::int64_t count = 1;
-    for (const std::int64_t extent : dims)
-        count *= extent;
-    return count;
-}
+/// Tensors by number: a plan that was read back knows them by nothing else.
+enum Operand : std::int64_t { kImages = 1, kWeights = 2, kBias = 3, kResidual = 4, kResult = 5 };
 
-/// A built graph of one problem and its tensors.
+/// The frontend's graph, open where it says which plans are left after some were ruled out.
+class OpenGraph : public fe::graph::Graph {
+public:
+    [[nodiscard]] bool offers(std::int64_t index) { return plans.check_support_at_index(index).is_good(); }
+};
+
+/// A built graph of one problem.
 struct BuiltConvolution {
-    fe::graph::Graph graph;
-    TensorPointer images, weights, bias, residual, result;
-    std::array<std::size_t, 3> bytes{};  ///< of images, weights, result
+    OpenGraph graph;
     std::size_t workspace_bytes = 0;
     JoinedWork joined;
     std::string name;
 
     void execute(cudnnHandle_t handle, const ConvolutionOperands& operands) {
-        std::unordered_map<TensorPointer, void*> pack;
         // The library's interface takes inputs as void*; it does not write to them.
-        pack[images] = const_cast<void*>(operands.images);
-        pack[weights] = const_cast<void*>(operands.weights);
-        pack[result] = operands.result;
-        if (bias) pack[bias] = const_cast<float*>(operands.bias);
-        if (residual) pack[residual] = const_cast<void*>(operands.residual);
+        std::unordered_map<std::int64_t, void*> pack{{kImages, const_cast<void*>(operands.images)},
+                                                     {kWeights, const_cast<void*>(operands.weights)},
+                                                     {kResult, operands.result}};
+        if (joined.bias) pack[kBias] = const_cast<float*>(operands.bias);
+        if (joined.residual) pack[kResidual] = const_cast<void*>(operands.residual);
         auto status = graph.execute(handle, pack, operands.workspace);
         if (status.is_bad()) throw CudaError("cuDNN's convolution failed: {}", status.get_message());
     }
 };
 
-TensorPointer make_tensor(fe::graph::Graph& graph, const char* name, const Dims& dims, fe::DataType_t type,
+TensorPointer make_tensor(fe::graph::Graph& graph, Operand operand, const Dims& dims, fe::DataType_t type,
                           std::int64_t alignment) {
     return graph.tensor(fe::graph::Tensor_attributes()
-                            .set_name(name)
+                            .set_uid(operand)
                             .set_dim(dims)
                             .set_stride(channels_last(dims))
                             .set_data_type(type)
@@ -129,9 +126,9 @@ void describe(BuiltConvolution& built, const ConvolutionProblem& p, const Joined
     built.graph.set_io_data_type(type)
         .set_intermediate_data_type(fe::DataType_t::FLOAT)
         .set_compute_data_type(fe::DataType_t::FLOAT);
-    built.images = make_tensor(built.graph, "images", image_dims, type, p.alignment);
-    built.weights = make_tensor(built.graph, "weights", weight_dims, type, p.alignment);
-    TensorPointer y = built.graph.conv_fprop(built.images, built.weights,
+    const TensorPointer images = make_tensor(built.graph, kImages, image_dims, type, p.alignment);
+    const TensorPointer weights = make_tensor(built.graph, kWeights, weight_dims, type, p.alignment);
+    TensorPointer y = built.graph.conv_fprop(images, weights,
                                              fe::graph::Conv_fprop_attributes()
                                                  .set_pre_padding(selected(p.pad_begin, axes))
                                                  .set_post_padding(selected(p.pad_end, axes))
@@ -139,26 +136,22 @@ void describe(BuiltConvolution& built, const ConvolutionProblem& p, const Joined
                                                  .set_dilation(selected(p.dilation, axes)));
     const auto add = fe::graph::Pointwise_attributes().set_mode(fe::PointwiseMode_t::ADD);
     if (join.bias) {
-        built.bias = make_tensor(built.graph, "bias", bias_dims, fe::DataType_t::FLOAT, p.alignment);
-        y = built.graph.pointwise(y, built.bias, add);
+        const TensorPointer bias = make_tensor(built.graph, kBias, bias_dims, fe::DataType_t::FLOAT, p.alignment);
+        y = built.graph.pointwise(y, bias, add);
     }
     if (join.residual) {
-        built.residual = make_tensor(built.graph, "residual", result_dims, type, p.alignment);
-        y = built.graph.pointwise(y, built.residual, add);
+        const TensorPointer residual = make_tensor(built.graph, kResidual, result_dims, type, p.alignment);
+        y = built.graph.pointwise(y, residual, add);
     }
     if (join.activation)
         y = built.graph.pointwise(y, fe::graph::Pointwise_attributes().set_mode(fe::PointwiseMode_t::RELU_FWD));
-    y->set_output(true)
+    y->set_uid(kResult)
+        .set_output(true)
         .set_dim(result_dims)
         .set_stride(channels_last(result_dims))
         .set_data_type(type)
         .set_alignment(p.alignment);
-    built.result = y;
     built.joined = join;
-    const std::size_t width = size_of(p.type);
-    built.bytes = {static_cast<std::size_t>(count_of(image_dims)) * width,
-                   static_cast<std::size_t>(count_of(weight_dims)) * width,
-                   static_cast<std::size_t>(count_of(result_dims)) * width};
 }
 
 void require(fe::error_t status, const char* step) {
@@ -182,114 +175,156 @@ void ask_for_plans(BuiltConvolution& built, const ConvolutionProblem& problem, c
     }
 }
 
-/// Builds the first plan that can be built. Throws CudaError with what the library said.
-void build(BuiltConvolution& built, const ConvolutionProblem& problem, const JoinedWork& join, cudnnHandle_t handle) {
-    describe(built, problem, join);
-    ask_for_plans(built, problem, join, handle);
-    require(built.graph.build_plans(fe::BuildPlanPolicy_t::HEURISTICS_CHOICE), "no plan can be built");
+std::string name_of(const JoinedWork& joined) {
+    return fmt::format("{}{}{}", joined.bias ? "+bias" : "", joined.residual ? "+residual" : "",
+                       joined.activation ? "+relu" : "");
+}
+
+/// Names of the plans that are left, by index.
+std::vector<std::pair<std::int64_t, std::string>> names_of_plans(BuiltConvolution& built) {
+    std::vector<std::pair<std::int64_t, std::string>> result;
+    for (std::int64_t k = 0; k < built.graph.get_execution_plan_count(); ++k) {
+        if (!built.graph.offers(k)) continue;
+        std::string name;
+        require(built.graph.get_plan_name_at_index(k, name), "a plan's name");
+        result.emplace_back(k, name + name_of(built.joined));
+    }
+    return result;
+}
+
+/// What a problem asks for, then without the activation, then the convolution alone.
+std::vector<JoinedWork> attempts_of(const ConvolutionProblem& problem) {
+    std::vector<JoinedWork> attempts{{problem.bias, problem.residual, problem.relu}};
+    if (problem.relu) attempts.push_back({problem.bias, problem.residual, false});
+    if (problem.bias || problem.residual) attempts.push_back({});
+    return attempts;
+}
+
+/// The frontend and its parser throw exceptions of their own.
+template <typename Work>
+auto translated(const Work& work) {
+    try {
+        return work();
+    } catch (const Error&) {
+        throw;
+    } catch (const std::exception& error) {
+        throw CudaError("cuDNN: {}", error.what());
+    }
+}
+
+std::vector<LibraryWay> ways_of(const ConvolutionProblem& problem, cudnnHandle_t handle, std::string& why_none) {
+    std::vector<LibraryWay> result;
+    for (const JoinedWork& join : attempts_of(problem)) {
+        try {
+            BuiltConvolution built;
+            describe(built, problem, join);
+            ask_for_plans(built, problem, join, handle);
+            for (const auto& [index, name] : names_of_plans(built))
+                result.push_back({name, name.substr(0, name.find('_')), join, false});
+        } catch (const std::exception& error) {
+            why_none += (why_none.empty() ? "" : "; ") + std::string(error.what());
+        }
+    }
+    return result;
+}
+
+void read_workspace(BuiltConvolution& built) {
     std::int64_t workspace = 0;
     require(built.graph.get_workspace_size(workspace), "the plan's workspace");
     built.workspace_bytes = static_cast<std::size_t>(workspace);
-    require(built.graph.get_plan_name(built.name), "the plan's name");
 }
 
-float element(const std::byte* bytes, DType type) {
-    std::uint16_t half = 0;
-    float single = 0.0F;
-    if (size_of(type) == 2) {
-        std::memcpy(&half, bytes, sizeof(half));
-        return type == DType::f16 ? half_to_float(half) : bfloat16_to_float(half);
-    }
-    std::memcpy(&single, bytes, sizeof(single));
-    return single;
+std::vector<std::byte> serialized_plan(const BuiltConvolution& built) {
+    std::vector<std::uint8_t> bytes;
+    require(built.graph.serialize(bytes, false), "the plan cannot be stored");
+    const auto view = std::as_bytes(std::span(bytes));
+    return {view.begin(), view.end()};
 }
 
-/// Runs the plan once on NaN everywhere: whether its result is NaN, too. An activation that turns NaN into a number
-/// would hide that a network has none.
-bool passes_nan(BuiltConvolution& built, const ConvolutionProblem& problem, cudnnHandle_t handle,
-                const Stream& stream) {
-    const DeviceBuffer images(built.bytes[0], stream);
-    const DeviceBuffer weights(built.bytes[1], stream);
-    const DeviceBuffer result(built.bytes[2], stream);
-    const DeviceBuffer residual(built.residual ? built.bytes[2] : 0, stream);
-    const DeviceBuffer bias(static_cast<std::size_t>(problem.out_channels) * sizeof(float), stream);
-    const DeviceBuffer workspace(std::max<std::size_t>(built.workspace_bytes, 16), stream);
-    for (const DeviceBuffer* buffer : {&images, &weights, &residual, &bias}) {
-        if (buffer->size_bytes() > 0) fill_bytes(buffer->data(), 0xFF, buffer->size_bytes(), stream);
+std::shared_ptr<BuiltConvolution> compiled(const ConvolutionProblem& problem, const LibraryWay& way,
+                                           cudnnHandle_t handle) {
+    auto built = std::make_shared<BuiltConvolution>();
+    describe(*built, problem, way.joined);
+    ask_for_plans(*built, problem, way.joined, handle);
+    for (const auto& [index, name] : names_of_plans(*built)) {
+        if (name != way.name) continue;
+        require(built->graph.build_plan_at_index(index), "the plan cannot be built");
+        read_workspace(*built);
+        built->name = name;
+        return built;
     }
-    fill_bytes(result.data(), 0, result.size_bytes(), stream);
-    built.execute(handle,
-                  {images.data(), weights.data(), bias.as<float>(), residual.data(), result.data(), workspace.data()});
-    std::array<std::byte, 4> first{};
-    copy_to_host(first.data(), result.data(), size_of(problem.type), stream);
-    stream.synchronize();
-    return std::isnan(element(first.data(), problem.type));
+    throw CudaError("cuDNN does not offer {}", way.name);
+}
+
+/// @param handle  nullptr: for the device that was described to the graph
+void read_back(BuiltConvolution& built, const LibraryWay& way, std::span<const std::byte> serialized,
+               cudnnHandle_t handle) {
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(serialized.data());
+    const std::vector<std::uint8_t> data(bytes, bytes + serialized.size());
+    const auto status =
+        handle == nullptr ? built.graph.deserialize(data) : built.graph.deserialize(handle, data, true, false);
+    require(status, "the stored plan");
+    built.joined = way.joined;
+    built.name = way.name;
+    read_workspace(built);
+}
+
+cudnnHandle_t make_handle() {
+    cudnnHandle_t handle = nullptr;
+    if (const auto status = fe::detail::create_handle(&handle); status != CUDNN_STATUS_SUCCESS)
+        throw CudaError("cudnnCreate failed: {}", fe::detail::get_error_string(status));
+    return handle;
 }
 
 }  // namespace
 
 struct CudnnConvolutions::State {
-    cudnnHandle_t handle = nullptr;
-    struct Known {
-        ConvolutionProblem problem;
-        std::shared_ptr<BuiltConvolution> built;  ///< nullptr: there is no plan
-        std::string why_not;
-    };
-    std::vector<Known> known;
-    bool relu_hides_nan = false;  ///< seen once, plans with one are not built again: each takes a good part of a second
+    cudnnHandle_t handle = nullptr;  ///< of the thread that runs plans
+    /// Of threads that make plans: a handle serves one at a time.
+    std::vector<cudnnHandle_t> idle;
+    std::mutex mutex;
 
     State() {
         open_library();
-        if (const auto status = fe::detail::create_handle(&handle); status != CUDNN_STATUS_SUCCESS)
-            throw CudaError("cudnnCreate failed: {}", fe::detail::get_error_string(status));
+        handle = make_handle();
     }
-    ~State() { static_cast<void>(fe::detail::destroy_handle(handle)); }
+    ~State() {
+        static_cast<void>(fe::detail::destroy_handle(handle));
+        for (cudnnHandle_t other : idle)
+            static_cast<void>(fe::detail::destroy_handle(other));
+    }
     State(const State&) = delete;
     State& operator=(const State&) = delete;
 
-    void use(const Stream& stream) const { use(stream.get()); }
     void use(cudaStream_t stream) const {
         if (const auto status = fe::detail::set_stream(handle, stream); status != CUDNN_STATUS_SUCCESS)
             throw CudaError("cudnnSetStream failed: {}", fe::detail::get_error_string(status));
     }
 
-    [[nodiscard]] Known find(const ConvolutionProblem& problem, const Stream& stream) {
-        Known result{problem, nullptr, ""};
-        const JoinedWork all{problem.bias, problem.residual, problem.relu};
-        std::vector<JoinedWork> attempts{all};
-        if (problem.relu) attempts.push_back({problem.bias, problem.residual, false});
-        if (problem.bias || problem.residual) attempts.push_back({});
-        for (const JoinedWork& join : attempts) {
-            std::string failure;
-            try {
-                if (auto built = attempt(problem, join, stream)) {
-                    result.built = std::move(built);
-                    return result;
-                }
-                failure = "its activation turns NaN into a number";
-            } catch (const DeviceMemoryError&) {
-                throw;
-            } catch (const std::exception& error) {
-                // The frontend throws exceptions of its own, too.
-                failure = error.what();
+    /// A handle for as long as the object lives.
+    class Borrowed {
+    public:
+        explicit Borrowed(State& state) : state_(state) {
+            const std::lock_guard lock(state.mutex);
+            if (state.idle.empty()) {
+                handle_ = make_handle();
+            } else {
+                handle_ = state.idle.back();
+                state.idle.pop_back();
             }
-            result.why_not += (result.why_not.empty() ? "" : "; ") + failure;
         }
-        return result;
-    }
+        ~Borrowed() {
+            const std::lock_guard lock(state_.mutex);
+            state_.idle.push_back(handle_);
+        }
+        Borrowed(const Borrowed&) = delete;
+        Borrowed& operator=(const Borrowed&) = delete;
+        [[nodiscard]] cudnnHandle_t get() const { return handle_; }
 
-    /// nullptr when the plan hides NaN; throws when there is none.
-    [[nodiscard]] std::shared_ptr<BuiltConvolution> attempt(const ConvolutionProblem& problem, const JoinedWork& join,
-                                                            const Stream& stream) {
-        if (join.activation && relu_hides_nan) return nullptr;
-        auto built = std::make_shared<BuiltConvolution>();
-        build(*built, problem, join, handle);
-        use(stream);
-        if (passes_nan(*built, problem, handle, stream)) return built;
-        if (!join.activation) throw CudaError("plan {} turns NaN into a number", built->name);
-        relu_hides_nan = true;
-        return nullptr;
-    }
+    private:
+        State& state_;
+        cudnnHandle_t handle_ = nullptr;
+    };
 };
 
 namespace {
@@ -302,10 +337,9 @@ public:
 
     [[nodiscard]] JoinedWork joined() const override { return built_->joined; }
     [[nodiscard]] std::size_t workspace_bytes() const override { return built_->workspace_bytes; }
-    [[nodiscard]] std::string implementation() const override {
-        const JoinedWork& joined = built_->joined;
-        return fmt::format("cudnn {}{}{}{}", built_->name, joined.bias ? "+bias" : "",
-                           joined.residual ? "+residual" : "", joined.activation ? "+relu" : "");
+    [[nodiscard]] std::string implementation() const override { return "cudnn " + built_->name; }
+    [[nodiscard]] std::vector<std::byte> serialized() const override {
+        return translated([&] { return serialized_plan(*built_); });
     }
     void run(const ConvolutionOperands& operands, void* stream) const override {
         set_stream_(static_cast<cudaStream_t>(stream));
@@ -324,22 +358,26 @@ CudnnConvolutions::CudnnConvolutions() : state_(std::make_unique<State>()) {}
 
 CudnnConvolutions::~CudnnConvolutions() = default;
 
-std::unique_ptr<ConvolutionPlan> CudnnConvolutions::plan(const ConvolutionProblem& problem, const Stream& stream,
-                                                         std::string& why_not) {
-    auto found = std::find_if(state_->known.begin(), state_->known.end(),
-                              [&](const State::Known& known) { return known.problem == problem; });
-    if (found == state_->known.end()) {
-        state_->known.push_back(state_->find(problem, stream));
-        found = state_->known.end() - 1;
-    }
-    why_not = found->why_not;
-    if (found->built == nullptr) return nullptr;
-    return std::make_unique<CudnnPlan>(found->built, state_->handle,
+std::vector<LibraryWay> CudnnConvolutions::ways(const ConvolutionProblem& problem, std::string& why_none) {
+    const State::Borrowed handle(*state_);
+    return ways_of(problem, handle.get(), why_none);
+}
+
+std::unique_ptr<ConvolutionPlan> CudnnConvolutions::build(const ConvolutionProblem& problem, const LibraryWay& way,
+                                                          std::span<const std::byte> serialized) {
+    const State::Borrowed handle(*state_);
+    auto built = translated([&] {
+        if (serialized.empty()) return compiled(problem, way, handle.get());
+        auto stored = std::make_shared<BuiltConvolution>();
+        read_back(*stored, way, serialized, handle.get());
+        return stored;
+    });
+    return std::make_unique<CudnnPlan>(std::move(built), state_->handle,
                                        [state = state_.get()](cudaStream_t used) { state->use(used); });
 }
 
 std::vector<OfferedPlan> plans_for_described_device(const std::string& device_json, const ConvolutionProblem& problem,
-                                                    const JoinedWork& join) {
+                                                    const JoinedWork& join, std::size_t most) {
     open_library();
     auto device = std::make_shared<fe::DeviceProperties>();
     require(device->deserialize({device_json.begin(), device_json.end()}), "the description of the device");
@@ -348,18 +386,32 @@ std::vector<OfferedPlan> plans_for_described_device(const std::string& device_js
     describe(built, problem, join);
     ask_for_plans(built, problem, join, nullptr);
     std::vector<OfferedPlan> result;
-    for (std::int64_t k = 0; k < built.graph.get_execution_plan_count(); ++k) {
+    for (const auto& [index, name] : names_of_plans(built)) {
+        if (result.size() == most) break;
         OfferedPlan plan;
-        require(built.graph.get_plan_name_at_index(k, plan.name), "a plan's name");
-        fe::error_t status = built.graph.build_plan_at_index(k);
+        plan.name = name;
+        fe::error_t status = built.graph.build_plan_at_index(index);
         if (status.is_bad()) {
             plan.why_not = status.get_message();
         } else {
-            require(built.graph.get_workspace_size_plan_at_index(k, plan.workspace_bytes), "a plan's workspace");
+            require(built.graph.get_workspace_size_plan_at_index(index, plan.workspace_bytes), "a plan's workspace");
+            plan.serialized = serialized_plan(built);
         }
         result.push_back(std::move(plan));
     }
     return result;
+}
+
+std::int64_t workspace_of_stored_plan(const std::string& device_json, std::span<const std::byte> serialized) {
+    open_library();
+    return translated([&] {
+        auto device = std::make_shared<fe::DeviceProperties>();
+        require(device->deserialize({device_json.begin(), device_json.end()}), "the description of the device");
+        BuiltConvolution built;
+        built.graph.set_device_properties(device);
+        read_back(built, {}, serialized, nullptr);
+        return static_cast<std::int64_t>(built.workspace_bytes);
+    });
 }
 
 std::string CudnnConvolutions::version() const {

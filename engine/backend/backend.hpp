@@ -78,6 +78,9 @@ struct ExecutableRequest {
     int tile_points = 0;     ///< points a pass, for backends that evaluate several at once; 0: the backend chooses
     PassSet passes;          ///< of the graph optimiser
     bool traceable = false;  ///< Executable::trace will be asked for
+    /// `plan_json` of an earlier part of the run, or of rank 0: choices in it are taken over as far as they are this
+    /// backend's, so that the same bits come out. "": there is none.
+    std::string recorded_plan{};
     /// Samples of the batches that `estimate_statistics` will get; empty: it will not be called.
     std::vector<std::int64_t> statistics_batches{};
 };

@@ -2,6 +2,8 @@
 // our convolutions on a device that it knows by description alone. Skipped, with the reason, where a library is absent.
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -109,7 +111,7 @@ TEST(CudaLibraries, CudnnHasPlansForConvolutionsOnAHopper) {
             SCOPED_TRACE(fmt::format("{}: {} to {} channels, {} pixels wide, stride {}", name_of(precision),
                                      shape.channels, shape.out_channels, shape.width, shape.stride));
             const ConvolutionProblem problem = problem_of(shape, type, precision);
-            const auto alone = plans_for_described_device(kH100, problem, {});
+            const auto alone = plans_for_described_device(kH100, problem, {}, 1);
             EXPECT_TRUE(std::any_of(alone.begin(), alone.end(), is_built)) << describe(alone);
         }
     }
@@ -118,15 +120,38 @@ TEST(CudaLibraries, CudnnHasPlansForConvolutionsOnAHopper) {
 TEST(CudaLibraries, CudnnJoinsBiasAndResidualOnAHopper) {
     if (is_absent("libcudnn.so.9")) GTEST_SKIP() << "cuDNN 9 is not here";
     if (is_absent("libcuda.so.1")) GTEST_SKIP() << "no driver's library, nor the toolkit's stand-in";
+    for (const auto& [type, precision] :
+         {std::pair(DType::f16, Precision::fp16), std::pair(DType::f32, Precision::tf32)}) {
+        SCOPED_TRACE(name_of(precision));
+        const ConvolutionProblem problem = problem_of(kCases[1], type, precision);
+        for (const bool activation : {false, true}) {
+            const auto joined = plans_for_described_device(kH100, problem, {true, true, activation}, 1);
+            EXPECT_TRUE(std::any_of(joined.begin(), joined.end(), is_compiled)) << describe(joined);
+        }
+    }
+    // In tf32 a bias alone needs no compiled kernel.
+    const auto bias =
+        plans_for_described_device(kH100, problem_of(kCases[4], DType::f32, Precision::tf32), {true, false, true}, 1);
+    EXPECT_TRUE(std::any_of(bias.begin(), bias.end(), is_built)) << describe(bias);
+}
+
+TEST(CudaLibraries, CudnnReadsBackWhatItStored) {
+    if (is_absent("libcudnn.so.9")) GTEST_SKIP() << "cuDNN 9 is not here";
     const ConvolutionProblem problem = problem_of(kCases[1], DType::f16, Precision::fp16);
-    const auto joined = plans_for_described_device(kH100, problem, {true, true, false});
-    EXPECT_TRUE(std::any_of(joined.begin(), joined.end(), is_compiled)) << describe(joined);
+    const OfferedPlan plan = plans_for_described_device(kH100, problem, {}, 1).front();
+    ASSERT_TRUE(is_built(plan)) << plan.why_not;
+    EXPECT_EQ(workspace_of_stored_plan(kH100, plan.serialized), plan.workspace_bytes);
+    const auto torn = std::span(plan.serialized).first(plan.serialized.size() / 2);
+    EXPECT_THROW(static_cast<void>(workspace_of_stored_plan(kH100, torn)), CudaError);
+    std::vector<std::byte> other = plan.serialized;
+    std::fill(other.begin() + 40, other.begin() + 400, std::byte{'x'});
+    EXPECT_THROW(static_cast<void>(workspace_of_stored_plan(kH100, other)), CudaError);
 }
 
 TEST(CudaLibraries, AnUnknownDeviceIsRefused) {
     if (is_absent("libcudnn.so.9")) GTEST_SKIP() << "cuDNN 9 is not here";
     EXPECT_THROW(
-        static_cast<void>(plans_for_described_device("{}", problem_of(kCases[0], DType::f16, Precision::fp16), {})),
+        static_cast<void>(plans_for_described_device("{}", problem_of(kCases[0], DType::f16, Precision::fp16), {}, 1)),
         CudaError);
 }
 

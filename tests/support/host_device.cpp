@@ -1,6 +1,7 @@
 #include "tests/support/host_device.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -35,6 +36,7 @@ public:
     HostDeviceCounts counts;
     Clock host;  ///< what the calling thread has waited for
     std::size_t queues = 0;
+    double seconds = 0.0;  ///< on the device's clock
 };
 
 namespace {
@@ -48,6 +50,11 @@ public:
     void synchronize() override;
     void run() const;
     [[nodiscard]] const Clock& clock() const { return clock_; }
+    [[nodiscard]] double seconds_since(const cuda::Mark& earlier) const override {
+        return *passed_at - *static_cast<const HostMark&>(earlier).passed_at;
+    }
+    /// Seconds on the device's clock when the queue passed it; NaN before.
+    std::shared_ptr<double> passed_at = std::make_shared<double>(std::nan(""));
 
 private:
     HostQueue& queue_;
@@ -98,6 +105,15 @@ public:
     [[nodiscard]] std::shared_ptr<cuda::Mark> mark() override {
         refuse_while_recording("mark");
         return std::make_shared<HostMark>(*this, queued_, clock_);
+    }
+    [[nodiscard]] std::shared_ptr<cuda::Mark> timed_mark() override {
+        refuse_while_recording("timed mark");
+        state_->counts.timed_marks += 1;
+        const auto passed_at = std::make_shared<double>(std::nan(""));
+        enqueue({"timed mark", {}, [state = state_.get(), passed_at] { *passed_at = state->seconds; }});
+        auto mark = std::make_shared<HostMark>(*this, queued_, clock_);
+        mark->passed_at = passed_at;
+        return mark;
     }
     void wait(const std::shared_ptr<cuda::Mark>& mark) override {
         refuse_while_recording("wait");
@@ -192,14 +208,39 @@ void require_aligned(std::initializer_list<const void*> addresses, std::int64_t 
     }
 }
 
+/// What the plans of a way have in common: its time passes, and its faults show.
+class HostWayRun {
+public:
+    HostWayRun(std::shared_ptr<HostDeviceState> state, HostWay way) : state_(std::move(state)), way_(std::move(way)) {}
+
+    [[nodiscard]] const HostWay& way() const { return way_; }
+    [[nodiscard]] std::vector<std::byte> serialized() const {
+        const auto bytes = std::as_bytes(std::span(way_.name));
+        return {bytes.begin(), bytes.end()};
+    }
+    /// @param first  element of the result, in the type
+    void finish(void* first, DType type) const {
+        state_->seconds += way_.seconds;
+        if (way_.unsteady) static_cast<std::byte*>(first)[0] ^= static_cast<std::byte>(1 + ++runs_ % 2);
+        if (way_.hides_nan) std::memset(first, 0, size_of(type));
+    }
+
+private:
+    std::shared_ptr<HostDeviceState> state_;
+    HostWay way_;
+    mutable int runs_ = 0;
+};
+
 class HostGemmPlan final : public cuda::GemmPlan {
 public:
-    HostGemmPlan(const cuda::GemmProblem& problem, bool joins) : problem_(problem), joins_(joins) {}
+    HostGemmPlan(const cuda::GemmProblem& problem, bool joins, HostWayRun way)
+        : problem_(problem), joins_(joins), way_(std::move(way)) {}
     [[nodiscard]] cuda::JoinedWork joined() const override {
         return {joins_ && problem_.bias, false, joins_ && problem_.relu};
     }
     [[nodiscard]] std::size_t workspace_bytes() const override { return 256; }
-    [[nodiscard]] std::string implementation() const override { return "host loops"; }
+    [[nodiscard]] std::string implementation() const override { return way_.way().name; }
+    [[nodiscard]] std::vector<std::byte> serialized() const override { return way_.serialized(); }
     void run(const cuda::GemmOperands& operands, void*) const override {
         const auto at = [](const void* base, std::int64_t elements, std::size_t width) {
             return static_cast<const std::byte*>(base) + elements * static_cast<std::int64_t>(width);
@@ -215,34 +256,39 @@ public:
         }
         require_aligned({operands.workspace}, kWorkspaceAlignment);
         multiply(problem_, joins_, operands);
+        way_.finish(operands.d, problem_.result_type);
     }
 
 private:
     cuda::GemmProblem problem_;
     bool joins_;
+    HostWayRun way_;
 };
 
 class HostConvolutionPlan final : public cuda::ConvolutionPlan {
 public:
-    HostConvolutionPlan(const cuda::ConvolutionProblem& problem, bool joins, bool spoiled)
-        : problem_(problem), joins_(joins), spoiled_(spoiled) {}
+    HostConvolutionPlan(const cuda::ConvolutionProblem& problem, bool joins, bool spoiled, HostWayRun way)
+        : problem_(problem), joins_(joins), spoiled_(spoiled), way_(std::move(way)) {}
     [[nodiscard]] cuda::JoinedWork joined() const override {
         return {joins_ && problem_.bias, joins_ && problem_.residual, joins_ && problem_.relu};
     }
     [[nodiscard]] std::size_t workspace_bytes() const override { return 512; }
-    [[nodiscard]] std::string implementation() const override { return "host loops"; }
+    [[nodiscard]] std::string implementation() const override { return way_.way().name; }
+    [[nodiscard]] std::vector<std::byte> serialized() const override { return way_.serialized(); }
     void run(const cuda::ConvolutionOperands& operands, void*) const override {
         require_aligned({operands.images, operands.weights, operands.bias, operands.residual, operands.result},
                         problem_.alignment);
         require_aligned({operands.workspace}, kWorkspaceAlignment);
         convolve(problem_, joins_, operands);
         if (spoiled_) *static_cast<float*>(operands.result) += 1.0F;
+        way_.finish(operands.result, problem_.type);
     }
 
 private:
     cuda::ConvolutionProblem problem_;
     bool joins_;
     bool spoiled_;
+    HostWayRun way_;
 };
 
 class HostEigenPlan final : public cuda::EigenPlan {
@@ -273,6 +319,7 @@ HostDevice::HostDevice(const HostDeviceOptions& options)
     facts_.shared_bytes = options.shared_bytes;
     facts_.architecture = "host";
     facts_.library_versions = {"host loops 1"};
+    facts_.driver = options.driver;
 }
 
 HostDevice::~HostDevice() = default;
@@ -305,18 +352,56 @@ cuda::Memory HostDevice::allocate_pinned(std::size_t bytes) {
 
 std::unique_ptr<cuda::Queue> HostDevice::make_queue() { return std::make_unique<HostQueue>(state_); }
 
-std::unique_ptr<cuda::GemmPlan> HostDevice::plan_gemm(const cuda::GemmProblem& problem) {
-    return std::make_unique<HostGemmPlan>(problem, options_.joins_work);
+const HostWay& HostDevice::way_of(const cuda::LibraryWay& way, std::span<const std::byte> serialized) {
+    for (const HostWay& own : options_.ways) {
+        if (own.name != way.name) continue;
+        const auto name = std::as_bytes(std::span(own.name));
+        const bool fits =
+            serialized.empty() || std::equal(serialized.begin(), serialized.end(), name.begin(), name.end());
+        if (!own.builds || !fits) throw Error("way '{}' cannot be built", way.name);
+        (serialized.empty() ? state_->counts.builds : state_->counts.rebuilds) += 1;
+        return own;
+    }
+    throw Error("there is no way '{}'", way.name);
 }
 
-std::unique_ptr<cuda::ConvolutionPlan> HostDevice::plan_convolution(const cuda::ConvolutionProblem& problem,
-                                                                    std::string& why_not) {
-    if (!options_.has_convolutions) {
-        why_not = "the emulated device has no engine";
-        return nullptr;
+std::vector<cuda::LibraryWay> HostDevice::gemm_ways(const cuda::GemmProblem& problem) {
+    std::vector<cuda::LibraryWay> result;
+    for (const HostWay& way : options_.ways) {
+        const bool joins = options_.joins_work && way.joins;
+        result.push_back({way.name, way.family, {joins && problem.bias, false, joins && problem.relu}, way.proven});
     }
-    return std::make_unique<HostConvolutionPlan>(problem, options_.joins_work,
-                                                 ++planned_convolutions_ == options_.spoiled_convolution);
+    return result;
+}
+
+std::unique_ptr<cuda::GemmPlan> HostDevice::build_gemm(const cuda::GemmProblem& problem, const cuda::LibraryWay& way,
+                                                       std::span<const std::byte> serialized) {
+    const HostWay& own = way_of(way, serialized);
+    return std::make_unique<HostGemmPlan>(problem, options_.joins_work && own.joins, HostWayRun(state_, own));
+}
+
+std::vector<cuda::LibraryWay> HostDevice::convolution_ways(const cuda::ConvolutionProblem& problem,
+                                                           std::string& why_none) {
+    std::vector<cuda::LibraryWay> result;
+    if (!options_.has_convolutions) why_none = "the emulated device has no engine";
+    for (const HostWay& way : options_.ways) {
+        if (!options_.has_convolutions) break;
+        const bool joins = options_.joins_work && way.joins;
+        result.push_back({way.name,
+                          way.family,
+                          {joins && problem.bias, joins && problem.residual, joins && problem.relu},
+                          way.proven});
+    }
+    return result;
+}
+
+std::unique_ptr<cuda::ConvolutionPlan> HostDevice::build_convolution(const cuda::ConvolutionProblem& problem,
+                                                                     const cuda::LibraryWay& way,
+                                                                     std::span<const std::byte> serialized) {
+    const HostWay& own = way_of(way, serialized);
+    return std::make_unique<HostConvolutionPlan>(problem, options_.joins_work && own.joins,
+                                                 ++planned_convolutions_ == options_.spoiled_convolution,
+                                                 HostWayRun(state_, own));
 }
 
 std::unique_ptr<cuda::EigenPlan> HostDevice::plan_eigen(std::int64_t order) {

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,17 +17,31 @@ namespace lossmap::test {
 /// when something waits for it). Results must not depend on it.
 enum class Pace { eager, lazy };
 
+/// A way that the emulated libraries offer.
+struct HostWay {
+    std::string name = "host loops";
+    std::string family = "loops";
+    double seconds = 0.0;  ///< that a run takes on the device's clock
+    bool joins = true;     ///< bias, residual and activation
+    bool proven = true;    ///< says that it need not be tried
+    bool builds = true;
+    bool hides_nan = false;
+    bool unsteady = false;  ///< other bits with every run
+};
+
 struct HostDeviceOptions {
     Pace pace = Pace::lazy;
     std::int64_t memory_bytes = std::int64_t{1} << 30;
     std::int64_t pass_bytes = std::int64_t{4} << 20;
     std::int64_t most_points = 4;
     std::int64_t shared_bytes = 227 << 10;  ///< a block's; of a Hopper GPU
-    bool has_convolutions = true;           ///< false: plan_convolution refuses, as a library without an engine does
-    int spoiled_convolution = 0;  ///< the plan of this number, from 1, computes something wrong: for comparators
-    bool reversed = false;        ///< kernels' threads run in reverse order
-    bool joins_work = true;       ///< plans compute bias, residual and activation
-    int eigen_status = 0;         ///< what the eigenvalue solver reports
+    bool has_convolutions = true;           ///< false: there are no ways, as in a library without an engine
+    int spoiled_convolution = 0;    ///< the plan of this number, from 1, computes something wrong: for comparators
+    bool reversed = false;          ///< kernels' threads run in reverse order
+    bool joins_work = true;         ///< plans compute bias, residual and activation
+    int eigen_status = 0;           ///< what the eigenvalue solver reports
+    std::vector<HostWay> ways{{}};  ///< of convolutions and products, the favourite first
+    std::string driver = "1.0";
 };
 
 /// What happened on an emulated device.
@@ -35,6 +51,9 @@ struct HostDeviceCounts {
     std::int64_t replays = 0;
     std::int64_t bytes_to_host = 0;
     std::map<std::string, std::int64_t> by_name;  ///< launches that ran
+    std::atomic<std::int64_t> builds{0};          ///< of library plans, from nothing
+    std::atomic<std::int64_t> rebuilds{0};        ///< from what was serialized
+    std::int64_t timed_marks = 0;
 };
 
 /// State that queues and memory share.
@@ -53,9 +72,15 @@ public:
     [[nodiscard]] cuda::Memory allocate(std::size_t bytes) override;
     [[nodiscard]] cuda::Memory allocate_pinned(std::size_t bytes) override;
     [[nodiscard]] std::unique_ptr<cuda::Queue> make_queue() override;
-    [[nodiscard]] std::unique_ptr<cuda::GemmPlan> plan_gemm(const cuda::GemmProblem& problem) override;
-    [[nodiscard]] std::unique_ptr<cuda::ConvolutionPlan> plan_convolution(const cuda::ConvolutionProblem& problem,
-                                                                          std::string& why_not) override;
+    [[nodiscard]] std::vector<cuda::LibraryWay> gemm_ways(const cuda::GemmProblem& problem) override;
+    [[nodiscard]] std::unique_ptr<cuda::GemmPlan> build_gemm(const cuda::GemmProblem& problem,
+                                                             const cuda::LibraryWay& way,
+                                                             std::span<const std::byte> serialized) override;
+    [[nodiscard]] std::vector<cuda::LibraryWay> convolution_ways(const cuda::ConvolutionProblem& problem,
+                                                                 std::string& why_none) override;
+    [[nodiscard]] std::unique_ptr<cuda::ConvolutionPlan> build_convolution(
+        const cuda::ConvolutionProblem& problem, const cuda::LibraryWay& way,
+        std::span<const std::byte> serialized) override;
     [[nodiscard]] std::unique_ptr<cuda::EigenPlan> plan_eigen(std::int64_t order) override;
 
     [[nodiscard]] const HostDeviceCounts& counts() const;
@@ -63,9 +88,11 @@ public:
     [[nodiscard]] std::int64_t bytes_in_use() const;
 
 private:
+    [[nodiscard]] const HostWay& way_of(const cuda::LibraryWay& way, std::span<const std::byte> serialized);
+
     HostDeviceOptions options_;
     cuda::DeviceFacts facts_;
-    int planned_convolutions_ = 0;
+    std::atomic<int> planned_convolutions_{0};
     std::shared_ptr<HostDeviceState> state_;
 };
 

@@ -51,9 +51,7 @@ public:
         if (step_.residual_add >= 0)
             residual_ = builder_.read(step_.residual, {Demand::Form::channels_last, type_, multiple_});
         write_result();
-        std::string why_not;
-        auto plan = builder_.options().estimate ? nullptr : builder_.device().plan_convolution(problem(), why_not);
-        if (plan != nullptr) {
+        if (auto plan = builder_.plan_convolution(problem()); plan != nullptr) {
             run_plan(std::move(plan));
         } else {
             run_direct();
@@ -127,7 +125,7 @@ private:
         return problem;
     }
 
-    void run_plan(std::unique_ptr<ConvolutionPlan> plan) {
+    void run_plan(std::shared_ptr<ConvolutionPlan> plan) {
         const JoinedWork joined = plan->joined();
         JoinedLayer::Rest rest{bias_, residual_, joined_.activation()};
         if (joined.bias) rest.bias.reset();

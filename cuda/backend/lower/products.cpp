@@ -63,7 +63,7 @@ JoinedWork add_product(ProgramBuilder& builder, const Product& product, std::int
         problem.stride_d = one_d;
     }
     problem.alignment = alignment_of(product, problem);
-    auto plan = builder.device().plan_gemm(problem);
+    auto plan = builder.plan_gemm(problem);
     const JoinedWork joined = plan->joined();
     const Located workspace =
         builder.temporary(phase, DType::u8, {static_cast<std::int64_t>(plan->workspace_bytes())}, false);
