@@ -52,6 +52,11 @@ void add_run_flags(CLI::App& command, RunArguments& arguments) {
         ->expected(1)
         ->allow_extra_args(false)
         ->take_all();
+    command
+        .add_option("--plan-cache", arguments.plan_cache,
+                    "Where a GPU's plans are kept between runs, or off, which measures none; else "
+                    "$LOSSMAP_PLAN_CACHE, or the user's cache folder")
+        ->type_name("DIR");
     command.add_option("--threads", arguments.threads, "Threads; 0 is all that the process may use")
         ->check(CLI::Range(0, 65536));
     command.add_option("--log-level", arguments.log_level, "What stderr shows")

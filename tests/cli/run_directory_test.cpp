@@ -56,6 +56,23 @@ TEST(RunDirectory, RefusesSomebodyElsesFilesAndARunInProgress) {
     EXPECT_THAT(refusal(directory, identity("m")), HasSubstr("by another process"));
 }
 
+TEST(RunDirectory, APlanIsTakenFromWhatTheRunGoesOnWith) {
+    const test::TemporaryDirectory folder;
+    const RunDirectory own(folder / "own");
+    const RunDirectory grown(folder / "grown");
+    EXPECT_EQ(earlier_plan(own, false, {}), "");
+    EXPECT_FALSE(fs::exists(folder / "own"));
+    grown.open(identity("m"), false)->set_note(kPlanNote, "of the other");
+    EXPECT_EQ(earlier_plan(own, false, grown.path()), "of the other");
+    own.open(identity("m"), false)->set_note(kPlanNote, "its own");
+    EXPECT_EQ(earlier_plan(own, false, grown.path()), "its own");
+    EXPECT_EQ(earlier_plan(own, true, {}), "");
+    EXPECT_EQ(earlier_plan(own, true, grown.path()), "of the other");
+    EXPECT_EQ(earlier_plan(own, false, folder / "surface.h5"), "its own");
+    test::write_file(folder / "own/journal.sqlite", "no database");
+    EXPECT_EQ(earlier_plan(own, false, {}), "");
+}
+
 TEST(RunDirectory, FreshRemovesOnlyWhatLossmapWrites) {
     const test::TemporaryDirectory folder;
     const RunDirectory directory(folder.path());

@@ -18,6 +18,7 @@ struct RunArguments {
     std::vector<std::string> overrides;
     std::string device;     ///< "": the configuration's
     std::string precision;  ///< likewise
+    std::string plan_cache;
     std::vector<std::string> disabled_passes;
     int threads = 0;
     bool fresh = false;

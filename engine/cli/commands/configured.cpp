@@ -21,11 +21,17 @@ std::vector<std::string> overrides_of(const RunArguments& arguments) {
 }  // namespace
 
 Config load_configured(const std::filesystem::path& file, const RunArguments& arguments) {
-    return load_config(file, overrides_of(arguments));
+    Config config = load_config(file, overrides_of(arguments));
+    config.plan_cache = arguments.plan_cache;
+    return config;
 }
 
 std::optional<Sweep> load_configured_sweep(const std::filesystem::path& file, const RunArguments& arguments) {
-    return load_sweep(file, overrides_of(arguments));
+    std::optional<Sweep> sweep = load_sweep(file, overrides_of(arguments));
+    if (!sweep) return {};
+    for (Combination& combination : sweep->combinations)
+        combination.config.plan_cache = arguments.plan_cache;
+    return sweep;
 }
 
 }  // namespace lossmap

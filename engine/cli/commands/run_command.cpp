@@ -82,7 +82,8 @@ int run_command(const RunArguments& arguments, std::ostream& out) {
     RunLog log(arguments.log_level);
     const Config config = load_configured(arguments.config, arguments);
     const RunDirectory directory(folder(config.name));
-    PreparedRun run = prepare_run(config, arguments.threads, log, &interrupt.flag());
+    PreparedRun run = prepare_run(config, arguments.threads, log, &interrupt.flag(),
+                                  earlier_plan(directory, arguments.fresh, config.grow_from));
     directory.require_usable(run.identity, arguments.fresh);
     interrupt.check();
     print_files(execute_run(run, directory, arguments.fresh, progress, interrupt, log), mode == ProgressMode::json,

@@ -137,6 +137,7 @@ struct Config {
     std::optional<RefineSpec> refine;                ///< landscapes: coarse to fine
     std::optional<std::filesystem::path> grow_from;  ///< a run's folder or a surface .h5 that points are taken from
     std::string device = "auto";
+    std::string plan_cache;  ///< of the command line: a folder, "off", or "" for the usual one
     Precision precision = Precision::fp32;
     PassSet passes;
 

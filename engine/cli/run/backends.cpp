@@ -1,6 +1,7 @@
 #include "cli/run/backends.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "core/error.hpp"
 #include "cpu/cpu_backend.hpp"
@@ -10,7 +11,7 @@
 namespace lossmap {
 namespace {
 
-BackendEntry open_cuda(const std::vector<int>& ordinals) {
+BackendEntry open_cuda(const std::vector<int>& ordinals, const cuda::PlanOptions& plans = {}) {
     cuda::OpenedDevices opened = cuda::open_cuda_devices(ordinals);
     if (opened.devices.empty()) return {"cuda", nullptr, opened.why_none};
     if (opened.devices.size() < ordinals.size()) {
@@ -18,7 +19,7 @@ BackendEntry open_cuda(const std::vector<int>& ordinals) {
                 fmt::format("{} of {} GPUs were found{}{}", opened.devices.size(), ordinals.size(),
                             opened.why_none.empty() ? "" : ": ", opened.why_none)};
     }
-    return {"cuda", cuda::make_cuda_backend(std::move(opened.devices)), ""};
+    return {"cuda", cuda::make_cuda_backend(std::move(opened.devices), plans), ""};
 }
 
 /// Numbers behind "cuda:"; the configuration has checked the form.
@@ -42,14 +43,31 @@ std::vector<BackendEntry> known_backends() {
     return entries;
 }
 
-std::unique_ptr<Backend> choose_backend(const std::string& device, std::string& explanation) {
+std::filesystem::path plan_cache_folder(const std::string& wanted) {
+    const auto variable = [](const char* name) {
+        const char* value = std::getenv(name);
+        return std::string(value == nullptr ? "" : value);
+    };
+    const std::string named = wanted.empty() ? variable("LOSSMAP_PLAN_CACHE") : wanted;
+    if (named == "off") return {};
+    if (!named.empty()) return named;
+    // XDG base directory specification: what is not absolute is to be ignored.
+    const std::filesystem::path own = std::filesystem::path("lossmap") / "plans";
+    if (const std::filesystem::path cache = variable("XDG_CACHE_HOME"); cache.is_absolute()) return cache / own;
+    if (const std::filesystem::path home = variable("HOME"); home.is_absolute()) return home / ".cache" / own;
+    return {};
+}
+
+std::unique_ptr<Backend> choose_backend(const std::string& device, const std::filesystem::path& plan_cache,
+                                        const std::function<void(const std::string&)>& notice,
+                                        std::string& explanation) {
     const std::string name = device.substr(0, device.find(':'));
     if (name == "cpu") return make_cpu_backend();
     if (name != "cuda" && name != "auto")
         throw InputError("device '{}' is not known; expected auto, cpu or cuda", device);
     const std::vector<int> ordinals = ordinals_of(device);
     // Without a number the first GPU: others may be of another kind, or somebody else's.
-    BackendEntry cuda = open_cuda(ordinals.empty() ? std::vector{0} : ordinals);
+    BackendEntry cuda = open_cuda(ordinals.empty() ? std::vector{0} : ordinals, {plan_cache, notice});
     if (name == "cuda" && cuda.backend == nullptr) throw UnsupportedError("device '{}': {}", device, cuda.why_missing);
     if (name == "auto") {
         explanation = cuda.backend == nullptr ? fmt::format("device auto: cpu; cuda: {}", cuda.why_missing)

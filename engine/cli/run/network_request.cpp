@@ -21,6 +21,7 @@ ExecutableRequest make_request(const LoadedModel& model, const PreparedRun& run,
     request.precision = run.config.precision;
     request.passes = run.config.passes;
     request.threads = threads;
+    request.recorded_plan = run.earlier_plan;
     return request;
 }
 
@@ -79,6 +80,7 @@ std::unique_ptr<ModelSequence> make_sequence(const PreparedRun& run, const std::
     shared.precision = run.config.precision;
     shared.passes = run.config.passes;
     shared.threads = threads;
+    shared.recorded_plan = run.earlier_plan;
     const auto build = [context, shared, backend = run.backend.get()](std::size_t index) {
         const LoadedModel model = load_model(context->models.at(index), context->rules);
         ExecutableRequest request = shared;

@@ -97,12 +97,16 @@ std::int64_t PreparedRun::estimations() const {
     return static_cast<std::int64_t>(moved) * statistics->size();
 }
 
-PreparedRun prepare_run(const Config& config, int threads, RunLog& log, const std::atomic<bool>* stop) {
+PreparedRun prepare_run(const Config& config, int threads, RunLog& log, const std::atomic<bool>* stop,
+                        std::string earlier_plan) {
     PreparedRun run;
     run.config = config;
     run.stop = stop;
+    run.earlier_plan = std::move(earlier_plan);
     std::string explanation;
-    run.backend = choose_backend(config.device, explanation);
+    run.backend = choose_backend(
+        config.device, plan_cache_folder(config.plan_cache),
+        [&log](const std::string& sentence) { log.warning(sentence); }, explanation);
     if (!explanation.empty()) log.info(explanation);
     for (const DeviceInfo& device : run.backend->devices())
         run.device += (run.device.empty() ? "" : "; ") + device.description;

@@ -34,7 +34,8 @@ struct CheckedPoint {
 struct PreparedRun {
     Config config;
     std::unique_ptr<Backend> backend;
-    std::string device;  ///< description of the device in use
+    std::string device;        ///< description of the device in use
+    std::string earlier_plan;  ///< Executable::plan_json of what the folder holds already; ""
     std::vector<std::unique_ptr<Dataset>> data;
     std::vector<SchedulerSplit> splits;
     ParameterSpace space;
@@ -71,9 +72,10 @@ struct PreparedRun {
 };
 
 /// Checks and builds everything that `run` and `validate` need. `threads`: 0 is all. `stop` is looked at in long steps
-/// of the computation; may be nullptr. Throws InputError / UnsupportedError before any computation.
+/// of the computation; may be nullptr. `earlier_plan`: of the part of the run that is there already. `log` has to
+/// outlive the result. Throws InputError / UnsupportedError before any computation.
 [[nodiscard]] PreparedRun prepare_run(const Config& config, int threads, RunLog& log,
-                                      const std::atomic<bool>* stop = nullptr);
+                                      const std::atomic<bool>* stop = nullptr, std::string earlier_plan = {});
 
 /// Version of this program, "0.1.0".
 [[nodiscard]] std::string program_version();

@@ -89,6 +89,19 @@ void RunDirectory::remove_pictures() const {
     if (fs::is_empty(plots)) fs::remove(plots);
 }
 
+std::string earlier_plan(const RunDirectory& directory, bool fresh, const std::optional<fs::path>& grown_from) {
+    const auto plan_of = [](const RunDirectory& place) -> std::string {
+        try {
+            return place.note(kPlanNote);
+        } catch (const Error&) {
+            return "";
+        }
+    };
+    std::string plan = fresh ? "" : plan_of(directory);
+    if (plan.empty() && grown_from && fs::is_directory(*grown_from)) plan = plan_of(RunDirectory(*grown_from));
+    return plan;
+}
+
 std::string picture_name(const std::string& split, const std::string& kind, const std::string& format) {
     return kind == "line" ? "line." + format : split + "_" + kind + "." + format;
 }

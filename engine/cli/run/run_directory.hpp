@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,11 @@ private:
 
     std::filesystem::path path_;
 };
+
+/// The plan of what a run goes on with: of the folder itself unless it starts afresh, else of `grown_from`, where that
+/// is a folder. "" when neither holds one; whatever is wrong with them is said when they are opened.
+[[nodiscard]] std::string earlier_plan(const RunDirectory& directory, bool fresh,
+                                       const std::optional<std::filesystem::path>& grown_from);
 
 /// File of a picture: "line.svg", "train_contour.svg".
 [[nodiscard]] std::string picture_name(const std::string& split, const std::string& kind, const std::string& format);

@@ -78,22 +78,23 @@ private:
     /// Whether everything is there that the combination needs, and its folder free for it.
     void check(std::size_t k) {
         const Config& config = sweep_.combinations[k].config;
-        Preparation preparation = prepare(config, sweep_.describe(k));
+        Preparation preparation = prepare(config, folder(k), sweep_.describe(k));
         RunDirectory(folder(k)).require_usable(preparation.run.identity, options_.fresh);
         kept_.offer(folder(k), std::move(preparation));
         if (const auto origin = origin_config(config)) {
-            Preparation evaluation = prepare(*origin, "");
             const fs::path place = folder(k) / kOriginFolder;
+            Preparation evaluation = prepare(*origin, place, "");
             RunDirectory(place).require_usable(evaluation.run.identity, options_.fresh);
             kept_.offer(place, std::move(evaluation));
         }
     }
 
     /// What is to be said is said when it is computed.
-    [[nodiscard]] Preparation prepare(const Config& config, const std::string& heading) const {
+    [[nodiscard]] Preparation prepare(const Config& config, const fs::path& place, const std::string& heading) const {
         auto log = std::make_unique<RunLog>("off");
         if (!heading.empty()) log->info(heading);
-        PreparedRun run = prepare_run(config, options_.threads, *log, &interrupt_.flag());
+        PreparedRun run = prepare_run(config, options_.threads, *log, &interrupt_.flag(),
+                                      earlier_plan(RunDirectory(place), options_.fresh, config.grow_from));
         return {std::move(run), std::move(log)};
     }
 
@@ -101,7 +102,7 @@ private:
         const Combination& combination = sweep_.combinations[k];
         progress_.set_run(k + 1, sweep_.combinations.size());
         std::optional<Preparation> kept = kept_.take(folder(k));
-        Preparation preparation = kept ? std::move(*kept) : prepare(combination.config, sweep_.describe(k));
+        Preparation preparation = kept ? std::move(*kept) : prepare(combination.config, folder(k), sweep_.describe(k));
         preparation.log->show(options_.log_level);
         PreparedRun& run = preparation.run;
         const std::string failure = attempt([&] {
@@ -136,7 +137,7 @@ private:
         if (!config) return results;
         const fs::path place = folder(k) / kOriginFolder;
         std::optional<Preparation> kept = kept_.take(place);
-        Preparation origin = kept ? std::move(*kept) : prepare(*config, "");
+        Preparation origin = kept ? std::move(*kept) : prepare(*config, place, "");
         origin.log->show(options_.log_level == "info" ? "warning" : options_.log_level);
         static_cast<void>(
             execute_run(origin.run, RunDirectory(place), options_.fresh, progress_, interrupt_, *origin.log));
