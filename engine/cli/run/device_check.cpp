@@ -61,7 +61,7 @@ public:
             run_.axes = build_directions(run.config, model_, *run.backend, threads).axes;
         request_ = make_request(model_, run, threads);
         std::string explanation;
-        reference_backend_ = choose_backend(reference, explanation);
+        reference_backend_ = choose_backend(reference, {}, {}, explanation);
         result_.tested = fmt::format("{} in {}", run.backend->devices().front().id, name_of(run.config.precision));
         result_.reference = fmt::format("{} in fp32", reference_backend_->devices().front().id);
     }
