@@ -37,6 +37,7 @@ public:
     Clock host;  ///< what the calling thread has waited for
     std::size_t queues = 0;
     double seconds = 0.0;  ///< on the device's clock
+    std::int64_t convolution_runs = 0;
 };
 
 namespace {
@@ -218,6 +219,10 @@ public:
         const auto bytes = std::as_bytes(std::span(way_.name));
         return {bytes.begin(), bytes.end()};
     }
+    [[nodiscard]] bool is_beyond_sound_runs() const {
+        const std::int64_t sound = state_->options.sound_runs;
+        return ++state_->convolution_runs > sound && sound >= 0;
+    }
     /// @param first  element of the result, in the type
     void finish(void* first, DType type) const {
         state_->seconds += way_.seconds;
@@ -280,7 +285,7 @@ public:
                         problem_.alignment);
         require_aligned({operands.workspace}, kWorkspaceAlignment);
         convolve(problem_, joins_, operands);
-        if (spoiled_) *static_cast<float*>(operands.result) += 1.0F;
+        if (spoiled_ || way_.is_beyond_sound_runs()) *static_cast<float*>(operands.result) += 1.0F;
         way_.finish(operands.result, problem_.type);
     }
 

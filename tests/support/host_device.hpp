@@ -37,6 +37,7 @@ struct HostDeviceOptions {
     std::int64_t shared_bytes = 227 << 10;  ///< a block's; of a Hopper GPU
     bool has_convolutions = true;           ///< false: there are no ways, as in a library without an engine
     int spoiled_convolution = 0;    ///< the plan of this number, from 1, computes something wrong: for comparators
+    std::int64_t sound_runs = -1;   ///< of convolutions, after which all are wrong; -1: all are sound
     bool reversed = false;          ///< kernels' threads run in reverse order
     bool joins_work = true;         ///< plans compute bias, residual and activation
     int eigen_status = 0;           ///< what the eigenvalue solver reports
