@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -160,13 +161,23 @@ public:
     [[nodiscard]] cuda::Memory allocate(std::size_t bytes) override { return host_.allocate(bytes); }
     [[nodiscard]] cuda::Memory allocate_pinned(std::size_t bytes) override { return host_.allocate_pinned(bytes); }
     [[nodiscard]] std::unique_ptr<cuda::Queue> make_queue() override { return host_.make_queue(); }
-    [[nodiscard]] std::unique_ptr<cuda::GemmPlan> plan_gemm(const cuda::GemmProblem& problem) override {
-        return host_.plan_gemm(problem);
+    [[nodiscard]] std::vector<cuda::LibraryWay> gemm_ways(const cuda::GemmProblem& problem) override {
+        return host_.gemm_ways(problem);
     }
-    [[nodiscard]] std::unique_ptr<cuda::ConvolutionPlan> plan_convolution(const cuda::ConvolutionProblem&,
-                                                                          std::string& why_not) override {
-        why_not = "convolutions are emulated";
-        return nullptr;
+    [[nodiscard]] std::unique_ptr<cuda::GemmPlan> build_gemm(const cuda::GemmProblem& problem,
+                                                             const cuda::LibraryWay& way,
+                                                             std::span<const std::byte> serialized) override {
+        return host_.build_gemm(problem, way, serialized);
+    }
+    [[nodiscard]] std::vector<cuda::LibraryWay> convolution_ways(const cuda::ConvolutionProblem&,
+                                                                 std::string& why_none) override {
+        why_none = "convolutions are emulated";
+        return {};
+    }
+    [[nodiscard]] std::unique_ptr<cuda::ConvolutionPlan> build_convolution(
+        const cuda::ConvolutionProblem& problem, const cuda::LibraryWay& way,
+        std::span<const std::byte> serialized) override {
+        return host_.build_convolution(problem, way, serialized);
     }
     [[nodiscard]] std::unique_ptr<cuda::EigenPlan> plan_eigen(std::int64_t order) override {
         return host_.plan_eigen(order);
