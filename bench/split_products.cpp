@@ -1,10 +1,11 @@
 // split_products: what convolutions make of a network's outputs when their operands are split into halves for tensor
 // cores: each scheme emulated on the host, against products and sums in fp64.
 //
-//   split_products MODEL.onnx IMAGES.bin [--samples N] [--point ALPHA]..
+//   split_products MODEL.onnx IMAGES.bin [--samples N] [--point ALPHA].. [--scheme TEXT]
 //
 // IMAGES.bin: records of CIFAR-10, or "noise". ALPHA: how far from the trained network, along a direction with the
-// norms of its filters. Convolutions of one group with a ReLU or none behind them.
+// norms of its filters. TEXT: only schemes whose name holds it. Convolutions of one group with a ReLU or none behind
+// them.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -88,12 +89,18 @@ public:
     }
 
 private:
+    struct Sums {
+        float high = 0.0F;
+        float low = 0.0F;  ///< of products with a low part, where they are summed apart
+    };
+
     [[nodiscard]] float sum_at(const kernels::PlaneLoop::Place& place) const {
         const float bias =
             args_.bias.data == nullptr ? 0.0F : load(args_.bias, point_ * args_.bias.point_stride + place.channel);
         const std::int64_t from = kernels::plane_offset(args_.in_strides, place.sample, 0);
         const std::int64_t filter = place.channel * args_.weight_filter_stride;
-        float sum = bias * scale_;
+        Sums sums{bias * scale_};
+        float& sum = sums.high;
         double exact = static_cast<double>(bias);
         kernels::for_each_tap(args_, place, [&](std::int64_t pixel, std::int64_t tap) {
             const auto a = static_cast<std::size_t>(from + pixel), b = static_cast<std::size_t>(filter + tap);
@@ -104,21 +111,22 @@ private:
                 for (std::size_t c = 0; c < static_cast<std::size_t>(args_.group_channels); ++c)
                     sum = std::fma(pixels_[0][a + c], weights_[0][b + c], sum);
             } else {
-                sum = add_products(sum, a, b);
+                add_products(sums, a, b);
             }
         });
-        return current == nullptr ? static_cast<float>(exact) : sum / scale_;
+        return current == nullptr ? static_cast<float>(exact) : (sum + sums.low) / scale_;
     }
 
-    [[nodiscard]] float add_products(float sum, std::size_t a, std::size_t b) const {
+    void add_products(Sums& sums, std::size_t a, std::size_t b) const {
         for (std::int64_t first = 0; first < args_.group_channels; first += current->depth) {
             const std::int64_t count = std::min<std::int64_t>(current->depth, args_.group_channels - first);
             const auto at = static_cast<std::size_t>(first);
-            for (const auto& [pixel, weight] : current->products)
+            for (const auto& [pixel, weight] : current->products) {
+                float& sum = current->apart && pixel + weight > 0 ? sums.low : sums.high;
                 sum = tensor_core_sum(sum, pixels_[static_cast<std::size_t>(pixel)].data() + a + at,
                                       weights_[static_cast<std::size_t>(weight)].data() + b + at, count);
+            }
         }
-        return sum;
     }
 
     const kernels::ConvolutionArgs& args_;
@@ -273,7 +281,8 @@ double difference(const Tensor& actual, const Tensor& expected) {
     return apart / largest;
 }
 
-int run(const std::string& model, const std::string& images, std::int64_t samples, const std::vector<double>& points) {
+int run(const std::string& model, const std::string& images, std::int64_t samples, const std::vector<double>& points,
+        const std::string& wanted) {
     Graph graph = import_onnx(model);
     const ParameterSpace space = identify_parameters(graph);
     const StateVector origin = read_state(graph, space);
@@ -296,6 +305,7 @@ int run(const std::string& model, const std::string& images, std::int64_t sample
         const Tensor exact = executable->forward({{point}}, chunk);
         const double loss = loss_of(exact, chunk);
         for (const Scheme& scheme : schemes()) {
+            if (std::string(scheme.name).find(wanted) == std::string::npos) continue;
             current = &scheme;
             values_lost = 0;
             const Tensor outputs = executable->forward({{point}}, chunk);
@@ -314,6 +324,7 @@ int run(const std::string& model, const std::string& images, std::int64_t sample
 int main(int count, char** arguments) {
     std::vector<std::string> names;
     std::vector<double> points;
+    std::string wanted;
     std::int64_t samples = 2;
     for (int k = 1; k < count; ++k) {
         const std::string argument = arguments[k];
@@ -321,16 +332,20 @@ int main(int count, char** arguments) {
             samples = std::atoll(arguments[++k]);
         else if (argument == "--point" && k + 1 < count)
             points.push_back(std::atof(arguments[++k]));
+        else if (argument == "--scheme" && k + 1 < count)
+            wanted = arguments[++k];
         else
             names.push_back(argument);
     }
     if (names.size() != 2 || samples < 1) {
-        std::fprintf(stderr, "usage: split_products MODEL.onnx IMAGES.bin|noise [--samples N] [--point ALPHA]..\n");
+        std::fprintf(
+            stderr,
+            "usage: split_products MODEL.onnx IMAGES.bin|noise [--samples N] [--point ALPHA].. [--scheme TEXT]\n");
         return 2;
     }
     if (points.empty()) points = {0.0, 0.25, 0.5, 1.0};
     try {
-        return lossmap::bench::run(names[0], names[1], samples, points);
+        return lossmap::bench::run(names[0], names[1], samples, points, wanted);
     } catch (const std::exception& error) {
         std::fprintf(stderr, "split_products: error: %s\n", error.what());
         return 1;

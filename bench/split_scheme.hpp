@@ -33,6 +33,7 @@ struct Scheme {
     int depth = 16;                             ///< products that one instruction adds
     float weight_scale = 1.0F;
     bool stores_parts = false;  ///< activations are kept as the parts' sum
+    bool apart = false;         ///< products with a low part are summed apart, and added in the end
 
     [[nodiscard]] Parts split(float value) const {
         Parts result{};
@@ -61,6 +62,7 @@ inline std::vector<Scheme> schemes() {
             {"bf16 x 6", to_bf16, 3, six, 16},
             {"fp16 x 3", to_fp16, 2, three, 16, 1.0F, true},
             {"fp16 x 3, weights x 64", to_fp16, 2, three, 16, 64.0F, true},
+            {"fp16 x 3, low ones apart", to_fp16, 2, three, 16, 1.0F, true, true},
             {"tf32 x 3", to_tf32, 2, three, 8, 1.0F, true}};
 }
 
