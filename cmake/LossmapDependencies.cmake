@@ -54,6 +54,15 @@ if(LOSSMAP_CUDA)
   find_path(CUDNN_INCLUDE_DIR cudnn.h HINTS ${unpacked}/cudnn/include ${CUDAToolkit_INCLUDE_DIRS} REQUIRED)
   # Header-only packages that `./setup --cuda` unpacks.
   find_path(CUDNN_FRONTEND_INCLUDE_DIR cudnn_frontend.h HINTS ${CMAKE_SOURCE_DIR}/.deps/cuda/include REQUIRED)
+  # Its messages name source files: not those of the machine that built this, whether the compiler sees their path, what it
+  # links to or, through ccache, the one from the build folder.
+  add_library(lossmap_cudnn_frontend INTERFACE)
+  target_include_directories(lossmap_cudnn_frontend SYSTEM INTERFACE ${CUDNN_FRONTEND_INCLUDE_DIR})
+  file(RELATIVE_PATH cudnn_frontend_from_build ${CMAKE_BINARY_DIR} ${CUDNN_FRONTEND_INCLUDE_DIR})
+  file(REAL_PATH ${CUDNN_FRONTEND_INCLUDE_DIR} cudnn_frontend_real)
+  foreach(folder ${CUDNN_FRONTEND_INCLUDE_DIR} ${cudnn_frontend_from_build} ${cudnn_frontend_real})
+    target_compile_options(lossmap_cudnn_frontend INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fmacro-prefix-map=${folder}/=>)
+  endforeach()
   if(LOSSMAP_BENCH)
     find_library(CUDNN_LIBRARY NAMES cudnn libcudnn.so.9 HINTS ${unpacked}/cudnn/lib ${CUDAToolkit_LIBRARY_DIR} REQUIRED)
     add_library(lossmap_cudnn INTERFACE)
@@ -61,6 +70,5 @@ if(LOSSMAP_CUDA)
     target_link_libraries(lossmap_cudnn INTERFACE ${CUDNN_LIBRARY} CUDA::cudart_static)
     find_path(CUTLASS_INCLUDE_DIR cute/arch/mma_sm90_gmma.hpp
       HINTS ${CMAKE_SOURCE_DIR}/.deps/cuda/cutlass_library/source/include REQUIRED)
-    set(LOSSMAP_CUDA_HEADERS ${CUDNN_FRONTEND_INCLUDE_DIR} ${CUTLASS_INCLUDE_DIR})
   endif()
 endif()
