@@ -82,6 +82,19 @@ __global__ void __launch_bounds__(kThreads) mma_kernel(int iterations, float* si
     if (total == kNever) sink[threadIdx.x] = total;
 }
 
+__global__ void mma_sum_kernel(float start, int terms, unsigned left, unsigned right, float* result) {
+    float c[4] = {start, start, start, start};
+    unsigned a[4], b[2] = {right | right << 16, right | right << 16};
+    // Registers 0, 1 hold columns 2 (lane % 4) and the next one, registers 2, 3 those 8 further.
+#pragma unroll
+    for (int k = 0; k < 4; ++k) {
+        const int column = static_cast<int>(threadIdx.x) % 4 * 2 + k / 2 * 8;
+        a[k] = (column < terms ? left : 0u) | (column + 1 < terms ? left << 16 : 0u);
+    }
+    mma_fp16(c, a, b);
+    if (threadIdx.x == 0) *result = c[0];
+}
+
 template <int N>
 struct Wgmma;
 #define LOSSMAP_WGMMA(n)                                                                                            \
@@ -176,6 +189,12 @@ ProbeWork launch_mma_fp16(int blocks, int iterations, float* sink, cudaStream_t 
     mma_kernel<false><<<blocks, kThreads, 0, stream>>>(iterations, sink);
     LOSSMAP_CUDA_LAUNCHED("mma_kernel fp16");
     return {16.0 * 8 * 16 * kTiles * (kThreads / 32) * blocks * iterations, 0.0};
+}
+
+void launch_mma_sum(float start, int terms, std::uint16_t left, std::uint16_t right, float* result,
+                    cudaStream_t stream) {
+    mma_sum_kernel<<<1, 32, 0, stream>>>(start, terms, left, right, result);
+    LOSSMAP_CUDA_LAUNCHED("mma_sum_kernel");
 }
 
 ProbeWork launch_mma_tf32(int blocks, int iterations, float* sink, cudaStream_t stream) {

@@ -25,6 +25,10 @@ enum class WgmmaSource { shared, registers };
 ProbeWork launch_ffma(int blocks, int iterations, float* sink, cudaStream_t stream);
 /// mma.sync.m16n8k16 fp16 -> fp32 from registers only, 8 independent accumulators a warp.
 ProbeWork launch_mma_fp16(int blocks, int iterations, float* sink, cudaStream_t stream);
+/// One sum of a tensor core, `start` + `terms` (at most 16) times left x right, to `result`: what it cuts off. left and
+/// right: f16 bits.
+void launch_mma_sum(float start, int terms, std::uint16_t left, std::uint16_t right, float* result,
+                    cudaStream_t stream);
 /// mma.sync.m16n8k8 tf32 -> fp32.
 ProbeWork launch_mma_tf32(int blocks, int iterations, float* sink, cudaStream_t stream);
 /// wgmma of N in {16, 48, 96, 192}, `warpgroups` of 128 threads a block. Needs sm_90a: on other devices the kernel

@@ -149,6 +149,7 @@ public:
         json result;
         result["device"] = {{"name", device.name}, {"multiprocessors", device.multiprocessors}};
         result["mma_sync_tflops"] = ceiling_tflops_;
+        result["mma_sync_sums"] = sums();
         result["gemm_fp16_tflops"] = gemm_tflops("fp16", 8192, stream_);
         kernels::for_each_stage_shape([&](auto shape) {
             using Shape = decltype(shape);
@@ -188,6 +189,28 @@ public:
     }
 
 private:
+    /// How a tensor core adds: bits below the last place of the largest term that others keep, and whether the result
+    /// is rounded or cut off. Decision 20 assumes 1 and "cut off".
+    [[nodiscard]] json sums() const {
+        const cuda::DeviceBuffer place(sizeof(float), stream_);
+        const auto sum = [&](int terms, int bits) {  // 1 + terms x 2^-(23 + bits)
+            launch_mma_sum(1.0F, terms, float_to_half(0x1p-12F), float_to_half(std::ldexp(1.0F, -11 - bits)),
+                           place.as<float>(), stream_.get());
+            float result = 0.0F;
+            cuda::copy_to_host(&result, place.data(), sizeof(result), stream_);
+            stream_.synchronize();
+            return result;
+        };
+        int bits = 0;
+        while (bits < 4 && sum(1 << (bits + 1), bits + 1) > 1.0F)
+            ++bits;
+        const float half_way = sum(3, 1);
+        return {{"bits_below", bits},
+                {"end", half_way == 1.0F + 0x1p-22F   ? "rounded"
+                        : half_way == 1.0F + 0x1p-23F ? "cut off"
+                                                      : "other"}};
+    }
+
     json measure(StageJob job, bool has_exit) {
         job.layers = 4;
         job.exit = has_exit;
