@@ -1,6 +1,6 @@
 // stage_probe: the fused stage kernels on one GPU: each shape at several (points x images), after its results have been
-// compared with the emulation of the same code on the host; and the same of the prototype on wgmma. JSON on stdout,
-// progress on stderr.
+// compared with the emulation of the same code on the host; and the same of the prototypes: on wgmma, and with split
+// products. JSON on stdout, progress on stderr.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -16,6 +16,7 @@
 #include "bench/gpu/probe_data.hpp"
 #include "bench/gpu/probe_kernels.hpp"
 #include "bench/gpu/probe_timer.hpp"
+#include "bench/gpu/split_probe.hpp"
 #include "bench/gpu/wgmma_probe.hpp"
 #include "core/dtype.hpp"
 #include "cuda/runtime/buffer.hpp"
@@ -162,6 +163,7 @@ public:
                 result["stages"][name] = {{"failure", error.what()}};
             }
         });
+        result["split"] = probe_split_layers(device.multiprocessors, stream_);
         result["wgmma"] = probe_wgmma_layers(device.multiprocessors, stream_);
         return result;
     }
@@ -169,7 +171,7 @@ public:
     /// The best rate of each shape in a line, for people.
     static std::string summary(const json& result) {
         std::string text = fmt::format("mma.sync {:.0f} TFLOP/s", result.at("mma_sync_tflops").get<double>());
-        for (const char* kind : {"stages", "wgmma"}) {
+        for (const char* kind : {"stages", "split", "wgmma"}) {
             for (const auto& [name, stage] : result.at(kind).items()) {
                 double best = 0.0;
                 for (const json& row : stage.value("rows", json::array()))
@@ -182,7 +184,7 @@ public:
     }
     /// Whether every shape was timed.
     static bool complete(const json& result) {
-        for (const char* kind : {"stages", "wgmma"})
+        for (const char* kind : {"stages", "split", "wgmma"})
             for (const json& stage : result.at(kind))
                 if (stage.contains("failure")) return false;
         return true;
