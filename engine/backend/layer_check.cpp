@@ -29,23 +29,13 @@ float overflow_of(Precision precision) {
     return precision == Precision::bf16 ? kBfloat : std::numeric_limits<float>::infinity();
 }
 
-double unit_of(Precision precision) {
-    switch (precision) {
-        case Precision::fp32: return std::exp2(-24);
-        case Precision::tf32:
-        case Precision::fp16: return std::exp2(-11);
-        case Precision::bf16: return std::exp2(-8);
-    }
-    throw InternalError("precision {} has no unit", static_cast<int>(precision));
-}
-
 /// Numbers that are added up for an element of the result, about: an upper bound does.
 double terms_of(const Graph& graph, const Node& node) {
     const auto shape = [&](ValueId id) { return id == kNoValue ? Shape{} : graph.value(id).shape.value_or(Shape{}); };
     if (node.op_type == "Conv" || node.op_type == "ConvTranspose") {
         const Shape weight = shape(node.inputs[1]);
-        const std::int64_t filters = node.op_type == "Conv" ? weight[0] : weight[1];
-        return static_cast<double>(element_count(weight) / std::max<std::int64_t>(filters, 1));
+        const std::int64_t filters = std::max<std::int64_t>(node.op_type == "Conv" ? weight[0] : weight[1], 1);
+        return static_cast<double>(element_count(weight)) / static_cast<double>(filters);
     }
     const auto results = static_cast<double>(std::max<std::int64_t>(element_count(shape(node.outputs[0])), 1));
     double terms = 1.0;
@@ -113,7 +103,8 @@ private:
 
     /// The node once more with moved operands; those that are not shown carry what was moved before them.
     void move_operands(const Node& node, std::size_t trial) {
-        const double step = unit_of(precision_) + std::sqrt(terms_of(graph(), node)) * unit_of(Precision::fp32);
+        const double step =
+            unit_roundoff(precision_) + std::sqrt(terms_of(graph(), node)) * unit_roundoff(Precision::fp32);
         std::map<ValueId, Tensor> operands;
         for (std::size_t k = 0; k < node.inputs.size(); ++k) {
             const ValueId id = node.inputs[k];
@@ -160,7 +151,7 @@ private:
             carried.erase(changed);
         }
         // The result itself is rounded once more when it is stored.
-        result.bound = kSafety * result.bound + 2.0 * unit_of(precision_);
+        result.bound = kSafety * result.bound + 2.0 * unit_roundoff(precision_);
         interpreter_.replace(id, std::move(actual));
         return result;
     }
@@ -194,6 +185,16 @@ private:
 };
 
 }  // namespace
+
+double unit_roundoff(Precision precision) {
+    switch (precision) {
+        case Precision::fp32: return std::exp2(-24);
+        case Precision::tf32:
+        case Precision::fp16: return std::exp2(-11);
+        case Precision::bf16: return std::exp2(-8);
+    }
+    throw InternalError("precision {} has no unit", static_cast<int>(precision));
+}
 
 double relative_difference(std::span<const float> expected, std::span<const float> actual, double* largest) {
     double magnitude = 0.0;

@@ -31,6 +31,9 @@ struct LayerDifference {
                                                           const Point& point, const SampleChunk& chunk,
                                                           std::int64_t samples);
 
+/// Half a unit in the last place of 1: 2^-24, 2^-11 (tf32, fp16), 2^-8.
+[[nodiscard]] double unit_roundoff(Precision precision);
+
 /// The largest difference of an element over the largest finite magnitude of `expected`; infinite where one is not
 /// finite and the other one is something else. `largest` gets that magnitude where it is given.
 [[nodiscard]] double relative_difference(std::span<const float> expected, std::span<const float> actual,

@@ -20,8 +20,8 @@ public:
     template <typename T, int N>
     struct Registers {
         T values[32][N] = {};
-        T& at(int lane, int index) { return values[lane][index]; }
-        const T& at(int lane, int index) const { return values[lane][index]; }
+        T& at(int lane, int place) { return values[lane][place]; }
+        const T& at(int lane, int place) const { return values[lane][place]; }
     };
 
     HostWarp(int index_in, std::byte* shared, int shared_bytes, bool reversed)

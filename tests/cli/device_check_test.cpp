@@ -75,6 +75,8 @@ TEST_F(DeviceCheckTest, ASoundDeviceHasNoFailure) {
     EXPECT_EQ(result.losses[0].coordinates, (std::vector<double>{0.0, 0.0}));
     EXPECT_EQ(result.losses[1].coordinates, (std::vector<double>{-1.0, -0.5}));
     EXPECT_NE(result.losses[0].tested, result.losses[1].tested);
+    EXPECT_EQ(result.losses[0].bound, 1e-4);
+    EXPECT_NEAR(result.losses[0].apart, result.losses[0].reference, 1e-5 * result.losses[0].reference);
     std::ostringstream out;
     result.print(out);
     EXPECT_THAT(out.str(), AllOf(HasSubstr("in fp32 against cpu in fp32, layers on 4 samples"), HasSubstr("  a  "),
@@ -104,7 +106,11 @@ TEST_F(DeviceCheckTest, ReducedPrecisionsAreHeldToTheirOwnRounding) {
     run.config.precision = Precision::bf16;
     const DeviceCheck result = check(std::move(run));
     EXPECT_EQ(result.failure(), "");
-    EXPECT_FALSE(result.losses[0].bound.has_value());
+    EXPECT_GT(result.losses[0].bound, 0.25);
+    EXPECT_LT(result.losses[0].bound, 0.6);
+    CheckedLoss loss = result.losses[0];
+    loss.difference = 2.0;
+    EXPECT_FALSE(loss.agrees());
     EXPECT_GT(result.layers[0].worst.bound, 1e-3);
     HostDeviceOptions options;
     options.spoiled_convolution = 1;

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -17,15 +16,18 @@ struct CheckedLayer {
     std::vector<double> coordinates;  ///< of the point where it does
 };
 
-/// The mean loss of a point on both devices.
+/// The mean loss of a point.
 struct CheckedLoss {
     std::vector<double> coordinates;
-    double tested = 0.0;
-    double reference = 0.0;
-    double difference = 0.0;      ///< relative; infinite where only one is finite
-    std::optional<double> bound;  ///< none in a reduced precision: layers are judged there, the loss is shown
+    double tested = 0.0;      ///< as the run computes it
+    double apart = 0.0;       ///< on the same device, its layers apart from each other as they are checked
+    double reference = 0.0;   ///< on the other device, in fp32
+    double difference = 0.0;  ///< of the first to the last, relative; infinite where only one is finite
+    /// In fp32 what losses are held to everywhere. In a reduced precision rounding depends on the network: a multiple
+    /// of how far the layers apart are from fp32, and of a rounding.
+    double bound = 0.0;
 
-    [[nodiscard]] bool agrees() const;
+    [[nodiscard]] bool agrees() const { return difference <= bound; }
 };
 
 /// A run's network on its device, layer by layer, and its loss on another one.
