@@ -1,10 +1,9 @@
 #include "cuda/backend/chunk_buffers.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
-#include "backend/chunk_checks.hpp"
+#include "cuda/backend/padded_rows.hpp"
 
 namespace lossmap::cuda {
 
@@ -30,26 +29,13 @@ std::size_t ChunkBuffers::bytes_for(std::int64_t rows) const {
 void ChunkBuffers::upload_input(std::size_t index, const Tensor& source, std::int64_t first, std::int64_t rows,
                                 StagedUpload& staging) {
     const ProgramInput& input = program_.inputs[index];
-    const std::size_t width = row_bytes(input);
     const std::int64_t tile = program_.options.tile_samples;
     const std::int64_t padded = (rows + tile - 1) / tile * tile;
-    const bool narrows = input.array.type == DType::i32;
-    const std::size_t source_width = static_cast<std::size_t>(input.sample_elements) * size_of(source.dtype());
-    staging.produce(inputs_[index].data(), static_cast<std::size_t>(padded) * width, width,
-                    [&](std::byte* buffer, std::size_t offset, std::size_t count) {
-                        for (std::size_t row = 0; row < count / width; ++row) {
-                            const auto wanted = static_cast<std::int64_t>(offset / width + row);
-                            const std::int64_t from = first + std::min(wanted, rows - 1);
-                            const std::byte* bytes = static_cast<const std::byte*>(source.data()) +
-                                                     static_cast<std::size_t>(from) * source_width;
-                            if (narrows) {
-                                convert_tokens(reinterpret_cast<const std::int64_t*>(bytes),
-                                               reinterpret_cast<std::int32_t*>(buffer + row * width),
-                                               input.sample_elements);
-                            } else {
-                                std::memcpy(buffer + row * width, bytes, width);
-                            }
-                        }
+    const PaddedRows padded_rows{source, first, rows, input.sample_elements, input.array.type};
+    // In pieces of whole elements, not rows: a sample may be larger than what is staged at a time.
+    staging.produce(inputs_[index].data(), static_cast<std::size_t>(padded) * padded_rows.row_bytes(),
+                    size_of(input.array.type), [&](std::byte* buffer, std::size_t offset, std::size_t count) {
+                        padded_rows.copy(offset, {buffer, count});
                     });
 }
 

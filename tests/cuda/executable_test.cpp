@@ -33,6 +33,16 @@ std::vector<Point> line(int count) {
     return points;
 }
 
+TEST(CudaExecutable, SamplesMayBeLargerThanWhatIsStagedAtATime) {
+    ReferenceNet net({2, 800, 800}, 7);  // 5 MB
+    net.output(net.gemm(net.flatten(net.global_average_pool(net.input())), 5, true));
+    HostDeviceOptions options;
+    options.pass_bytes = std::int64_t{20} << 20;
+    const Emulated emulated(options);
+    NetworkRunner runner = emulated.runner(std::move(net), 3);
+    EXPECT_LT(runner.error(*runner.compile(), {0.5, -0.25}), 2e-5);
+}
+
 TEST(CudaExecutable, RecordsOnceAndReplaysTheRest) {
     const Emulated emulated;
     NetworkRunner runner = emulated.runner(small_net(), 13);
