@@ -314,8 +314,14 @@ void ProgramBuilder::use(const Place& place, Phase phase, std::int64_t index) {
 
 void ProgramBuilder::add(std::unique_ptr<Operation> operation, Phase phase) {
     auto& list = operations_[index_of(phase)];
-    for (const Place& place : operation->places())
+    std::int64_t touched = 0;
+    for (const Place& place : operation->places()) {
         use(place, phase, static_cast<std::int64_t>(list.size()));
+        if (phase == Phase::tile && place.phase == Phase::tile)
+            touched += static_cast<std::int64_t>(blocks_[index_of(phase)].at(place.block).bytes);
+    }
+    traffic_bytes_ += touched;
+    widest_bytes_ = std::max(widest_bytes_, touched);
     list.push_back(std::move(operation));
     names_[index_of(phase)].push_back(name_);
 }
@@ -380,6 +386,8 @@ ProgramBuilder::Result ProgramBuilder::finish(std::span<const Located> kept) {
     result.initial = std::move(initial_);
     result.convolutions = std::move(convolutions_);
     result.ways = std::move(ways_);
+    result.traffic_bytes = traffic_bytes_;
+    result.widest_bytes = widest_bytes_;
     return result;
 }
 

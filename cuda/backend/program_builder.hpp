@@ -173,6 +173,9 @@ public:
         std::vector<InitialBytes> initial;
         std::vector<ConvolutionProblem> convolutions;  ///< that the library was asked for, or will be
         RecordedWays ways;                             ///< that were chosen, by problem
+        std::int64_t traffic_bytes =
+            0;  ///< of blocks of a tile that its operations touch, one operation after the other
+        std::int64_t widest_bytes = 0;  ///< the most that one of them touches
     };
     /// Plans the arenas. `kept`: arrays that are read when a tile is done. Afterwards nothing may be added.
     [[nodiscard]] Result finish(std::span<const Located> kept);
@@ -210,6 +213,8 @@ private:
     std::vector<InitialBytes> initial_;
     std::vector<ConvolutionProblem> convolutions_;
     RecordedWays ways_;
+    std::int64_t traffic_bytes_ = 0;
+    std::int64_t widest_bytes_ = 0;
     ThetaPlaces theta_places_;
     std::unique_ptr<ThetaPacker> packer_;
     std::span<const TrainingNorm> training_norms_;

@@ -21,10 +21,10 @@
 namespace lossmap::cuda {
 namespace {
 
-/// Activations of one pass: enough that launches cost little against the work, far below the memory of any card that
-/// matters. To be measured.
+/// Bounds of one pass: launches cost nothing against so much work, and it is far below the memory of any card that
+/// matters. What is taken of it, pass_model says.
 constexpr std::int64_t kPassBytes = std::int64_t{2} << 30;
-constexpr std::int64_t kMostPoints = 256;
+constexpr std::int64_t kMostPoints = 1024;
 
 /// The driver in its own words where Linux has them: several drivers speak one version of CUDA.
 std::string driver_text(int version) {

@@ -73,9 +73,12 @@ struct ExecutableRequest {
     std::vector<FieldInfo> inputs;  ///< of the data set; bound to graph inputs by name, or in order
     FieldInfo target;
     Precision precision = Precision::fp32;
-    int threads = 0;         ///< 0: all the process may use
-    int tile_samples = 0;    ///< samples a pass; 0: the backend chooses and reports it in `plan_json`
-    int tile_points = 0;     ///< points a pass, for backends that evaluate several at once; 0: the backend chooses
+    int threads = 0;       ///< 0: all the process may use
+    int tile_samples = 0;  ///< samples a pass; 0: the backend chooses and reports it in `plan_json`
+    int tile_points = 0;   ///< points a pass, for backends that evaluate several at once; 0: the backend chooses
+    std::int64_t total_points =
+        0;  ///< of the grid, and samples that come together: what a pass has to fill; 0: not known
+    std::int64_t chunk_samples = 0;
     PassSet passes;          ///< of the graph optimiser
     bool traceable = false;  ///< Executable::trace will be asked for
     /// `plan_json` of an earlier part of the run, or of rank 0: choices in it are taken over as far as they are this

@@ -22,6 +22,8 @@ ExecutableRequest make_request(const LoadedModel& model, const PreparedRun& run,
     request.passes = run.config.passes;
     request.threads = threads;
     request.recorded_plan = run.earlier_plan;
+    request.chunk_samples = choose_chunk(run.config, run.data);
+    request.total_points = (run.config.x ? run.config.x->points : 1) * (run.config.y ? run.config.y->points : 1);
     return request;
 }
 
@@ -81,6 +83,8 @@ std::unique_ptr<ModelSequence> make_sequence(const PreparedRun& run, const std::
     shared.passes = run.config.passes;
     shared.threads = threads;
     shared.recorded_plan = run.earlier_plan;
+    shared.chunk_samples = choose_chunk(run.config, run.data);
+    shared.total_points = 1;
     const auto build = [context, shared, backend = run.backend.get()](std::size_t index) {
         const LoadedModel model = load_model(context->models.at(index), context->rules);
         ExecutableRequest request = shared;

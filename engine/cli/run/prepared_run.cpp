@@ -22,22 +22,6 @@ constexpr double kMostChunkBytes = 256.0 * 1024 * 1024;
 constexpr double kBlockMacs = 5e10;
 constexpr std::int64_t kMostPointsPerBlock = 64;
 
-/// Samples a unit of work: a rule of data and configuration alone, as the identity holds it.
-std::int64_t choose_chunk(const Config& config, const std::vector<std::unique_ptr<Dataset>>& data) {
-    std::int64_t longest = 1;
-    double sample_bytes = 1.0;
-    for (const auto& split : data) {
-        double bytes = 0.0;
-        for (const FieldInfo& field : split->inputs())
-            bytes += static_cast<double>(element_count(field.sample_shape)) * static_cast<double>(size_of(field.dtype));
-        sample_bytes = std::max(sample_bytes, bytes);
-        longest = std::max(longest, split->size());
-    }
-    if (config.data.chunk) return std::min(*config.data.chunk, longest);
-    const auto fitting = static_cast<std::int64_t>(std::max(1.0, std::floor(kMostChunkBytes / sample_bytes)));
-    return std::min({kDefaultChunk, fitting, longest});
-}
-
 /// Points a block (and a journal transaction); changes no result.
 std::int64_t choose_block(const Executable& executable, std::int64_t chunk_samples) {
     const double macs =
@@ -74,6 +58,21 @@ void note_draws(PreparedRun& run, RunLog& log) {
 }
 
 }  // namespace
+
+std::int64_t choose_chunk(const Config& config, const std::vector<std::unique_ptr<Dataset>>& data) {
+    std::int64_t longest = 1;
+    double sample_bytes = 1.0;
+    for (const auto& split : data) {
+        double bytes = 0.0;
+        for (const FieldInfo& field : split->inputs())
+            bytes += static_cast<double>(element_count(field.sample_shape)) * static_cast<double>(size_of(field.dtype));
+        sample_bytes = std::max(sample_bytes, bytes);
+        longest = std::max(longest, split->size());
+    }
+    if (config.data.chunk) return std::min(*config.data.chunk, longest);
+    const auto fitting = static_cast<std::int64_t>(std::max(1.0, std::floor(kMostChunkBytes / sample_bytes)));
+    return std::min({kDefaultChunk, fitting, longest});
+}
 
 std::string program_version() { return LOSSMAP_VERSION; }
 

@@ -71,6 +71,9 @@ struct PreparedRun {
     [[nodiscard]] std::int64_t estimations() const;
 };
 
+/// Samples a unit of work: a rule of data and configuration alone, as the identity holds it.
+[[nodiscard]] std::int64_t choose_chunk(const Config& config, const std::vector<std::unique_ptr<Dataset>>& data);
+
 /// Checks and builds everything that `run` and `validate` need. `threads`: 0 is all. `stop` is looked at in long steps
 /// of the computation; may be nullptr. `earlier_plan`: of the part of the run that is there already. `log` has to
 /// outlive the result. Throws InputError / UnsupportedError before any computation.

@@ -1,0 +1,100 @@
+#include "cuda/backend/pass_model.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace lossmap::cuda {
+namespace {
+
+/// A kernel of a recorded pass, back to back, and about half a round of blocks in which it starts or ends. A block of a
+/// stage takes 8 images through 18 layers in some 170 us (docs/gpu.md).
+constexpr double kLaunchSeconds = 3e-6;
+constexpr double kConvolutionSeconds = 8e-6;
+constexpr double kStageSeconds = 9e-5;
+/// Of HBM3 in practice, and of its second-level cache.
+constexpr double kMemoryBytesASecond = 2.8e12;
+constexpr double kCacheBytesASecond = 5.5e12;
+/// Estimates closer than this are equal: the model is not better.
+constexpr double kAlike = 1.03;
+/// Kernels take images in groups of up to 8.
+constexpr std::int64_t kSampleGroup = 8;
+
+std::int64_t parts(std::int64_t whole, std::int64_t part) { return (whole + part - 1) / part; }
+
+/// Share of a pass that is no filling up, where so many of something come in pieces.
+double used(std::int64_t whole, std::int64_t piece) {
+    if (whole == 0) return 1.0;
+    return static_cast<double>(whole) / static_cast<double>(parts(whole, piece) * piece);
+}
+
+/// Powers of two, and what divides a known whole evenly.
+std::vector<std::int64_t> choices(std::int64_t whole, std::int64_t most, std::int64_t fixed, std::int64_t group) {
+    if (fixed > 0) return {fixed};
+    std::vector<std::int64_t> result;
+    const std::int64_t enough = whole == 0 ? most : std::min(most, whole);
+    for (std::int64_t power = 1; power <= enough; power *= 2)
+        result.push_back(power);
+    for (std::int64_t count = 1; whole > 0 && count <= 16; ++count) {
+        const std::int64_t even = parts(whole, count);
+        const std::int64_t grouped = parts(even, group) * group;
+        for (const std::int64_t piece : {even, grouped}) {
+            if (piece <= std::min(most, std::max(whole, group))) result.push_back(piece);
+        }
+    }
+    std::sort(result.begin(), result.end());
+    result.erase(std::unique(result.begin(), result.end()), result.end());
+    return result;
+}
+
+bool fits(const PassCosts& costs, const PassLimits& limits, const PassSize& size) {
+    const std::int64_t evaluations = size.points * size.samples;
+    // One point and the fewest samples go through whatever they take.
+    const bool least = size.points == 1 && (size.samples == 1 || limits.fixed_samples > 0);
+    if (!least && evaluations * costs.evaluation_bytes > limits.pass_bytes) return false;
+    const std::int64_t bytes =
+        costs.constant_bytes + size.points * costs.weight_bytes + evaluations * costs.evaluation_bytes;
+    return least || bytes <= limits.memory_bytes;
+}
+
+}  // namespace
+
+double estimated_seconds(const PassCosts& costs, const PassLimits& limits, const PassSize& size) {
+    const auto evaluations = static_cast<double>(size.points * size.samples);
+    const double launches = kLaunchSeconds * static_cast<double>(costs.launches) +
+                            kConvolutionSeconds * static_cast<double>(costs.point_launches * size.points) +
+                            kStageSeconds * static_cast<double>(costs.stage_launches);
+    // Half of the cache, as weights and streams go through it, too.
+    const bool cached =
+        evaluations * static_cast<double>(costs.widest_bytes) * 2.0 <= static_cast<double>(limits.cache_bytes);
+    const double rate = cached ? kCacheBytesASecond : kMemoryBytesASecond;
+    const double seconds = launches / evaluations + static_cast<double>(costs.traffic_bytes) / rate;
+    return seconds / (used(limits.total_points, size.points) * used(limits.chunk_samples, size.samples));
+}
+
+std::vector<PassSize> ranked_sizes(const PassCosts& costs, const PassLimits& limits) {
+    std::vector<std::pair<double, PassSize>> rated;
+    for (const std::int64_t samples :
+         choices(limits.chunk_samples, limits.most_samples, limits.fixed_samples, kSampleGroup)) {
+        for (const std::int64_t points : choices(limits.total_points, limits.most_points, limits.fixed_points, 1)) {
+            const PassSize size{points, samples};
+            if (fits(costs, limits, size)) rated.emplace_back(estimated_seconds(costs, limits, size), size);
+        }
+    }
+    if (rated.empty())
+        return {{std::max<std::int64_t>(limits.fixed_points, 1), std::max<std::int64_t>(limits.fixed_samples, 1)}};
+    const auto by_estimate = [](const auto& a, const auto& b) { return a.first < b.first; };
+    std::stable_sort(rated.begin(), rated.end(), by_estimate);
+    const double enough = rated.front().first * kAlike;
+    const auto alike = std::find_if(rated.begin(), rated.end(), [&](const auto& own) { return own.first > enough; });
+    std::stable_sort(rated.begin(), alike, [](const auto& a, const auto& b) {
+        const std::int64_t left = a.second.points * a.second.samples;
+        const std::int64_t right = b.second.points * b.second.samples;
+        return left != right ? left < right : a.first < b.first;
+    });
+    std::vector<PassSize> result;
+    for (const auto& [seconds, size] : rated)
+        result.push_back(size);
+    return result;
+}
+
+}  // namespace lossmap::cuda

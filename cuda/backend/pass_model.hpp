@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace lossmap::cuda {
+
+/// What a pass of a network costs, as its estimate tells.
+struct PassCosts {
+    std::int64_t constant_bytes = 0;
+    std::int64_t weight_bytes = 0;      ///< of a point, all sets
+    std::int64_t evaluation_bytes = 0;  ///< of memory that a (point, sample) takes
+    std::int64_t traffic_bytes = 0;     ///< that all operations together read and write of them
+    std::int64_t widest_bytes = 0;      ///< the same of one operation: what a cache would have to hold
+    std::int64_t launches = 0;          ///< of small kernels that cover all points
+    std::int64_t point_launches = 0;    ///< of convolutions, once a point
+    std::int64_t stage_launches = 0;    ///< of whole stages, whose blocks run long
+};
+
+/// What a pass may be.
+struct PassLimits {
+    std::int64_t memory_bytes = 0;  ///< of everything
+    std::int64_t pass_bytes = 0;    ///< of evaluations
+    std::int64_t cache_bytes = 0;   ///< of the device; 0: not known
+    std::int64_t most_points = 1;
+    std::int64_t most_samples = 1;
+    std::int64_t total_points = 0;   ///< of the grid; 0: not known
+    std::int64_t chunk_samples = 0;  ///< that come together; 0: not known
+    std::int64_t fixed_points = 0;   ///< 0: to be chosen
+    std::int64_t fixed_samples = 0;
+};
+
+struct PassSize {
+    std::int64_t points = 1;
+    std::int64_t samples = 1;
+
+    friend bool operator==(const PassSize&, const PassSize&) = default;
+};
+
+/// Seconds that an evaluation which counts takes on a large GPU: launches and the time in which a kernel does not fill
+/// the device, spread over the pass; memory, at the cache's rate where an operation's arrays fit it; both over the
+/// share of the pass that is no filling up. Arithmetic is left out: it is the same for every size. Rates are those of
+/// an H100, to be replaced by what is measured.
+[[nodiscard]] double estimated_seconds(const PassCosts& costs, const PassLimits& limits, const PassSize& size);
+
+/// Sizes that fit, the best one first: by estimate, and of those that are about as good the smallest one first, as what
+/// overflows is evaluated again by the pass. Never empty: one point and the fewest samples are always there.
+[[nodiscard]] std::vector<PassSize> ranked_sizes(const PassCosts& costs, const PassLimits& limits);
+
+}  // namespace lossmap::cuda

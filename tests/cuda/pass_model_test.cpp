@@ -1,0 +1,158 @@
+// How many points and samples go through a pass: what launches, memory and filling up ask for.
+#include "cuda/backend/pass_model.hpp"
+
+#include <gtest/gtest.h>
+
+namespace lossmap::cuda {
+namespace {
+
+constexpr std::int64_t kGiB = std::int64_t{1} << 30;
+
+/// An H100 with room for everything that matters.
+PassLimits large_device() {
+    PassLimits limits;
+    limits.memory_bytes = 70 * kGiB;
+    limits.pass_bytes = 2 * kGiB;
+    limits.cache_bytes = 50 << 20;
+    limits.most_points = 1024;
+    limits.most_samples = 1024;
+    limits.total_points = 51 * 51;
+    limits.chunk_samples = 1000;
+    return limits;
+}
+
+/// 784 - 512 - 10 in fp32: products over all points at once, a dozen launches.
+PassCosts mlp() {
+    PassCosts costs;
+    costs.weight_bytes = 2 * 407'050 * 4;
+    costs.evaluation_bytes = (784 + 2 * 512 + 10) * 4;
+    costs.traffic_bytes = (2 * 784 + 3 * 512 + 30) * 4;
+    costs.widest_bytes = (784 + 512) * 4;
+    costs.launches = 6;
+    return costs;
+}
+
+/// LeNet on 28 x 28: two convolutions once a point.
+PassCosts lenet() {
+    PassCosts costs;
+    costs.weight_bytes = 2 * 61'706 * 4;
+    costs.evaluation_bytes = 2 * 6 * 28 * 28 * 4;
+    costs.traffic_bytes = 6 * 6 * 28 * 28 * 4;
+    costs.widest_bytes = 2 * 6 * 28 * 28 * 4;
+    costs.launches = 8;
+    costs.point_launches = 2;
+    return costs;
+}
+
+/// A ResNet layer by layer in fp16: 60 convolutions once a point, each 65 KB in and out an image.
+PassCosts resnet() {
+    PassCosts costs;
+    costs.weight_bytes = 2 * 855'770 * 2;
+    costs.evaluation_bytes = 3 * 16 * 32 * 32 * 2;
+    costs.traffic_bytes = 60 * 2 * 16 * 32 * 32 * 2;
+    costs.widest_bytes = 2 * 16 * 32 * 32 * 2;
+    costs.launches = 60;
+    costs.point_launches = 57;
+    return costs;
+}
+
+PassSize best(const PassCosts& costs, const PassLimits& limits) { return ranked_sizes(costs, limits).front(); }
+
+/// Seconds an evaluation of one point at a time takes over those of a size.
+double gain(const PassCosts& costs, PassLimits limits, const PassSize& size) {
+    const double chosen = estimated_seconds(costs, limits, size);
+    limits.fixed_points = 1;
+    return estimated_seconds(costs, limits, best(costs, limits)) / chosen;
+}
+
+TEST(PassModel, LaunchesAreSpreadOverManyPoints) {
+    // With a few samples a launch is most of a pass of one point.
+    PassLimits few = large_device();
+    few.chunk_samples = 32;
+    const PassSize size = best(mlp(), few);
+    EXPECT_GE(size.points, 100);
+    EXPECT_GT(gain(mlp(), few, size), 50.0);
+    // Convolutions are launched once a point all the same: their share is spread over samples alone.
+    const PassSize convolutions = best(lenet(), few);
+    EXPECT_GT(convolutions.points, 1);
+    EXPECT_EQ(convolutions.samples, 32);
+}
+
+TEST(PassModel, ConvolutionsOncePerPointWantSamplesNotPoints) {
+    const PassSize size = best(resnet(), large_device());
+    EXPECT_GE(size.samples, 125);
+    EXPECT_LE(size.points * size.samples * resnet().evaluation_bytes, 2 * kGiB);
+}
+
+TEST(PassModel, StagesWantManyRoundsOfBlocks) {
+    PassCosts costs = resnet();
+    costs.launches = 16;
+    costs.point_launches = 3;
+    costs.stage_launches = 4;
+    costs.traffic_bytes /= 6;
+    const PassSize size = best(costs, large_device());
+    EXPECT_GE(size.points * size.samples, 8 * 132 * 8) << "rounds, multiprocessors, images a block";
+}
+
+TEST(PassModel, WhenNothingIsWonThePassStaysSmall) {
+    PassCosts costs = resnet();
+    costs.launches = costs.point_launches = 0;
+    PassLimits limits = large_device();
+    limits.cache_bytes = 0;
+    EXPECT_EQ(best(costs, limits), (PassSize{1, 1}));
+}
+
+TEST(PassModel, ACacheThatHoldsAnOperationIsUsed) {
+    PassCosts costs = resnet();
+    costs.launches = costs.point_launches = 1;
+    const PassSize size = best(costs, large_device());
+    EXPECT_LE(2 * size.points * size.samples * costs.widest_bytes, large_device().cache_bytes);
+    EXPECT_GT(size.points * size.samples, 64);
+}
+
+TEST(PassModel, PassesAreFilled) {
+    // 1,000 samples in tiles of 1,000, 500, 256, .., not in 1,024; 51 points in one pass, not in 64.
+    PassLimits line = large_device();
+    line.total_points = 51;
+    for (const PassCosts& costs : {mlp(), lenet(), resnet()}) {
+        const PassSize size = best(costs, line);
+        const std::int64_t tiles = (1000 + size.samples - 1) / size.samples;
+        const std::int64_t blocks = (51 + size.points - 1) / size.points;
+        EXPECT_LE(tiles * size.samples, 1050) << size.samples;
+        EXPECT_LE(blocks * size.points, 56) << size.points;
+    }
+    line.chunk_samples = 7;
+    line.total_points = 1;
+    EXPECT_EQ(best(mlp(), line).points, 1);
+    EXPECT_LE(best(mlp(), line).samples, 8);
+}
+
+TEST(PassModel, MemoryIsKeptAndDoesNotGrowWithTheGrid) {
+    PassLimits limits = large_device();
+    for (const std::int64_t memory : {kGiB / 16, kGiB / 4, kGiB}) {
+        limits.memory_bytes = memory;
+        for (const PassSize& size : ranked_sizes(lenet(), limits)) {
+            EXPECT_LE(size.points * (lenet().weight_bytes + size.samples * lenet().evaluation_bytes), memory);
+            EXPECT_LE(size.points, limits.most_points);
+        }
+    }
+    limits.total_points = 4001 * 4001;
+    const PassSize huge = best(lenet(), limits);
+    limits.total_points = 401 * 401;
+    EXPECT_EQ(huge.points, best(lenet(), limits).points);
+}
+
+TEST(PassModel, WhatIsFixedStaysAndTheSmallestAlwaysGoes) {
+    PassLimits limits = large_device();
+    limits.fixed_points = 3;
+    limits.fixed_samples = 17;
+    EXPECT_EQ(best(resnet(), limits), (PassSize{3, 17}));
+    PassLimits nothing;
+    nothing.most_points = nothing.most_samples = 64;
+    EXPECT_EQ(best(resnet(), nothing), (PassSize{1, 1}));
+    nothing.fixed_samples = 9;
+    EXPECT_EQ(best(resnet(), nothing), (PassSize{1, 9}));
+}
+
+}  // namespace
+}  // namespace lossmap::cuda
