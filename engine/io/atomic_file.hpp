@@ -20,7 +20,8 @@ public:
 
     /// fsync of the file, rename, fsync of the folder. Throws Error.
     void commit();
-    /// The same, but leaves a file of that name that came into being meanwhile: false then. Of several processes one wins.
+    /// The same, but leaves a file of that name that came into being meanwhile: false then. Of several processes one
+    /// wins.
     [[nodiscard]] bool commit_unless_there();
 
 private:
