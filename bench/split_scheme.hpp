@@ -10,7 +10,7 @@
 
 #include "core/dtype.hpp"
 
-/// Ways to multiply numbers of fp32 on tensor cores, emulated (docs/decisions/0020-split-products.md).
+/// Ways to multiply numbers of fp32 on tensor cores, emulated (docs/decisions/0021-split-products.md).
 namespace lossmap::bench {
 
 constexpr int kMostParts = 3;

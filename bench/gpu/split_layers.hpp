@@ -12,7 +12,7 @@
 namespace lossmap::bench {
 
 /// `layers` 3x3 convolutions with bias and ReLU, one after the other, on f32 [samples, side, side, channels], by
-/// products of f16 halves (docs/decisions/0020-split-products.md).
+/// products of f16 halves (docs/decisions/0021-split-products.md).
 struct SplitArgs {
     const float* in = nullptr;  ///< 8-byte aligned
     /// [layers, 9 taps, channels / 8, filters, 8]: what f16 keeps of the weights, and of what that leaves; 16-byte

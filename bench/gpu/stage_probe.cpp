@@ -192,7 +192,7 @@ public:
 
 private:
     /// How a tensor core adds: bits below the last place of the largest term that others keep, and whether the result
-    /// is rounded or cut off. Decision 20 assumes 1 and "cut off".
+    /// is rounded or cut off. Decision 21 assumes 1 and "cut off".
     [[nodiscard]] json sums() const {
         const cuda::DeviceBuffer place(sizeof(float), stream_);
         const auto sum = [&](int terms, int bits) {  // 1 + terms x 2^-(23 + bits)

@@ -14,6 +14,7 @@
 #include <cudnn_frontend.h>
 
 #include "core/error.hpp"
+#include "cuda/device/channels_last.hpp"
 #include "cuda/device/shared_library.hpp"
 #include "cuda/runtime/error.hpp"
 
@@ -26,7 +27,6 @@ namespace {
 
 namespace fe = cudnn_frontend;
 using TensorPointer = std::shared_ptr<fe::graph::Tensor_attributes>;
-using Dims = std::vector<std::int64_t>;
 
 /// Libraries that cuDNN and its frontend open by name.
 void open_library() {
@@ -45,37 +45,6 @@ fe::DataType_t data_type(DType type) {
         case DType::f32: return fe::DataType_t::FLOAT;
         default: throw InternalError("a convolution of {}", name_of(type));
     }
-}
-
-/// Dimensions that the library sees: two, or three where the outermost one is used.
-std::vector<std::size_t> spatial_axes(const ConvolutionProblem& p) {
-    const bool flat = p.input[0] == 1 && p.kernel[0] == 1 && p.output[0] == 1;
-    return flat ? std::vector<std::size_t>{1, 2} : std::vector<std::size_t>{0, 1, 2};
-}
-
-Dims selected(const std::array<std::int64_t, 3>& values, const std::vector<std::size_t>& axes) {
-    Dims result;
-    for (const std::size_t axis : axes)
-        result.push_back(values[axis]);
-    return result;
-}
-
-/// [N, C, spatial ..] with the channels innermost.
-Dims with_channels(std::int64_t outer, std::int64_t channels, const Dims& spatial) {
-    Dims result{outer, channels};
-    result.insert(result.end(), spatial.begin(), spatial.end());
-    return result;
-}
-
-Dims channels_last(const Dims& dims) {
-    Dims strides(dims.size(), 1);
-    std::int64_t step = dims[1];
-    for (std::size_t axis = dims.size(); axis-- > 2;) {
-        strides[axis] = step;
-        step *= dims[axis];
-    }
-    strides[0] = step;
-    return strides;
 }
 
 /// Tensors by number: a plan that was read back knows them by nothing else.
