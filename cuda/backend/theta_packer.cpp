@@ -1,7 +1,7 @@
 #include "cuda/backend/theta_packer.hpp"
 
 #include <algorithm>
-#include <cstring>
+#include <span>
 #include <utility>
 
 #include "core/error.hpp"
@@ -12,11 +12,6 @@ namespace {
 constexpr std::size_t kTableAlignment = 64;
 
 std::size_t aligned(std::size_t bytes) { return (bytes + kTableAlignment - 1) / kTableAlignment * kTableAlignment; }
-
-template <typename Target>
-std::size_t bytes_of(const std::vector<Target>& targets) {
-    return aligned(targets.size() * sizeof(Target));
-}
 
 }  // namespace
 
@@ -167,10 +162,16 @@ void ThetaWave::prepare(const Frame& frame, const Upload& upload) const {
     const auto folds = fold_targets(frame);
     const auto packs = perturb_targets(frame);
     const auto biases = bias_targets(frame);
-    std::vector<std::byte> table(table_bytes());
-    std::memcpy(table.data(), folds.data(), folds.size() * sizeof(folds[0]));
-    std::memcpy(table.data() + bytes_of(folds), packs.data(), packs.size() * sizeof(packs[0]));
-    std::memcpy(table.data() + bytes_of(folds) + bytes_of(packs), biases.data(), biases.size() * sizeof(biases[0]));
+    std::vector<std::byte> table;
+    table.reserve(table_bytes());
+    const auto append = [&](const auto& targets) {
+        const auto bytes = std::as_bytes(std::span(targets));
+        table.insert(table.end(), bytes.begin(), bytes.end());
+        table.resize(aligned(table.size()));
+    };
+    append(folds);
+    append(packs);
+    append(biases);
     upload(tables_[frame.theta_set], table);
 }
 
