@@ -3,18 +3,16 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdio>
 #include <span>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "bench/gpu/layer_probe.hpp"
 #include "bench/gpu/probe_data.hpp"
-#include "bench/gpu/probe_timer.hpp"
 #include "bench/gpu/split_launch.hpp"
 #include "cuda/runtime/buffer.hpp"
-#include "cuda/runtime/error.hpp"
 #include "kernels/host/host_launch.hpp"
 
 namespace lossmap::bench {
@@ -108,29 +106,6 @@ private:
     cuda::DeviceBuffer device_out_;
 };
 
-template <typename Shape>
-json measure(int multiprocessors, const cuda::Stream& stream) {
-    SplitJob<Shape> small(3, Shape::kImages + 1, stream);
-    small.launch(stream);
-    const double error = small.error(stream);
-    json result = {{"error_against_host", error}};
-    if (!(error <= kTolerance)) {
-        result["failure"] = "wrong results; not timed";
-        return result;
-    }
-    for (const int layers : {2, 18}) {
-        const double images = 16.0 * multiprocessors;
-        SplitJob<Shape> job(layers, std::int64_t{16} * multiprocessors, stream);
-        const double ms = median_ms(stream, 7, [&] { job.launch(stream); });
-        result["rows"].push_back({{"images", images},
-                                  {"layers", layers},
-                                  {"ms", ms},
-                                  {"tflops", 2.0 * job.multiply_adds() / ms * 1e-9},
-                                  {"ns_an_image_and_layer", ms * 1e6 / images / layers}});
-    }
-    return result;
-}
-
 }  // namespace
 
 json probe_split_layers(int multiprocessors, const cuda::Stream& stream) {
@@ -139,12 +114,10 @@ json probe_split_layers(int multiprocessors, const cuda::Stream& stream) {
         using Shape = decltype(shape);
         const std::string name = fmt::format("split {}x{}x{}, {} images a block", Shape::kChannels, Shape::kSide,
                                              Shape::kSide, Shape::kImages);
-        std::fprintf(stderr, "%s\n", name.c_str());
-        try {
-            result[name] = measure<Shape>(multiprocessors, stream);
-        } catch (const Error& error) {
-            result[name] = {{"failure", error.what()}};
-        }
+        report(result, name, [&] {
+            return probe_layers<SplitJob<Shape>>(Shape::kImages, std::int64_t{16} * multiprocessors, kTolerance, stream,
+                                                 [&](auto& job) { job.launch(stream); });
+        });
     });
     return result;
 }

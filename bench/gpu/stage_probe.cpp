@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/gpu/gemm_probe.hpp"
+#include "bench/gpu/layer_probe.hpp"
 #include "bench/gpu/probe_data.hpp"
 #include "bench/gpu/probe_kernels.hpp"
 #include "bench/gpu/probe_timer.hpp"
@@ -156,12 +157,9 @@ public:
             using Shape = decltype(shape);
             const std::string name = fmt::format("{}x{}x{}, {} images a block", Shape::kChannels, Shape::kSide,
                                                  Shape::kSide, Shape::kImages);
-            std::fprintf(stderr, "%s\n", name.c_str());
-            try {
-                result["stages"][name] = measure({Shape::kChannels, Shape::kSide, Shape::kImages}, Shape::kHasExit);
-            } catch (const Error& error) {
-                result["stages"][name] = {{"failure", error.what()}};
-            }
+            report(result["stages"], name, [&] {
+                return measure({Shape::kChannels, Shape::kSide, Shape::kImages}, Shape::kHasExit);
+            });
         });
         result["split"] = probe_split_layers(device.multiprocessors, stream_);
         result["wgmma"] = probe_wgmma_layers(device.multiprocessors, stream_);

@@ -1,7 +1,6 @@
 #include "bench/gpu/wgmma_probe.hpp"
 
 #include <cmath>
-#include <cstdio>
 #include <span>
 #include <string>
 #include <vector>
@@ -9,12 +8,11 @@
 #include <fmt/format.h>
 
 #include "bench/gpu/host_warpgroup.hpp"
+#include "bench/gpu/layer_probe.hpp"
 #include "bench/gpu/probe_data.hpp"
-#include "bench/gpu/probe_timer.hpp"
 #include "bench/gpu/wgmma_launch.hpp"
 #include "bench/gpu/wgmma_layers.hpp"
 #include "cuda/runtime/buffer.hpp"
-#include "cuda/runtime/error.hpp"
 
 namespace lossmap::bench {
 namespace {
@@ -88,29 +86,6 @@ private:
     cuda::DeviceBuffer device_out_;
 };
 
-template <typename Shape>
-json measure(int multiprocessors, const cuda::Stream& stream) {
-    WgmmaJob<Shape> small(3, Shape::kImages + 1, stream);
-    small.launch(multiprocessors, stream);
-    const double error = small.error(stream);
-    json result = {{"error_against_host", error}};
-    if (!(error <= kTolerance)) {
-        result["failure"] = "wrong results; not timed";
-        return result;
-    }
-    for (const int layers : {2, 18}) {
-        WgmmaJob<Shape> job(layers, std::int64_t{32} * multiprocessors, stream);
-        const double ms = median_ms(stream, 7, [&] { job.launch(multiprocessors, stream); });
-        const double images = 32.0 * multiprocessors;
-        result["rows"].push_back({{"images", images},
-                                  {"layers", layers},
-                                  {"ms", ms},
-                                  {"tflops", 2.0 * job.multiply_adds() / ms * 1e-9},
-                                  {"ns_an_image_and_layer", ms * 1e6 / images / layers}});
-    }
-    return result;
-}
-
 }  // namespace
 
 json probe_wgmma_layers(int multiprocessors, const cuda::Stream& stream) {
@@ -120,12 +95,10 @@ json probe_wgmma_layers(int multiprocessors, const cuda::Stream& stream) {
         using Shape = decltype(shape);
         const std::string name = fmt::format("wgmma {}x{}x{}, {} images and {} warpgroups a block", Shape::kChannels,
                                              Shape::kSide, Shape::kSide, Shape::kImages, Shape::kWarpgroups);
-        std::fprintf(stderr, "%s\n", name.c_str());
-        try {
-            result[name] = measure<Shape>(multiprocessors, stream);
-        } catch (const Error& error) {
-            result[name] = {{"failure", error.what()}};
-        }
+        report(result, name, [&] {
+            return probe_layers<WgmmaJob<Shape>>(Shape::kImages, std::int64_t{32} * multiprocessors, kTolerance, stream,
+                                                 [&](auto& job) { job.launch(multiprocessors, stream); });
+        });
     });
     return result;
 }
