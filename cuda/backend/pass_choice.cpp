@@ -38,10 +38,8 @@ Probe probe(const ExecutableRequest& request, Planner& planner, BuildOptions opt
     const auto a_sample = [&](std::int64_t whole) {
         return std::max<std::int64_t>((whole + options.tile_samples - 1) / options.tile_samples, 1);
     };
-    const auto& tile = parts.operations[static_cast<std::size_t>(Phase::tile)];
-    const auto operations = static_cast<std::int64_t>(tile.size());
-    const std::int64_t stages = std::count_if(
-        tile.begin(), tile.end(), [](const auto& operation) { return operation->implementation() == "kernel stage"; });
+    const std::int64_t operations = std::ssize(parts.operations[static_cast<std::size_t>(Phase::tile)]);
+    const std::int64_t stages = std::ssize(program->stages);
     const auto convolutions = static_cast<std::int64_t>(parts.convolutions.size());
     PassCosts costs;
     costs.constant_bytes = bytes(Phase::constant);

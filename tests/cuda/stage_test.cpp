@@ -116,6 +116,7 @@ constexpr const char* kAlone = "no other layer goes with it";
 TEST(CudaStage, AllThreeResolutionsAgreeWithTheReference) {
     Emulated fused(three_stages());
     EXPECT_EQ(fused.stages().size(), 3u);
+    EXPECT_EQ(fused.lengths().size(), fused.stages().size()) << "a list a launch: what the cost of a pass counts";
     // The network's first layer, and what leads to the next resolution. The shortcut pads the result, which is kept.
     EXPECT_THAT(fused.lengths(), ::testing::ElementsAre(4, 4, 3));
     EXPECT_TRUE(fused.reasons().empty());
