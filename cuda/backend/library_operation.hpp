@@ -19,7 +19,7 @@ template <typename Plan, typename Operands>
 class LibraryOperation final : public Operation {
 public:
     /// @param name  for messages; a literal
-    /// @param launches  runs of the plan: 1 where it covers all points, else their number
+    /// @param launches  runs of the plan, for as many points each; 1 where it covers all of them
     LibraryOperation(const char* name, std::shared_ptr<Plan> plan, std::int64_t points, std::int64_t launches)
         : name_(name), plan_(std::move(plan)), points_(points), launches_(launches) {}
 
@@ -40,15 +40,16 @@ public:
             addresses.push_back(frame.address(slot.array));
             accesses.push_back({addresses.back(), slot.array.span_bytes(points_), slot.writes});
         }
-        frame.queue->launch(name_, accesses,
-                            [plan = plan_, slots = slots_, addresses, launches = launches_](void* stream) {
-                                for (std::int64_t point = 0; point < launches; ++point) {
-                                    Operands operands;
-                                    for (std::size_t k = 0; k < slots.size(); ++k)
-                                        slots[k].set(operands, addresses[k] + point * slots[k].point_bytes());
-                                    plan->run(operands, stream);
-                                }
-                            });
+        frame.queue->launch(
+            name_, accesses,
+            [plan = plan_, slots = slots_, addresses, points = points_, launches = launches_](void* stream) {
+                for (std::int64_t point = 0; point < points; point += points / launches) {
+                    Operands operands;
+                    for (std::size_t k = 0; k < slots.size(); ++k)
+                        slots[k].set(operands, addresses[k] + point * slots[k].point_bytes());
+                    plan->run(operands, stream);
+                }
+            });
     }
     [[nodiscard]] std::vector<Place> places() const override {
         std::vector<Place> result;
@@ -76,7 +77,7 @@ private:
     std::vector<Slot> slots_;
 };
 
-/// A product: once where its batch covers all points.
+/// A product: once where its batch may cover all points.
 using GemmOperation = LibraryOperation<GemmPlan, GemmOperands>;
 /// A convolution: its weights differ from point to point, so it runs once a point.
 using ConvolutionOperation = LibraryOperation<ConvolutionPlan, ConvolutionOperands>;

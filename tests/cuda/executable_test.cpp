@@ -56,6 +56,27 @@ TEST(CudaExecutable, RecordsOnceAndReplaysTheRest) {
     EXPECT_EQ(emulated.device->counts().replays, (4 * 7 - 2) + (4 - 2));
 }
 
+TEST(CudaExecutable, APassOfMorePointsThanALibraryMultipliesAtOnceTakesSeveralProducts) {
+    const auto losses = [](std::int64_t most) {
+        ReferenceNet net({5}, 3);
+        net.output(net.gemm(net.input(), 4, true));
+        HostDeviceOptions options;
+        options.most_products = most;
+        const Emulated emulated(options);
+        NetworkRunner runner = emulated.runner(std::move(net), 3);
+        const auto executable = runner.compile();
+        EXPECT_EQ(executable->points_per_pass(), 4);
+        std::vector<double> result;
+        for (const LossSums& sums : runner.sums(*executable, line(4)))
+            result.push_back(sums.loss_sum);
+        return result;
+    };
+    const std::vector<double> at_once = losses(4);
+    EXPECT_NE(at_once[2], at_once[3]);
+    for (const std::int64_t most : {3, 2, 1})
+        EXPECT_EQ(losses(most), at_once) << most;
+}
+
 TEST(CudaExecutable, OnlySumsComeBackToTheHost) {
     const Emulated emulated;
     NetworkRunner runner = emulated.runner(small_net(), 8);

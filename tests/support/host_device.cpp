@@ -192,6 +192,7 @@ HostDevice::HostDevice(const HostDeviceOptions& options)
     facts_.free_bytes = options.memory_bytes;
     facts_.pass_bytes = options.pass_bytes;
     facts_.most_points = options.most_points;
+    facts_.most_products = options.most_products;
     facts_.shared_bytes = options.shared_bytes;
     facts_.architecture = "host";
     facts_.library_versions = {"host loops 1"};
@@ -242,6 +243,8 @@ const HostWay& HostDevice::way_of(const cuda::LibraryWay& way, std::span<const s
 }
 
 std::vector<cuda::LibraryWay> HostDevice::gemm_ways(const cuda::GemmProblem& problem) {
+    if (problem.batch > options_.most_products)
+        throw Error("{} matrices, of at most {}", problem.batch, options_.most_products);
     std::vector<cuda::LibraryWay> result;
     for (const HostWay& way : options_.ways) {
         const bool joins = options_.joins_work && way.joins;

@@ -34,6 +34,7 @@ struct HostDeviceOptions {
     std::int64_t memory_bytes = std::int64_t{1} << 30;
     std::int64_t pass_bytes = std::int64_t{4} << 20;
     std::int64_t most_points = 4;
+    std::int64_t most_products = 65535;     ///< of one call
     std::int64_t shared_bytes = 227 << 10;  ///< a block's; of a Hopper GPU
     bool has_convolutions = true;           ///< false: there are no ways, as in a library without an engine
     int spoiled_convolution = 0;    ///< the plan of this number, from 1, computes something wrong: for comparators

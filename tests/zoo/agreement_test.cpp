@@ -37,11 +37,13 @@ TEST_P(ZooAgreementTest, LossAndOutputAreThoseOfPyTorch) {
 TEST_P(ZooAgreementTest, TheCudaBackendOnAnEmulatedDeviceAgreesToo) {
     HostDeviceOptions options;
     options.most_points = 2;  // three points: a whole block and one that is filled up
+    options.most_products = 7;
     const auto backend = cuda::make_cuda_backend({std::make_shared<HostDevice>(options)});
     // The emulation is slow: outputs at the last point alone, and the other ways of computing only for one export each.
     Errors errors = measure(*backend, {}, declares_batch() ? 0 : 7, true);
     if (GetParam().file.find('-') == std::string::npos) {
         options.pace = Pace::eager;
+        options.most_products = 1;
         options.reversed = true;
         options.joins_work = false;
         options.has_convolutions = false;

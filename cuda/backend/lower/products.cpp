@@ -28,9 +28,43 @@ std::int64_t alignment_of(const Product& product, const GemmProblem& problem) {
     return result;
 }
 
+/// The fewest launches that share the points evenly and have at most `most` matrices each.
+std::int64_t launches_of(std::int64_t points, std::int64_t batch, std::int64_t most) {
+    std::int64_t launches = 1;
+    while (points % launches != 0 || points / launches * batch > most)
+        ++launches;
+    return launches;
+}
+
+/// `count` of a batch of matrices of `elements`, from `first` on.
+Located part_of(const Located& matrices, std::int64_t first, std::int64_t count, std::int64_t elements) {
+    Located part = matrices;
+    part.offset += first * elements;
+    part.shape = {count * elements};
+    part.strides = {1};
+    return part;
+}
+
+/// A batch that is more than the library takes at once, in parts.
+JoinedWork add_in_parts(ProgramBuilder& builder, const Product& product, std::int64_t points, Phase phase) {
+    const std::int64_t most = builder.device().facts().most_products;
+    JoinedWork joined;
+    for (std::int64_t first = 0; first < product.batch; first += most) {
+        Product part = product;
+        part.batch = std::min(most, product.batch - first);
+        part.a = part_of(product.a, first, part.batch, product.rows * product.inner);
+        part.b = part_of(product.b, first, part.batch, product.inner * product.columns);
+        part.result = part_of(product.result, first, part.batch, product.rows * product.columns);
+        joined = add_product(builder, part, points, phase);
+    }
+    return joined;
+}
+
 }  // namespace
 
 JoinedWork add_product(ProgramBuilder& builder, const Product& product, std::int64_t points, Phase phase) {
+    const std::int64_t most = builder.device().facts().most_products;
+    if (product.batch > most) return add_in_parts(builder, product, points, phase);
     GemmProblem problem;
     problem.rows = product.rows;
     problem.columns = product.columns;
@@ -47,7 +81,8 @@ JoinedWork add_product(ProgramBuilder& builder, const Product& product, std::int
     const std::int64_t one_d = product.rows * product.columns;
     std::int64_t launches = 1;
     if (product.batch == 1) {
-        problem.batch = points;
+        launches = launches_of(points, 1, most);
+        problem.batch = points / launches;
         problem.stride_a = product.a.point_stride;
         problem.stride_b = product.b.point_stride;
         problem.stride_d = product.result.point_stride;
@@ -56,8 +91,8 @@ JoinedWork add_product(ProgramBuilder& builder, const Product& product, std::int
         const bool even = product.a.point_stride == product.batch * one_a &&
                           product.b.point_stride == product.batch * one_b &&
                           product.result.point_stride == product.batch * one_d && !product.bias;
-        launches = even ? 1 : points;
-        problem.batch = even ? points * product.batch : product.batch;
+        launches = even ? launches_of(points, product.batch, most) : points;
+        problem.batch = points / launches * product.batch;
         problem.stride_a = one_a;
         problem.stride_b = one_b;
         problem.stride_d = one_d;

@@ -23,7 +23,7 @@ struct Product {
 };
 
 /// Adds the product and says what of bias and activation it computes. One launch covers all points where the matrices
-/// of all points lie evenly apart, else there is one a point.
+/// of all points lie evenly apart and the library takes so many, else there are several.
 JoinedWork add_product(ProgramBuilder& builder, const Product& product, std::int64_t points, Phase phase);
 
 }  // namespace lossmap::cuda
