@@ -22,9 +22,6 @@ constexpr std::size_t kMostWorkspaceBytes = std::size_t{32} << 20;
 /// That the heuristics are asked for.
 constexpr int kMostAlgorithms = 8;
 
-/// Heuristics look at whether a bias is there and how it is aligned, not at what it holds.
-const void* const kAnyBias = reinterpret_cast<const void*>(std::uintptr_t{256});
-
 cudaDataType_t data_type(DType type) {
     switch (type) {
         case DType::f16: return CUDA_R_16F;
@@ -141,9 +138,11 @@ public:
             throw CudaError("a stored algorithm of {} bytes", serialized.size());
         std::memcpy(&chosen_.algo, serialized.data(), sizeof(chosen_.algo));
         // Says what workspace it needs, and no when it is not for this problem.
+        Algorithm checked;
         library_->check(library_->algorithm_check(library_->handle, description_.get(), b_.get(), a_.get(), d_.get(),
-                                                  d_.get(), &chosen_.algo, &chosen_),
+                                                  d_.get(), &chosen_.algo, &checked),
                         "cublasLtMatmulAlgoCheck");
+        chosen_.workspaceSize = checked.workspaceSize;
         if (chosen_.workspaceSize > kMostWorkspaceBytes)
             throw CudaError("the stored algorithm needs {} bytes", chosen_.workspaceSize);
     }
@@ -246,7 +245,8 @@ private:
         if (!joins_bias_) return;
         set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
         set(CUBLASLT_MATMUL_DESC_BIAS_BATCH_STRIDE, problem_.stride_bias);
-        set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, kAnyBias);
+        // Heuristics look at whether a bias is there and how it is aligned, not at what it holds.
+        set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, static_cast<std::uintptr_t>(problem_.alignment));
     }
 
     /// `rows` is also the leading dimension.
