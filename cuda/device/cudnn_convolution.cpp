@@ -58,6 +58,9 @@ public:
 
 /// A built graph of one problem.
 struct BuiltConvolution {
+    /// Recorded passes go before the plans that they run: they need not hold on to them.
+    BuiltConvolution() { graph.set_cuda_graph_retention(fe::CudaGraphRetention_t::NONE); }
+
     OpenGraph graph;
     std::size_t workspace_bytes = 0;
     JoinedWork joined;
