@@ -157,7 +157,7 @@ ConvolutionResult probe_convolution(const ConvolutionShape& shape, const std::st
         const Handle handle = make_handle(stream);
         Problem problem(shape, precision, epilogue, stream);
         result = problem.run(handle.get());
-    } catch (const Error& error) {
+    } catch (const std::exception& error) {  // the frontend has exceptions of its own
         result.failure = error.what();
     }
     result.precision = precision;

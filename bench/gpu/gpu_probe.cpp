@@ -52,8 +52,8 @@ public:
         section(result, "arithmetic_tflops", [&] { return arithmetic(); });
         section(result, "memory_gb_per_s", [&] { return memory(); });
         section(result, "launch_us", [&] { return launches(); });
-        if (options_.convolutions) section(result, "convolutions", [&] { return convolutions(); });
         section(result, "gemm_tflops_at_the_end", [&] { return gemms(); });
+        if (options_.convolutions) section(result, "convolutions", [&] { return convolutions(); });
         return result;
     }
 
@@ -62,15 +62,17 @@ private:
         return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
     }
 
-    // One failing section must not cost what the others found.
+    // One failing section must not cost what the others found, nor one that takes too long: each is told at once, too.
     void section(json& result, const char* name, const std::function<json()>& body) {
         std::fprintf(stderr, "%7.1f s  %s\n", elapsed_seconds(), name);
         try {
             result[name] = body();
-        } catch (const Error& error) {
+        } catch (const std::exception& error) {
             result[name] = {{"failure", error.what()}};
         }
+        tell({{name, result[name]}});
     }
+    static void tell(const json& found) { std::fprintf(stderr, "%s\n", found.dump().c_str()); }
 
     json gemms() {
         json rates;
@@ -167,6 +169,7 @@ private:
                 for (const ConvolutionShape& shape : shapes()) {
                     if (elapsed_seconds() > options_.budget_seconds) return rows;
                     rows.push_back(row(shape, probe_convolution(shape, precision, epilogue, stream_)));
+                    tell(rows.back());
                 }
             }
         }

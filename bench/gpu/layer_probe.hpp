@@ -2,12 +2,12 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <exception>
 #include <string>
 
 #include <nlohmann/json.hpp>
 
 #include "bench/gpu/probe_timer.hpp"
-#include "core/error.hpp"
 #include "cuda/runtime/stream.hpp"
 
 namespace lossmap::bench {
@@ -41,15 +41,17 @@ nlohmann::json probe_layers(std::int64_t block_images, std::int64_t images, doub
     return result;
 }
 
-/// Puts what `measure` returns into `result` under the name, or why it failed.
+/// Puts what `measure` returns into `result` under the name, or why it failed; also on stderr, as what follows may take
+/// too long.
 template <typename Measure>
 void report(nlohmann::json& result, const std::string& name, const Measure& measure) {
     std::fprintf(stderr, "%s\n", name.c_str());
     try {
         result[name] = measure();
-    } catch (const Error& error) {
+    } catch (const std::exception& error) {
         result[name] = {{"failure", error.what()}};
     }
+    std::fprintf(stderr, "%s\n", result[name].dump().c_str());
 }
 
 }  // namespace lossmap::bench
