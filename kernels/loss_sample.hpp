@@ -44,8 +44,10 @@ struct LossTermsArgs {
     bool one_hot_targets = false;
     bool softmax_activation = false;
     double delta = 1.0;
-    const std::uint32_t* overflow = nullptr;  ///< OverflowFlags::data of this pass, [points, samples + 1]; null: none
-    SampleLoss* terms = nullptr;              ///< [points, samples], `terms_point_stride` apart
+    /// OverflowFlags::data of this pass, [points, terms_point_stride + 1]; null: none. A pass may have more samples
+    /// than count.
+    const std::uint32_t* overflow = nullptr;
+    SampleLoss* terms = nullptr;  ///< [points, samples], `terms_point_stride` apart
     std::int64_t terms_point_stride = 0;
     std::uint32_t* faults = nullptr;
 };
@@ -211,8 +213,8 @@ struct LossSample {
 
     LOSSMAP_HD void write(std::int64_t point, std::int64_t sample, SampleLoss sums) const {
         if (args.overflow != nullptr) {
-            const std::uint32_t* flags = args.overflow + point * (args.samples + 1);
-            sums.overflow = (flags[sample] | flags[args.samples]) != 0 ? 1 : 0;
+            const std::uint32_t* flags = args.overflow + point * (args.terms_point_stride + 1);
+            sums.overflow = (flags[sample] | flags[args.terms_point_stride]) != 0 ? 1 : 0;
         }
         args.terms[point * args.terms_point_stride + sample] = sums;
     }

@@ -92,6 +92,19 @@ TEST(CudaPrecision, WhatOverflowsInFrontOfAnActivationIsComputedAgain) {
     }
 }
 
+TEST(CudaPrecision, OnlyPointsThatOverflowAreComputedAgain) {
+    NetworkRunner runner(overflowing_net(), 9, 5, emulated(true, true));
+    runner.request().precision = Precision::fp16;
+    runner.request().tile_samples = 8;  // the last tile has one sample
+    auto& direction = runner.direction(0);
+    std::fill(direction.begin() + 8 * 27, direction.begin() + 8 * 27 + 8, -1e5F);
+    const auto executable = runner.compile();
+    EXPECT_EQ(executable->points_per_pass(), 4);
+    const auto sums = runner.sums(*executable, {{{0.0, 0.1}}, {{1.0, 0.1}}, {{0.0, 0.2}}, {{0.0, 0.3}}});
+    for (std::size_t k = 0; k < sums.size(); ++k)
+        EXPECT_EQ(sums[k].overflowed, k == 1 ? 9 : 0) << "point " << k;
+}
+
 TEST(CudaPrecision, OnlyTilesThatOverflowAreComputedAgain) {
     NetworkRunner runner(overflowing_net(), 8, 5, emulated(true, true));
     runner.request().precision = Precision::fp16;

@@ -202,20 +202,22 @@ KernelCase weights_case() {
 KernelCase loss_case() {
     return {"loss_terms", "passes_flags_on",
             [](Device& device) {
-                const std::vector<std::uint32_t> flags{0, 1, 0, 0, 0, 1};  // [2 points, 2 samples + 1]
+                const std::vector<std::uint32_t> flags{0, 1, 1, 0, 0, 0, 0, 1};  // [2 points, 3 samples + 1]; 2 count
                 const Tensor labels = Tensor::from<std::int64_t>(std::vector<std::int64_t>{1, 3}, {2});
                 LossTermsArgs args;
                 args.logits = device.input(random_floats({2, 2, 3}, 313), 2);
                 args.targets = device.input(labels);
-                args.points = args.samples = args.terms_point_stride = 2;
+                args.points = args.samples = 2;
+                args.terms_point_stride = 3;
                 args.classes = 3;
                 args.overflow = device.put(flags);
-                args.terms = device.room<SampleLoss>(4);
+                args.terms = device.room<SampleLoss>(6);
                 args.faults = device.put(std::vector<std::uint32_t>{0});
                 device.table().loss_terms(args, device.queue());
                 std::vector<std::uint32_t> seen;
-                for (const SampleLoss& term : device.get(args.terms, 4))
-                    seen.push_back(term.overflow);
+                const std::vector<SampleLoss> terms = device.get(args.terms, 6);
+                for (const std::size_t k : {0, 1, 3, 4})
+                    seen.push_back(terms[k].overflow);
                 seen.push_back(device.get(args.faults, 1)[0]);
                 return list_of(flags_tensor(seen));
             },
