@@ -101,13 +101,15 @@ class GpuCheck(unittest.TestCase):
         self.program("lossmap", DEVICES)
         self.program("test_kernels_cuda", TESTS)
         self.program("stage_probe", "#!/bin/sh\necho '{}'\necho '16x32x32 in 1 image: 400 TFLOP/s' >&2\n")
+        self.program("gpu_probe", '#!/bin/sh\necho "$LD_LIBRARY_PATH"\n')
         tools = self.folder / "tools"
         tools.mkdir()
         sanitizer = tools / "compute-sanitizer"
         sanitizer.write_text('#!/bin/sh\necho "sanitizer: $*"\nexit 9\n')
         sanitizer.chmod(0o755)
         path = f"{tools}:{os.environ['PATH']}"
-        steps = self.check(PATH=path)[1]
+        steps = self.check(PATH=path, LD_LIBRARY_PATH="/driver")[1]
+        self.assertTrue(steps["probe"]["detail"].endswith(":/driver"), steps["probe"])  # what was there stays
         self.assertEqual(steps["stages"]["detail"], "16x32x32 in 1 image: 400 TFLOP/s")
         self.assertEqual(steps["racecheck"]["status"], "failed")
         self.assertIn("--tool racecheck", steps["racecheck"]["detail"])
