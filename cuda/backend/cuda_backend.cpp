@@ -26,6 +26,8 @@ public:
         if (!plans.folder.empty()) store = std::make_unique<PlanStore>(plans.folder, notice);
         const unsigned threads = std::min(std::thread::hardware_concurrency(), kMostThreads);
         const auto chooser = std::make_shared<WayChooser>(std::move(store), notice, threads);
+        if (chooser->store() != nullptr)
+            sizer_ = std::make_unique<PassSizer>(std::make_unique<SizeChooser>(*chooser->store()), plans.version);
         for (const auto& device : devices_)
             planners_.push_back(std::make_shared<Planner>(device, chooser));
     }
@@ -47,7 +49,7 @@ public:
 
     [[nodiscard]] std::string why_not(const ExecutableRequest& request) const override {
         try {
-            static_cast<void>(choose_passes(request, planners_));
+            static_cast<void>(choose_passes(request, planners_, {}));
         } catch (const InputError& error) {
             return error.what();
         }
@@ -55,7 +57,9 @@ public:
     }
 
     [[nodiscard]] std::unique_ptr<Executable> compile(const ExecutableRequest& request) override {
-        const PassChoice passes = choose_passes(request, planners_);
+        Sizing sizing;
+        sizing.sizer = sizer_.get();
+        const PassChoice passes = choose_passes(request, planners_, sizing);
         std::vector<std::unique_ptr<Executable>> executables;
         for (const auto& planner : planners_)
             executables.push_back(std::make_unique<CudaExecutable>(request, planner, passes));
@@ -75,6 +79,7 @@ public:
 private:
     std::vector<std::shared_ptr<Device>> devices_;
     std::vector<std::shared_ptr<Planner>> planners_;  ///< of each device
+    std::unique_ptr<PassSizer> sizer_;                ///< nullptr: nothing is kept. The planners outlive it
 };
 
 }  // namespace

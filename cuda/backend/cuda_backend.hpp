@@ -16,9 +16,11 @@ namespace lossmap::cuda {
 /// Where plans of libraries are kept from one start of the program to the next, and who is told of it.
 struct PlanOptions {
     /// Of the plan cache. Empty: nothing is kept, and nothing is measured, as a choice made anew at every start would
-    /// change results from run to run; the libraries' favourites are taken.
+    /// change results from run to run; the favourites of libraries and of the model of passes are taken.
     std::filesystem::path folder;
     std::function<void(const std::string&)> notice;
+    /// Of the program, as far as speed depends on it.
+    std::string version{};
 };
 
 /// The CUDA backend over devices that somebody made: GPUs (cuda/device) or an emulation. Networks run on all of them,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "backend/chunk_checks.hpp"
@@ -182,7 +183,9 @@ std::vector<LossSums> CudaExecutable::rescue(std::span<const Point> points, cons
 Executable& CudaExecutable::twin() {
     if (twin_ == nullptr) {
         const ExecutableRequest& request = owned_->request;
-        twin_ = std::make_unique<CudaExecutable>(request, shared_.planner, choose_passes(request, *shared_.planner));
+        const Sizing sizing{nullptr, "what overflows is little"};
+        twin_ = std::make_unique<CudaExecutable>(request, shared_.planner,
+                                                 choose_passes(request, *shared_.planner, sizing));
     }
     return *twin_;
 }
@@ -223,6 +226,34 @@ std::vector<double> CudaExecutable::precision_error(std::span<const Point> point
     for (std::size_t k = 0; k < points.size(); ++k)
         result.push_back(std::abs(own[k].loss_sum - exact[k].loss_sum) / std::abs(exact[k].loss_sum));
     return result;
+}
+
+std::vector<std::shared_ptr<Mark>> CudaExecutable::timed_blocks(std::size_t blocks, const Segment& segment) {
+    const auto count = blocks * static_cast<std::size_t>(program().options.points);
+    const std::vector<Point> points(count, Point{std::vector<double>(shared_.theta->axes(), 0.0)});
+    std::vector<std::shared_ptr<Mark>> begun;
+    runner_->for_blocks(
+        points,
+        [&](const PointBlock& block) {
+            begun.push_back(shared_.main->timed_mark());
+            run_block(block.set, segment);
+        },
+        [](const PointBlock&) {});
+    return begun;
+}
+
+double CudaExecutable::seconds_a_pass(const SampleChunk& chunk) {
+    const Segment all = runner_->segments(0, chunk.count).front();
+    runner_->upload(chunk, all);
+    for (BlockSums& block : blocks_)
+        grow_sums(block, all.tiles);
+    // A set's first pass runs unrecorded, its second one is recorded.
+    static_cast<void>(timed_blocks(kWarmBlocks, {all.first, std::min(all.rows, program().options.tile_samples), 1}));
+    const auto begun = timed_blocks(kTimedBlocks, all);
+    double least = std::numeric_limits<double>::infinity();
+    for (std::size_t k = 0; k + kBlocksARound < begun.size(); k += kBlocksARound)
+        least = std::min(least, begun[k + kBlocksARound]->seconds_since(*begun[k]));
+    return least / static_cast<double>(static_cast<std::int64_t>(kBlocksARound) * all.tiles);
 }
 
 std::string CudaExecutable::plan_json() const {

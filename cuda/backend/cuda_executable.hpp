@@ -37,6 +37,16 @@ public:
     [[nodiscard]] std::vector<NamedTensor> trace(const Point& point, const SampleChunk& chunk) override;
     [[nodiscard]] std::vector<double> precision_error(std::span<const Point> points, const SampleChunk& chunk) override;
 
+    /// Blocks that seconds_a_pass runs: of one tile to get warm, then of all tiles, the last one to see when the one
+    /// before it had ended.
+    static constexpr std::size_t kWarmBlocks = 2 * kThetaSets;
+    static constexpr std::size_t kBlocksARound = kThetaSets;
+    static constexpr std::size_t kTimedBlocks = 2 * kBlocksARound + 1;
+    /// Seconds on the device's clock of a pass in the middle of many, over blocks of points and the chunk's tiles: the
+    /// recorded pass, its losses, and its share of the next block's weights, which are computed beside it. All points
+    /// are the origin, results are thrown away. Throws OutOfDeviceMemory.
+    [[nodiscard]] double seconds_a_pass(const SampleChunk& chunk);
+
 private:
     /// What the fp32 twin of a reduced-precision executable is made from.
     struct OwnedRequest;
@@ -49,6 +59,8 @@ private:
     [[nodiscard]] const Program& program() const { return runner_->program(); }
     [[nodiscard]] std::size_t states() const { return shared_.theta->states(); }
     void run_block(std::size_t set, const Segment& segment);
+    /// Runs so many blocks at the origin; marks where each began.
+    [[nodiscard]] std::vector<std::shared_ptr<Mark>> timed_blocks(std::size_t blocks, const Segment& segment);
     void collect(std::size_t set, std::span<const Point> points, const SampleChunk& chunk, const Segment& segment,
                  std::span<LossSums> sums);
     /// Evaluates the points listed of one tile in fp32; adds nothing, returns their sums.

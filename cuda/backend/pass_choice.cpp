@@ -1,6 +1,8 @@
 #include "cuda/backend/pass_choice.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "core/error.hpp"
 #include "cuda/backend/pass_model.hpp"
@@ -19,8 +21,8 @@ constexpr double kMemoryShare = 0.9;
 
 /// A program that may be run, and what a pass of it costs.
 struct Probe {
+    std::unique_ptr<Program> program;  ///< an estimate, for one point
     PassCosts costs;
-    std::int64_t samples = 1;  ///< of the tile that was looked at
 
     /// Bytes of device memory of a pass.
     [[nodiscard]] std::int64_t bytes(const PassSize& size) const {
@@ -32,7 +34,7 @@ struct Probe {
 Probe probe(const ExecutableRequest& request, Planner& planner, BuildOptions options) {
     options.points = 1;
     options.estimate = true;
-    const auto program = build_chosen(request, planner, options);
+    auto program = build_chosen(request, planner, options);
     const ProgramBuilder::Result& parts = program->parts;
     const auto bytes = [&](Phase phase) { return static_cast<std::int64_t>(program->arena_bytes(phase)); };
     const auto a_sample = [&](std::int64_t whole) {
@@ -51,7 +53,8 @@ Probe probe(const ExecutableRequest& request, Planner& planner, BuildOptions opt
     costs.point_launches = convolutions;
     costs.stage_launches = stages;
     costs.launches = std::max<std::int64_t>(operations - convolutions - stages, 0);
-    return {costs, options.tile_samples};
+    costs.macs = program->macs_per_sample;
+    return {std::move(program), costs};
 }
 
 /// What a request leaves open of the inference's pass, and what stands.
@@ -69,12 +72,23 @@ PassLimits limits_of(const ExecutableRequest& request, const RecordedPass& recor
     return limits;
 }
 
-/// The recorded points where they fit, else the best size.
-PassSize size_of_pass(const Probe& probe, PassLimits limits, std::int64_t recorded_points) {
-    const PassSize recorded{recorded_points, limits.fixed_samples};
-    const bool stands = limits.fixed_points == 0 && recorded_points > 0 && limits.fixed_samples > 0 &&
-                        probe.bytes(recorded) <= limits.memory_bytes;
-    return stands ? recorded : ranked_sizes(probe.costs, limits).front();
+/// The recorded points where they fit, with the recorded or the given samples.
+std::optional<ChosenSize> recorded_size(const Probe& probe, const PassLimits& limits, const RecordedPass& recorded) {
+    const PassSize size{recorded.points, limits.fixed_samples};
+    const bool stands =
+        limits.fixed_points == 0 && size.points > 0 && size.samples > 0 && probe.bytes(size) <= limits.memory_bytes;
+    if (!stands) return {};
+    return ChosenSize{size, recorded.size_record};
+}
+
+/// The size of the inference's passes.
+ChosenSize choose_size(const ExecutableRequest& request, const Probe& probe, const PassLimits& limits,
+                       const RecordedPass& recorded, Planner& planner, const Sizing& sizing) {
+    if (auto known = recorded_size(probe, limits, recorded)) return *known;
+    const SizeQuestion question{&request, probe.program.get(), probe.costs, limits};
+    if (limits.fixed_points > 0 && limits.fixed_samples > 0) return size_by_model(question, "");
+    if (sizing.sizer == nullptr) return size_by_model(question, sizing.why_not);
+    return sizing.sizer->choose(question, planner);
 }
 
 }  // namespace
@@ -95,7 +109,7 @@ std::unique_ptr<Program> build_chosen(const ExecutableRequest& request, Planner&
     return build(options);
 }
 
-PassChoice choose_passes(const ExecutableRequest& request, Planner& planner) {
+PassChoice choose_passes(const ExecutableRequest& request, Planner& planner, const Sizing& sizing) {
     if (request.graph == nullptr) throw InternalError("a request needs a graph");
     if (request.tile_points < 0) throw InputError("{} points a pass", request.tile_points);
     const DeviceFacts& facts = planner.device().facts();
@@ -122,34 +136,41 @@ PassChoice choose_passes(const ExecutableRequest& request, Planner& planner) {
     }
     // What the smallest pass of each takes is set aside; the rest goes to the programs in turn.
     std::int64_t rest = available - least;
-    const auto choose = [&](const Probe& own, const PassSize& set_aside, PassLimits wanted, std::int64_t points) {
-        wanted.memory_bytes = rest + own.bytes(set_aside);
-        const PassSize size = size_of_pass(own, wanted, points);
-        rest -= std::max<std::int64_t>(own.bytes(size) - own.bytes(set_aside), 0);
-        return size;
-    };
-    const PassSize chosen = choose(inference, smallest, limits, recorded.inference.points);
-    choice.inference.points = chosen.points;
-    choice.inference.tile_samples = chosen.samples;
+    limits.memory_bytes = rest + inference.bytes(smallest);
+    const ChosenSize chosen = choose_size(request, inference, limits, recorded.inference, planner, sizing);
+    rest -= std::max<std::int64_t>(inference.bytes(chosen.size) - inference.bytes(smallest), 0);
+    choice.inference.points = chosen.size.points;
+    choice.inference.tile_samples = chosen.size.samples;
+    choice.inference.size_record = chosen.record;
     limits.fixed_points = limits.chunk_samples = 0;
     for (std::size_t k = 0; k < training.size(); ++k) {
-        limits.fixed_samples = choice.training[k].tile_samples;
-        choice.training[k].points =
-            choose(training[k], {1, limits.fixed_samples}, limits, recorded.of_batch(limits.fixed_samples).points)
-                .points;
+        BuildOptions& options = choice.training[k];
+        const std::int64_t set_aside = training[k].bytes({1, options.tile_samples});
+        limits.fixed_samples = options.tile_samples;
+        limits.memory_bytes = rest + set_aside;
+        const auto known = recorded_size(training[k], limits, recorded.of_batch(options.tile_samples));
+        options.points = known ? known->size.points : ranked_sizes(training[k].costs, limits).front().points;
+        rest -= std::max<std::int64_t>(training[k].bytes({options.points, options.tile_samples}) - set_aside, 0);
     }
     return choice;
 }
 
-PassChoice choose_passes(const ExecutableRequest& request, std::span<const std::shared_ptr<Planner>> planners) {
-    PassChoice common = choose_passes(request, *planners.front());
+PassChoice choose_passes(const ExecutableRequest& request, std::span<const std::shared_ptr<Planner>> planners,
+                         const Sizing& sizing) {
+    PassChoice common = choose_passes(request, *planners.front(), sizing);
     const auto shrink = [](BuildOptions& options, const BuildOptions& other) {
         options.points = std::min(options.points, other.points);
         options.tile_samples = std::min(options.tile_samples, other.tile_samples);
     };
     for (const auto& planner : planners.subspan(1)) {
-        const PassChoice own = choose_passes(request, *planner);
+        const PassChoice own = choose_passes(request, *planner, sizing);
+        const bool stays = common.inference.points <= own.inference.points &&
+                           common.inference.tile_samples <= own.inference.tile_samples;
         shrink(common.inference, own.inference);
+        const bool is_own = common.inference.points == own.inference.points &&
+                            common.inference.tile_samples == own.inference.tile_samples;
+        if (!stays)
+            common.inference.size_record = is_own ? own.inference.size_record : R"({"by":"what fits all devices"})";
         for (std::size_t k = 0; k < common.training.size(); ++k)
             shrink(common.training[k], own.training[k]);
     }

@@ -1,6 +1,8 @@
 #include "cuda/backend/pass_model.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <utility>
 
 namespace lossmap::cuda {
@@ -14,6 +16,15 @@ constexpr double kStageSeconds = 9e-5;
 /// Of HBM3 in practice, and of its second-level cache.
 constexpr double kMemoryBytesASecond = 2.8e12;
 constexpr double kCacheBytesASecond = 5.5e12;
+/// Of large products on tensor cores in practice.
+constexpr double kMacsASecond = 1e14;
+/// Sizes that the model holds for so much worse than its favourite are not measured: where they differ little, and
+/// where they are another kind of pass (many points of few samples, few points of many), whose launches it may
+/// misjudge.
+constexpr double kNear = 1.5;
+constexpr double kFar = 6.0;
+/// Octaves by which sizes that are measured differ.
+constexpr double kApart = 1.0;
 /// Estimates closer than this are equal: the model is not better.
 constexpr double kAlike = 1.03;
 /// Kernels take images in groups of up to 8.
@@ -46,6 +57,37 @@ std::vector<std::int64_t> choices(std::int64_t whole, std::int64_t most, std::in
     return result;
 }
 
+/// Seconds of launches and memory.
+double moving_seconds(const PassCosts& costs, const PassLimits& limits, const PassSize& size) {
+    const auto evaluations = static_cast<double>(size.points * size.samples);
+    const double launches = kLaunchSeconds * static_cast<double>(costs.launches) +
+                            kConvolutionSeconds * static_cast<double>(costs.point_launches * size.points) +
+                            kStageSeconds * static_cast<double>(costs.stage_launches);
+    // Half of the cache, as weights and streams go through it, too.
+    const bool cached =
+        evaluations * static_cast<double>(costs.widest_bytes) * 2.0 <= static_cast<double>(limits.cache_bytes);
+    const double rate = cached ? kCacheBytesASecond : kMemoryBytesASecond;
+    return launches + evaluations * static_cast<double>(costs.traffic_bytes) / rate;
+}
+
+/// Octaves between two sizes.
+double distance(const PassSize& a, const PassSize& b) {
+    const auto octaves = [](std::int64_t left, std::int64_t right) {
+        return std::abs(std::log2(static_cast<double>(left) / static_cast<double>(right)));
+    };
+    return std::max(octaves(a.points, b.points), octaves(a.samples, b.samples));
+}
+
+/// From the nearest of some sizes.
+double distance(const PassSize& size, const std::vector<PassSize>& others) {
+    double least = std::numeric_limits<double>::infinity();
+    for (const PassSize& other : others)
+        least = std::min(least, distance(size, other));
+    return least;
+}
+
+}  // namespace
+
 bool fits(const PassCosts& costs, const PassLimits& limits, const PassSize& size) {
     const std::int64_t evaluations = size.points * size.samples;
     // One point and the fewest samples go through whatever they take.
@@ -56,19 +98,18 @@ bool fits(const PassCosts& costs, const PassLimits& limits, const PassSize& size
     return least || bytes <= limits.memory_bytes;
 }
 
-}  // namespace
+double useful_share(const PassLimits& limits, const PassSize& size) {
+    return used(limits.total_points, size.points) * used(limits.chunk_samples, size.samples);
+}
 
 double estimated_seconds(const PassCosts& costs, const PassLimits& limits, const PassSize& size) {
     const auto evaluations = static_cast<double>(size.points * size.samples);
-    const double launches = kLaunchSeconds * static_cast<double>(costs.launches) +
-                            kConvolutionSeconds * static_cast<double>(costs.point_launches * size.points) +
-                            kStageSeconds * static_cast<double>(costs.stage_launches);
-    // Half of the cache, as weights and streams go through it, too.
-    const bool cached =
-        evaluations * static_cast<double>(costs.widest_bytes) * 2.0 <= static_cast<double>(limits.cache_bytes);
-    const double rate = cached ? kCacheBytesASecond : kMemoryBytesASecond;
-    const double seconds = launches / evaluations + static_cast<double>(costs.traffic_bytes) / rate;
-    return seconds / (used(limits.total_points, size.points) * used(limits.chunk_samples, size.samples));
+    return moving_seconds(costs, limits, size) / (evaluations * useful_share(limits, size));
+}
+
+double estimated_pass_seconds(const PassCosts& costs, const PassLimits& limits, const PassSize& size) {
+    const auto macs = static_cast<double>(size.points * size.samples) * static_cast<double>(costs.macs);
+    return moving_seconds(costs, limits, size) + macs / kMacsASecond;
 }
 
 std::vector<PassSize> ranked_sizes(const PassCosts& costs, const PassLimits& limits) {
@@ -94,6 +135,29 @@ std::vector<PassSize> ranked_sizes(const PassCosts& costs, const PassLimits& lim
     std::vector<PassSize> result;
     for (const auto& [seconds, size] : rated)
         result.push_back(size);
+    return result;
+}
+
+std::vector<PassSize> sizes_to_measure(const PassCosts& costs, const PassLimits& limits, std::size_t most) {
+    const std::vector<PassSize> ranked = ranked_sizes(costs, limits);
+    const double favourite = estimated_seconds(costs, limits, ranked.front());
+    std::vector<PassSize> result{ranked.front()};
+    const auto within = [&](const PassSize& size, double factor) {
+        return estimated_seconds(costs, limits, size) <= factor * favourite && distance(size, result) >= kApart;
+    };
+    while (result.size() < most) {
+        const std::size_t before = result.size();
+        const auto next =
+            std::find_if(ranked.begin(), ranked.end(), [&](const PassSize& size) { return within(size, kNear); });
+        if (next != ranked.end()) result.push_back(*next);
+        const PassSize* farthest = nullptr;
+        for (const PassSize& size : ranked) {
+            const bool farther = farthest == nullptr || distance(size, result) > distance(*farthest, result);
+            if (farther && within(size, kFar)) farthest = &size;
+        }
+        if (farthest != nullptr && result.size() < most) result.push_back(*farthest);
+        if (result.size() == before) break;
+    }
     return result;
 }
 

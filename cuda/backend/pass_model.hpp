@@ -16,6 +16,7 @@ struct PassCosts {
     std::int64_t launches = 0;          ///< of small kernels that cover all points
     std::int64_t point_launches = 0;    ///< of convolutions, once a point
     std::int64_t stage_launches = 0;    ///< of whole stages, whose blocks run long
+    std::int64_t macs = 0;              ///< multiply-adds of a (point, sample)
 };
 
 /// What a pass may be.
@@ -44,8 +45,22 @@ struct PassSize {
 /// an H100, to be replaced by what is measured.
 [[nodiscard]] double estimated_seconds(const PassCosts& costs, const PassLimits& limits, const PassSize& size);
 
+/// Seconds that a pass takes, arithmetic included: for what measuring costs, and what it is worth. Rough.
+[[nodiscard]] double estimated_pass_seconds(const PassCosts& costs, const PassLimits& limits, const PassSize& size);
+
+/// Share of a pass that is neither points beyond the grid nor samples beyond the chunk.
+[[nodiscard]] double useful_share(const PassLimits& limits, const PassSize& size);
+
+/// Whether a size stays within the limits; one point and the fewest samples always do.
+[[nodiscard]] bool fits(const PassCosts& costs, const PassLimits& limits, const PassSize& size);
+
 /// Sizes that fit, the best one first: by estimate, and of those that are about as good the smallest one first, as what
 /// overflows is evaluated again by the pass. Never empty: one point and the fewest samples are always there.
 [[nodiscard]] std::vector<PassSize> ranked_sizes(const PassCosts& costs, const PassLimits& limits);
+
+/// Sizes worth measuring: the favourite first, then in turn the best of those that differ from all before by a factor
+/// of two, and the one that differs most, as the model may err by the factors that it rests on. At most `most`.
+[[nodiscard]] std::vector<PassSize> sizes_to_measure(const PassCosts& costs, const PassLimits& limits,
+                                                     std::size_t most);
 
 }  // namespace lossmap::cuda

@@ -228,6 +228,8 @@ std::string plan_record(const Program& program, std::span<const Program* const> 
     record["precision"] = name_of(program.options.precision);
     record["tile_samples"] = program.options.tile_samples;
     record["points"] = program.options.points;
+    if (!program.options.size_record.empty())
+        record["size"] = nlohmann::ordered_json::parse(program.options.size_record);
     for (const PassInfo& pass : pass_table())
         record["passes"][std::string(pass.name)] = program.passes.*pass.enabled;
     for (const std::vector<std::string>& names : program.stages)

@@ -41,8 +41,8 @@ struct Program {
     Located statistics;                        ///< ProgramBuilder::statistics, of training programs
     /// Values of the graph that a tile leaves behind, where they were asked for.
     std::vector<std::pair<ValueId, Located>> kept;
-    /// In fp16, convolutions that stage kernels compute, a list a launch of a tile, which is how the cost of a pass knows
-    /// these launches; and convolutions that none computes, and why.
+    /// In fp16, convolutions that stage kernels compute, a list a launch of a tile, which is how the cost of a pass
+    /// knows these launches; and convolutions that none computes, and why.
     std::vector<std::vector<std::string>> stages;
     std::vector<std::pair<std::string, std::string>> outside_stages;
     std::int64_t macs_per_sample = 0;

@@ -30,6 +30,7 @@ struct BuildOptions {
     bool training = false;  ///< a tile is a batch, whose statistics batch norms use and hand out
     /// What an earlier part of the run chose for the problems of this program.
     std::shared_ptr<const RecordedWays> recorded = std::make_shared<const RecordedWays>();
+    std::string size_record{};  ///< JSON: how points and samples were chosen, for the recorded plan; "": not said
 };
 
 /// What an operation wants of an operand.

@@ -79,8 +79,9 @@ struct ExecutableRequest {
     std::int64_t total_points =
         0;  ///< of the grid, and samples that come together: what a pass has to fill; 0: not known
     std::int64_t chunk_samples = 0;
-    PassSet passes;          ///< of the graph optimiser
-    bool traceable = false;  ///< Executable::trace will be asked for
+    std::int64_t total_samples = 0;  ///< that each point is evaluated on; 0: not known
+    PassSet passes;                  ///< of the graph optimiser
+    bool traceable = false;          ///< Executable::trace will be asked for
     /// `plan_json` of an earlier part of the run, or of rank 0: choices in it are taken over as far as they are this
     /// backend's, so that the same bits come out. "": there is none.
     std::string recorded_plan{};

@@ -1,6 +1,9 @@
 // How many points and samples go through a pass: what launches, memory and filling up ask for.
 #include "cuda/backend/pass_model.hpp"
 
+#include <algorithm>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 namespace lossmap::cuda {
@@ -152,6 +155,71 @@ TEST(PassModel, WhatIsFixedStaysAndTheSmallestAlwaysGoes) {
     EXPECT_EQ(best(resnet(), nothing), (PassSize{1, 1}));
     nothing.fixed_samples = 9;
     EXPECT_EQ(best(resnet(), nothing), (PassSize{1, 9}));
+}
+
+bool differ_by_a_factor_of_two(const PassSize& a, const PassSize& b) {
+    const auto apart = [](std::int64_t left, std::int64_t right) { return left >= 2 * right || right >= 2 * left; };
+    return apart(a.points, b.points) || apart(a.samples, b.samples);
+}
+
+TEST(PassModel, SizesToMeasureAreTheFavouriteAndOthersUnlikeIt) {
+    for (const std::int64_t chunk : {32, 100, 1000}) {
+        PassLimits limits = large_device();
+        limits.chunk_samples = chunk;
+        for (const PassCosts& costs : {mlp(), lenet(), resnet()}) {
+            const std::vector<PassSize> sizes = sizes_to_measure(costs, limits, 6);
+            EXPECT_EQ(sizes.size(), 6u);
+            EXPECT_EQ(sizes.front(), best(costs, limits));
+            for (std::size_t k = 0; k < sizes.size(); ++k) {
+                EXPECT_TRUE(fits(costs, limits, sizes[k]));
+                EXPECT_LE(estimated_seconds(costs, limits, sizes[k]), 6 * estimated_seconds(costs, limits, sizes[0]));
+                for (std::size_t other = 0; other < k; ++other)
+                    EXPECT_TRUE(differ_by_a_factor_of_two(sizes[k], sizes[other])) << k << " and " << other;
+            }
+        }
+    }
+    EXPECT_EQ(sizes_to_measure(mlp(), large_device(), 1).size(), 1u);
+    PassLimits nothing = large_device();
+    nothing.fixed_points = nothing.fixed_samples = 3;
+    EXPECT_EQ(sizes_to_measure(mlp(), nothing, 6), (std::vector<PassSize>{{3, 3}}));
+}
+
+TEST(PassModel, SmallNetworksAreMeasuredWithHundredsOfPoints) {
+    const auto has_many = [](const std::vector<PassSize>& sizes, std::int64_t most_samples) {
+        return std::any_of(sizes.begin(), sizes.end(),
+                           [&](const PassSize& size) { return size.points >= 256 && size.samples <= most_samples; });
+    };
+    for (const std::int64_t chunk : {32, 100, 1000}) {
+        PassLimits limits = large_device();
+        limits.chunk_samples = chunk;
+        EXPECT_TRUE(has_many(sizes_to_measure(mlp(), limits, 6), 128)) << chunk;
+        EXPECT_TRUE(has_many(sizes_to_measure(lenet(), limits, 6), 128)) << chunk;
+    }
+}
+
+TEST(PassModel, APassOfLeNetIsBoundByLaunchesNotByItsMemory) {
+    // A thousand samples share the launch of a point's convolutions, and 16 points all others: more memory changes
+    // nothing, as of sizes within 3 % the smallest is taken.
+    PassLimits limits = large_device();
+    EXPECT_EQ(best(lenet(), limits).samples, 1000);
+    const PassSize size = best(lenet(), limits);
+    EXPECT_LT(size.points * size.samples * lenet().evaluation_bytes, limits.pass_bytes / 2);
+    limits.pass_bytes *= 16;
+    EXPECT_EQ(best(lenet(), limits), size);
+    PassLimits many = limits;
+    many.fixed_points = 256;
+    many.fixed_samples = 64;
+    EXPECT_GT(estimated_seconds(lenet(), many, {256, 64}), 4 * estimated_seconds(lenet(), limits, size));
+}
+
+TEST(PassModel, ArithmeticCountsInWhatAPassTakes) {
+    PassCosts costs = mlp();
+    const double moved = estimated_pass_seconds(costs, large_device(), {100, 10});
+    EXPECT_NEAR(moved, estimated_seconds(costs, PassLimits{.cache_bytes = 50 << 20}, {100, 10}) * 1000, 1e-9 * moved);
+    costs.macs = 1'000'000'000;
+    EXPECT_GT(estimated_pass_seconds(costs, large_device(), {100, 10}), moved + 1e-3);
+    EXPECT_DOUBLE_EQ(useful_share(large_device(), {51, 1000}), 1.0);
+    EXPECT_DOUBLE_EQ(useful_share(large_device(), {1024, 1000}), 2601.0 / 3072.0);
 }
 
 }  // namespace

@@ -206,7 +206,8 @@ const kernels::KernelTable& HostDevice::kernels() const {
 }
 
 cuda::Memory HostDevice::allocate(std::size_t bytes) {
-    if (state_->ledger.bytes() + static_cast<std::int64_t>(bytes) > options_.memory_bytes) {
+    const auto wanted = static_cast<std::int64_t>(bytes);
+    if (wanted > options_.most_bytes_at_once || state_->ledger.bytes() + wanted > options_.memory_bytes) {
         throw cuda::OutOfDeviceMemory("{} bytes of an emulated device of {}", bytes, options_.memory_bytes);
     }
     if (bytes == 0) return {};

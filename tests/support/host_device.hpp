@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -43,6 +44,10 @@ struct HostDeviceOptions {
     bool joins_work = true;         ///< plans compute bias, residual and activation
     int eigen_status = 0;           ///< what the eigenvalue solver reports
     std::vector<HostWay> ways{{}};  ///< of convolutions and products, the favourite first
+    /// Seconds, beside its way's, that a product of so many matrices (points) of so many rows (samples) takes on the
+    /// device's clock; none where empty.
+    std::function<double(std::int64_t points, std::int64_t samples)> product_seconds;
+    std::int64_t most_bytes_at_once = std::int64_t{1} << 40;  ///< a larger allocation finds no memory
     std::string driver = "1.0";
 };
 

@@ -40,6 +40,9 @@ public:
         const std::int64_t sound = state_->options.sound_runs;
         return ++state_->convolution_runs > sound && sound >= 0;
     }
+    void take_product_time(std::int64_t points, std::int64_t samples) const {
+        if (state_->options.product_seconds) state_->seconds += state_->options.product_seconds(points, samples);
+    }
     /// @param first  element of the result, in the type
     void finish(void* first, DType type) const {
         state_->seconds += way_.seconds;
@@ -78,6 +81,7 @@ public:
         }
         require_aligned({operands.workspace}, kWorkspaceAlignment);
         multiply(problem_, joins_, operands);
+        way_.take_product_time(problem_.batch, problem_.rows);
         way_.finish(operands.d, problem_.result_type);
     }
 

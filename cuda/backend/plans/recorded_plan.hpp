@@ -14,6 +14,7 @@ namespace lossmap::cuda {
 struct RecordedPass {
     std::int64_t tile_samples = 0;
     std::int64_t points = 0;
+    std::string size_record;  ///< BuildOptions::size_record
     std::shared_ptr<const RecordedWays> ways = std::make_shared<const RecordedWays>();
 };
 

@@ -70,6 +70,7 @@ public:
 
     /// nullptr where nothing is kept. Not thread-safe.
     [[nodiscard]] PlanStore* store() const { return store_.get(); }
+    [[nodiscard]] unsigned threads() const { return threads_; }
     void notice(const std::string& sentence) const { notice_(sentence); }
 
 private:

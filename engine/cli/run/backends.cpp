@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "cli/run/prepared_run.hpp"
 #include "core/error.hpp"
 #include "cpu/cpu_backend.hpp"
 #include "cuda/backend/cuda_backend.hpp"
@@ -67,7 +68,8 @@ std::unique_ptr<Backend> choose_backend(const std::string& device, const std::fi
         throw InputError("device '{}' is not known; expected auto, cpu or cuda", device);
     const std::vector<int> ordinals = ordinals_of(device);
     // Without a number the first GPU: others may be of another kind, or somebody else's.
-    BackendEntry cuda = open_cuda(ordinals.empty() ? std::vector{0} : ordinals, {plan_cache, notice});
+    BackendEntry cuda =
+        open_cuda(ordinals.empty() ? std::vector{0} : ordinals, {plan_cache, notice, program_version()});
     if (name == "cuda" && cuda.backend == nullptr) throw UnsupportedError("device '{}': {}", device, cuda.why_missing);
     if (name == "auto") {
         explanation = cuda.backend == nullptr ? fmt::format("device auto: cpu; cuda: {}", cuda.why_missing)

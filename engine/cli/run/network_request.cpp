@@ -23,6 +23,8 @@ ExecutableRequest make_request(const LoadedModel& model, const PreparedRun& run,
     request.threads = threads;
     request.recorded_plan = run.earlier_plan;
     request.chunk_samples = choose_chunk(run.config, run.data);
+    for (const auto& split : run.data)
+        request.total_samples += split->size();
     request.total_points = (run.config.x ? run.config.x->points : 1) * (run.config.y ? run.config.y->points : 1);
     return request;
 }
