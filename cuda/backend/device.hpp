@@ -83,6 +83,12 @@ public:
     Recording& operator=(const Recording&) = delete;
 };
 
+/// The device takes the work, but not as a recording.
+class CannotRecord : public Error {
+public:
+    using Error::Error;
+};
+
 /// An ordered queue of device work. Nothing here blocks the calling thread except `synchronize`. Two queues are ordered
 /// by marks alone.
 class Queue {
@@ -111,7 +117,8 @@ public:
     virtual void wait(const std::shared_ptr<Mark>& mark) = 0;
     virtual void synchronize() = 0;
 
-    /// Records what `work` queues here; nothing of it runs. Throws what `work` throws.
+    /// Records what `work` queues here; nothing of it runs. Throws CannotRecord, and what `work` throws beside what the
+    /// device says of it.
     [[nodiscard]] virtual std::unique_ptr<Recording> record(const std::function<void()>& work) = 0;
     /// Queues a recording of this queue.
     virtual void replay(const Recording& recording) = 0;

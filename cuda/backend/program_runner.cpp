@@ -116,10 +116,24 @@ void ProgramRunner::materialize(std::span<const Point> points, std::size_t index
         queue_all();
         set.theta_warm = true;
     } else {
-        if (set.theta_pass == nullptr) set.theta_pass = side.record(queue_all);
-        side.replay(*set.theta_pass);
+        queue_recorded(side, set.theta_pass, queue_all);
     }
     set.ready = side.mark();
+}
+
+void ProgramRunner::queue_recorded(Queue& queue, std::unique_ptr<Recording>& pass, const std::function<void()>& work) {
+    if (pass == nullptr && records_) {
+        try {
+            pass = queue.record(work);
+        } catch (const CannotRecord& error) {
+            records_ = false;
+            shared_.planner->chooser().notice(
+                fmt::format("{}: passes cannot be recorded, which makes launches slower: {}",
+                            shared_.device->facts().id, error.what()));
+        }
+    }
+    if (pass != nullptr) return queue.replay(*pass);
+    work();
 }
 
 void ProgramRunner::for_blocks(std::span<const Point> points, const std::function<void(const PointBlock&)>& run,
@@ -168,8 +182,7 @@ void ProgramRunner::run_tile(std::size_t index, std::int64_t tile) {
         set.tile_warm = true;
         return;
     }
-    if (set.tile_pass == nullptr) set.tile_pass = shared_.main->record(queue_all);
-    shared_.main->replay(*set.tile_pass);
+    queue_recorded(*shared_.main, set.tile_pass, queue_all);
 }
 
 void ProgramRunner::copy_faults(std::size_t set, std::uint32_t* words) {

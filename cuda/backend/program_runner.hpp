@@ -91,12 +91,15 @@ private:
     void prepare();
     /// Queues the weights of a block into its set.
     void materialize(std::span<const Point> points, std::size_t set);
+    /// Queues `work` as a recording, which it makes the first time; where the device makes none, piece by piece.
+    void queue_recorded(Queue& queue, std::unique_ptr<Recording>& pass, const std::function<void()>& work);
 
     std::unique_ptr<Program> program_;
     const Shared& shared_;
     Memory constants_;
     Memory tile_;
     std::array<Set, kThetaSets> sets_;
+    bool records_ = true;  ///< until the device has refused to
     ChunkBuffers chunk_;
     QueueGuard guard_;
 };

@@ -100,7 +100,11 @@ public:
     void synchronize() override { stream_.synchronize(); }
     [[nodiscard]] std::unique_ptr<Recording> record(const std::function<void()>& work) override {
         const DeviceGuard guard(ordinal_);
-        return std::make_unique<GraphRecording>(ExecutableGraph::capture(stream_, work));
+        try {
+            return std::make_unique<GraphRecording>(ExecutableGraph::capture(stream_, work));
+        } catch (const CudaError& error) {
+            throw CannotRecord("{}", error.what());
+        }
     }
     void replay(const Recording& recording) override {
         const DeviceGuard guard(ordinal_);

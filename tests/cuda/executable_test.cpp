@@ -56,6 +56,25 @@ TEST(CudaExecutable, RecordsOnceAndReplaysTheRest) {
     EXPECT_EQ(emulated.device->counts().replays, (4 * 7 - 2) + (4 - 2));
 }
 
+TEST(CudaExecutable, ADeviceThatMakesNoRecordingsComputesTheSame) {
+    std::vector<std::string> notices;
+    const auto sums = [&](bool records) {
+        HostDeviceOptions options;
+        options.records = records;
+        const auto device = std::make_shared<HostDevice>(options);
+        const auto notice = [&](const std::string& sentence) { notices.push_back(sentence); };
+        NetworkRunner runner(small_net(), 13, 5, cuda::make_cuda_backend({device}, {.folder = {}, .notice = notice}));
+        runner.request().tile_samples = 2;
+        auto result = runner.sums(*runner.compile(), line(16));
+        EXPECT_EQ(device->counts().recordings, records ? 4 : 0);
+        return result;
+    };
+    const auto recorded = sums(true);
+    EXPECT_THAT(notices, ::testing::IsEmpty());
+    EXPECT_EQ(sums(false), recorded);
+    EXPECT_THAT(notices, ::testing::ElementsAre(HasSubstr("cuda:0: passes cannot be recorded")));
+}
+
 TEST(CudaExecutable, APassOfMorePointsThanALibraryMultipliesAtOnceTakesSeveralProducts) {
     const auto losses = [](std::int64_t most) {
         ReferenceNet net({5}, 3);

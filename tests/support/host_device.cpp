@@ -112,6 +112,7 @@ public:
 
     [[nodiscard]] std::unique_ptr<cuda::Recording> record(const std::function<void()>& work) override {
         refuse_while_recording("record");
+        if (!state_->options.records) throw cuda::CannotRecord("the emulated device has no room");
         std::vector<Task> tasks;
         recording_ = &tasks;
         try {

@@ -42,6 +42,7 @@ struct HostDeviceOptions {
     std::int64_t sound_runs = -1;   ///< of convolutions, after which all are wrong; -1: all are sound
     bool reversed = false;          ///< kernels' threads run in reverse order
     bool joins_work = true;         ///< plans compute bias, residual and activation
+    bool records = true;            ///< makes recordings
     int eigen_status = 0;           ///< what the eigenvalue solver reports
     std::vector<HostWay> ways{{}};  ///< of convolutions and products, the favourite first
     /// Seconds, beside its way's, that a product of so many matrices (points) of so many rows (samples) takes on the
