@@ -40,6 +40,7 @@ if [ "$checked" = cpu ]; then
     [ "$precision" = fp32 ] && echo "lossmap: error: cuda:0 computes 'r1' (Conv) wrong" && exit 1
     exit 0
 fi
+case $LOSSMAP_PLAN_CACHE in /*/plans) ;; *) echo "plans: $LOSSMAP_PLAN_CACHE"; exit 2 ;; esac
 mkdir -p "$out"
 loss=2.5
 [ "$precision" = fp16 ] && loss=2.6
