@@ -119,6 +119,24 @@ class GpuCheck(unittest.TestCase):
         self.assertLess(names.index("throughput_fp32"), names.index("stages"))
         self.assertLess(names.index("stages"), names.index("racecheck"))
 
+    def test_clocks_are_kept_all_along(self):
+        self.program("lossmap", DEVICES)
+        tools = self.folder / "tools"
+        tools.mkdir()
+        watching = self.folder / "watching"
+        smi = tools / "nvidia-smi"
+        smi.write_text(f"""#!/bin/sh
+case "$*" in *--loop=*) ;; *) echo "a GPU"; exit ;; esac
+trap 'rm {watching}; exit' TERM
+touch {watching}
+while :; do echo "1755 MHz"; sleep 0.1; done
+""")
+        smi.chmod(0o755)
+        self.check(PATH=f"{tools}:{os.environ['PATH']}")
+        with tarfile.open(self.folder / "out" / "logs.tar.gz") as logs:
+            self.assertIn(b"1755 MHz", logs.extractfile("./clocks.log").read())
+        self.assertFalse(watching.exists())  # ended with the check
+
     def test_a_program_that_runs_no_test_has_not_passed(self):
         self.program("lossmap", DEVICES)
         self.program("test_backends_gpu", '#!/bin/sh\necho "skipped: no driver"\n')
