@@ -29,14 +29,14 @@ struct ConvolutionResult {
     std::string precision;  ///< fp16, bf16, tf32, fp32
     std::string epilogue;   ///< none, bias_relu, bias_add_relu
     double best_ms = 0.0;
-    int plans = 0;     ///< deterministic ones that ran
+    int plans = 0;     ///< deterministic ones that ran, of the first few
     std::string plan;  ///< engine and knobs of the fastest
     std::int64_t workspace_bytes = 0;
     std::string failure;  ///< "" or why there is none
 };
 
-/// Builds conv (+ bias (+ residual) + ReLU) as one cuDNN graph, runs every plan that the heuristics offer, plans with
-/// the note NONDETERMINISTIC left out, and times them.
+/// Builds conv (+ bias (+ residual) + ReLU) as one cuDNN graph, runs the first few plans that the heuristics offer,
+/// plans with the note NONDETERMINISTIC left out, and times them.
 [[nodiscard]] ConvolutionResult probe_convolution(const ConvolutionShape& shape, const std::string& precision,
                                                   const std::string& epilogue, const cuda::Stream& stream);
 
