@@ -50,7 +50,9 @@ fe::DataType_t data_type(DType type) {
 /// Tensors by number: a plan that was read back knows them by nothing else.
 enum Operand : std::int64_t { kImages = 1, kWeights = 2, kBias = 3, kResidual = 4, kResult = 5 };
 
-/// The frontend's graph, open where it says which plans are left after some were ruled out.
+/// The frontend's graph, open where it says which plans are left after some were ruled out. Its public functions (up to
+/// 1.32) name plans that were ruled out like all others and refuse them only when they are built, which takes seconds
+/// for those that were not.
 class OpenGraph : public fe::graph::Graph {
 public:
     [[nodiscard]] bool offers(std::int64_t index) { return plans.check_support_at_index(index).is_good(); }

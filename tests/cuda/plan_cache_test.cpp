@@ -171,6 +171,41 @@ TEST(PlanCache, AnUnsteadyWayIsNeverTaken) {
     EXPECT_THAT(ways_of(start.runner->compile()->plan_json()), Not(HasSubstr("fast")));
 }
 
+TEST(PlanCache, LongRunsAreRepeatedLess) {
+    const auto marks_with = [](double seconds) {
+        HostDeviceOptions options = two_ways();
+        options.ways = {way("first", seconds), way("second", seconds)};
+        const TemporaryDirectory folder;
+        Start start(options, folder.path());
+        static_cast<void>(start.runner->compile());
+        return start.counts().timed_marks;
+    };
+    EXPECT_EQ(marks_with(1e-3), 3 * marks_with(1.0));
+    // Two rounds of 5 runs are enough.
+    EXPECT_EQ(2 * marks_with(1e-3), 3 * marks_with(0.015));
+}
+
+TEST(PlanCache, EstimatesAskOnceForAProduct) {
+    test::ReferenceNet net({4}, 3);
+    auto x = net.gemm(net.input(), 4, true);
+    for (int layer = 0; layer < 5; ++layer)
+        x = net.relu(net.gemm(x, 4, true));
+    net.output(net.gemm(x, 5, true));
+    const auto device = std::make_shared<HostDevice>();
+    const std::shared_ptr<Backend> backend = cuda::make_cuda_backend({device});
+    NetworkRunner runner(std::move(net), 5, 5, backend);
+    ExecutableRequest request = runner.request();
+    request.graph = &runner.net().graph();
+    request.space = &runner.net().space();
+    request.origin = &runner.net().origin();
+    EXPECT_EQ(backend->why_not(request), "");
+    const std::int64_t builds = device->counts().builds;
+    EXPECT_GT(builds, 0);
+    EXPECT_LE(builds, 4) << "seven products, of which most are alike";
+    EXPECT_EQ(backend->why_not(request), "");
+    EXPECT_EQ(device->counts().builds, builds);
+}
+
 TEST(PlanCache, AnEstimateKnowsEveryConvolutionOfTheProgram) {
     // What kernels are compiled side by side for; one that it did not know would be compiled alone, later.
     Start start(two_ways(), {});

@@ -62,7 +62,9 @@ Planner::Planned<GemmPlan> Planner::gemm(const GemmProblem& problem, const Recor
 }
 
 std::shared_ptr<GemmPlan> Planner::estimated_gemm(const GemmProblem& problem) {
-    return device_->build_gemm(problem, device_->gemm_ways(problem).front(), {});
+    std::shared_ptr<GemmPlan>& plan = estimated_[text_of(problem)];
+    if (plan == nullptr) plan = device_->build_gemm(problem, device_->gemm_ways(problem).front(), {});
+    return plan;
 }
 
 }  // namespace lossmap::cuda

@@ -39,7 +39,8 @@ public:
     [[nodiscard]] Planned<ConvolutionPlan> convolution(const ConvolutionProblem& problem, const RecordedWays& recorded);
     /// Throws CudaError where the library has no way.
     [[nodiscard]] Planned<GemmPlan> gemm(const GemmProblem& problem, const RecordedWays& recorded);
-    /// The library's favourite, to see what memory it takes.
+    /// The library's favourite, to see what memory it takes. The library is asked once a problem: a transformer has the
+    /// same few products in every layer, and each answer takes it about as long as a kernel runs.
     [[nodiscard]] std::shared_ptr<GemmPlan> estimated_gemm(const GemmProblem& problem);
 
 private:
@@ -53,6 +54,7 @@ private:
     std::string device_text_;
     std::unique_ptr<Queue> queue_;  ///< of trials
     std::map<Name, ChosenWay> known_;
+    std::map<std::string, std::shared_ptr<GemmPlan>> estimated_;  ///< by the text of the problem
 };
 
 }  // namespace lossmap::cuda

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "core/error.hpp"
 #include "cuda/backend/plans/problem_text.hpp"
@@ -13,12 +14,15 @@ namespace lossmap::cuda {
 namespace {
 
 constexpr std::size_t kNumbersBytes = std::size_t{64} << 10;
-/// What is compared of a result: all of it up to 64 MiB, and of larger ones pieces all over it.
-constexpr std::size_t kPieceBytes = std::size_t{4} << 20;
+/// What is compared of a result: all of it up to 8 MiB, and of larger ones pieces all over it. Sums that meet in any
+/// order differ everywhere, and bringing results to the host twice a way takes longer than all runs of it.
+constexpr std::size_t kPieceBytes = std::size_t{512} << 10;
 constexpr std::size_t kMostPieces = 16;
-/// The least time of so many rounds of so many runs counts: others were disturbed.
+/// The least time of so many rounds of so many runs counts: others were disturbed. Long ones are disturbed less: when
+/// rounds have taken so long, no further one begins.
 constexpr int kRounds = 3;
 constexpr int kRunsARound = 5;
+constexpr double kEnoughSeconds = 0.1;
 
 float number_of(std::uint32_t index) {
     // A multiplicative sequence (Knuth, The Art of Computer Programming 2, 3.2.1): any numbers of both signs will do.
@@ -135,8 +139,9 @@ Verdict TriedOnDevice::verdict_on(const LibraryPlan& plan) {
 double TriedOnDevice::seconds_of(const LibraryPlan& plan) {
     const QueueGuard guard(queue_, queue_);
     take_memory(plan);
-    double least = 0.0;
-    for (int round = 0; round < kRounds; ++round) {
+    double least = std::numeric_limits<double>::infinity();
+    double spent = 0.0;
+    for (int round = 0; round < kRounds && spent < kEnoughSeconds; ++round) {
         const auto begin = queue_.timed_mark();
         for (int k = 0; k < kRunsARound; ++k) {
             run(plan);
@@ -144,8 +149,9 @@ double TriedOnDevice::seconds_of(const LibraryPlan& plan) {
         }
         const auto end = queue_.timed_mark();
         end->synchronize();
-        const double seconds = end->seconds_since(*begin) / kRunsARound;
-        least = round == 0 ? seconds : std::min(least, seconds);
+        const double seconds = end->seconds_since(*begin);
+        spent += seconds;
+        least = std::min(least, seconds / kRunsARound);
     }
     return least;
 }
