@@ -34,6 +34,8 @@ void open_library() {
     setenv("CUDNN_FRONTEND_CUDART_LIB_NAME", "libcudart.so.13", 0);
     for (const char* name : {"libcudart.so.13", "libnvrtc.so.13", "libcublasLt.so.13", "libcublas.so.13"})
         static_cast<void>(SharedLibrary::preload(name));
+    // What kernels are compiled with looks for its other half by name.
+    static_cast<void>(SharedLibrary::preload_beside("libnvrtc.so.13", "libnvrtc-builtins.so.*"));
     static const SharedLibrary kLibrary("libcudnn.so.9");
     fe::cudnn_dlhandle = kLibrary.handle();
 }

@@ -6,17 +6,26 @@
 
 #include <dlfcn.h>
 #include <glob.h>
+#include <link.h>
 
 namespace lossmap::cuda {
 namespace {
 
-void add_matches(const std::string& pattern, std::vector<std::string>& folders) {
+/// @param flags  of glob
+std::vector<std::string> matches(const std::string& pattern, int flags) {
+    std::vector<std::string> paths;
     glob_t found{};
-    if (glob(pattern.c_str(), GLOB_ONLYDIR, nullptr, &found) == 0) {
+    if (glob(pattern.c_str(), flags, nullptr, &found) == 0) {
         for (std::size_t k = 0; k < found.gl_pathc; ++k)
-            folders.emplace_back(found.gl_pathv[k]);
+            paths.emplace_back(found.gl_pathv[k]);
     }
     globfree(&found);
+    return paths;
+}
+
+void add_matches(const std::string& pattern, std::vector<std::string>& folders) {
+    const std::vector<std::string> found = matches(pattern, GLOB_ONLYDIR);
+    folders.insert(folders.end(), found.begin(), found.end());
 }
 
 void add_listed(const char* variable, std::vector<std::string>& folders) {
@@ -80,6 +89,17 @@ SharedLibrary::SharedLibrary(const std::string& name) : name_(name), handle_(fin
 }
 
 bool SharedLibrary::preload(const std::string& name) { return find(name) != nullptr; }
+
+bool SharedLibrary::preload_beside(const std::string& name, const std::string& pattern) {
+    void* handle = find(name);
+    const link_map* library = nullptr;
+    if (handle == nullptr || dlinfo(handle, RTLD_DI_LINKMAP, &library) != 0) return false;
+    const std::filesystem::path folder = std::filesystem::path(library->l_name).parent_path();
+    bool found = false;
+    for (const std::string& path : matches((folder / pattern).string(), 0))
+        found = open(path) != nullptr || found;
+    return found;
+}
 
 void* SharedLibrary::address(const char* name) const {
     void* result = dlsym(handle_, name);

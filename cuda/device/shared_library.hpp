@@ -26,6 +26,9 @@ public:
 
     /// Opens it when it is there: for libraries that others load by name.
     static bool preload(const std::string& name);
+    /// The same for libraries that stand beside `name` and match a pattern, "libnvrtc-builtins.so.*": `name` itself
+    /// looks for them by their names, where the system would not find them.
+    static bool preload_beside(const std::string& name, const std::string& pattern);
 
     [[nodiscard]] void* handle() const { return handle_; }
     /// @throws LibraryError when the library has no such function.

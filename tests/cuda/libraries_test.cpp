@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <fstream>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -100,6 +102,22 @@ TEST(CudaLibraries, AMissingLibraryIsNamed) {
         EXPECT_NE(std::string(error.what()).find("libcudnn.so.1234"), std::string::npos);
         EXPECT_NE(std::string(error.what()).find("$LOSSMAP_CUDA_LIBRARIES"), std::string::npos);
     }
+}
+
+TEST(CudaLibraries, CompiledKernelsNeedNothingFromTheSystemsSearchPath) {
+    if (is_absent("libnvrtc.so.13")) GTEST_SKIP() << "NVRTC 13 is not here";
+    ASSERT_TRUE(SharedLibrary::preload_beside("libnvrtc.so.13", "libnvrtc-builtins.so.*"));
+    EXPECT_FALSE(SharedLibrary::preload_beside("libnvrtc.so.13", "libnvrtc-nothing.so.*"));
+    EXPECT_FALSE(SharedLibrary::preload_beside("libnvrtc.so.1234", "*"));
+    std::ifstream maps("/proc/self/maps");
+    std::set<std::string> nvrtc, builtins;  // folders
+    for (std::string line; std::getline(maps, line);) {
+        const auto begin = line.find('/'), name = line.rfind("/libnvrtc");
+        if (name == std::string::npos) continue;
+        (line.find("-builtins", name) == std::string::npos ? nvrtc : builtins).insert(line.substr(begin, name - begin));
+    }
+    EXPECT_EQ(nvrtc.size(), 1U);
+    EXPECT_EQ(builtins, nvrtc);
 }
 
 TEST(CudaLibraries, CudnnHasPlansForConvolutionsOnAHopper) {
