@@ -117,19 +117,25 @@ void CudaExecutable::grow_sums(BlockSums& block, std::int64_t tiles) {
     block.results = shared_.device->allocate_pinned(layout.bytes);
 }
 
+void CudaExecutable::queue_loss(const Frame& frame, const Segment& segment, std::int64_t tile,
+                                kernels::DeviceLossSums* sums) const {
+    const std::int64_t tile_samples = program().options.tile_samples;
+    const std::size_t target_bytes =
+        static_cast<std::size_t>(element_count(shared_.target.sample_shape)) * size_of(shared_.target.dtype);
+    const std::int64_t valid = std::min(tile_samples, segment.rows - tile * tile_samples);
+    device_loss_->queue(frame, runner_->samples().targets(tile), runner_->samples().target_type(), target_bytes, valid,
+                        sums);
+}
+
 void CudaExecutable::run_block(std::size_t set, const Segment& segment) {
     BlockSums& block = blocks_[set];
     grow_sums(block, segment.tiles);
     const BuildOptions& pass = program().options;
     const Frame here = runner_->frame(set, *shared_.main);
-    const std::size_t target_bytes =
-        static_cast<std::size_t>(element_count(shared_.target.sample_shape)) * size_of(shared_.target.dtype);
     auto* sums = block.sums.as<kernels::DeviceLossSums>();
     for (std::int64_t tile = 0; tile < segment.tiles; ++tile) {
         runner_->run_tile(set, tile);
-        const std::int64_t valid = std::min(pass.tile_samples, segment.rows - tile * pass.tile_samples);
-        device_loss_->queue(here, runner_->samples().targets(tile), runner_->samples().target_type(), target_bytes,
-                            valid, sums + tile * pass.points);
+        queue_loss(here, segment, tile, sums + tile * pass.points);
     }
     const ResultLayout layout(segment.tiles, pass.points);
     std::byte* results = block.results.data();

@@ -35,6 +35,7 @@ public:
     [[nodiscard]] std::int64_t memory_bytes() const override;
     [[nodiscard]] std::int64_t points_per_pass() const override { return program().options.points; }
     [[nodiscard]] std::vector<NamedTensor> trace(const Point& point, const SampleChunk& chunk) override;
+    [[nodiscard]] std::optional<PassTimes> measure_operations(const SampleChunk& chunk) override;
     [[nodiscard]] std::vector<double> precision_error(std::span<const Point> points, const SampleChunk& chunk) override;
 
     /// Blocks that seconds_a_pass runs: of one tile to get warm, then of all tiles, the last one to see when the one
@@ -61,6 +62,8 @@ private:
     void run_block(std::size_t set, const Segment& segment);
     /// Runs so many blocks at the origin; marks where each began.
     [[nodiscard]] std::vector<std::shared_ptr<Mark>> timed_blocks(std::size_t blocks, const Segment& segment);
+    /// Queues the loss of a tile into `sums` [points].
+    void queue_loss(const Frame& frame, const Segment& segment, std::int64_t tile, kernels::DeviceLossSums* sums) const;
     void collect(std::size_t set, std::span<const Point> points, const SampleChunk& chunk, const Segment& segment,
                  std::span<LossSums> sums);
     /// Evaluates the points listed of one tile in fp32; adds nothing, returns their sums.

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -95,6 +96,21 @@ struct NamedTensor {
     Tensor value;
 };
 
+/// Time that an operation takes.
+struct OperationTime {
+    std::string name;            ///< the node's, or "samples", "weights", "loss": what is done beside them
+    std::string implementation;  ///< what computes it, as in `plan_json`
+    double seconds = 0.0;        ///< of all points and samples that go through together
+};
+
+/// Times of the operations of a pass, each measured apart from the others.
+struct PassTimes {
+    std::int64_t points = 1;             ///< that go through a pass together
+    std::int64_t samples = 1;            ///< for each point
+    std::vector<OperationTime> weights;  ///< once a pass's points, before all samples of a chunk
+    std::vector<OperationTime> tile;     ///< for each `samples` of them
+};
+
 /// A network made ready for one device set. Not thread-safe; uses threads of its own.
 class Executable {
 public:
@@ -125,6 +141,12 @@ public:
     /// where a backend does not show them.
     [[nodiscard]] virtual std::vector<NamedTensor> trace(const Point& point, const SampleChunk& chunk) {
         static_cast<void>(point);
+        static_cast<void>(chunk);
+        return {};
+    }
+    /// What each operation costs where it computes the chunk's first samples at the origin, on the device's clock; on
+    /// one of the threads, while all work. Nothing where a backend does not tell.
+    [[nodiscard]] virtual std::optional<PassTimes> measure_operations(const SampleChunk& chunk) {
         static_cast<void>(chunk);
         return {};
     }

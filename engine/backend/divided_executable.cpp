@@ -48,6 +48,9 @@ public:
     [[nodiscard]] std::vector<NamedTensor> trace(const Point& point, const SampleChunk& chunk) override {
         return executables_.front()->trace(point, chunk);
     }
+    [[nodiscard]] std::optional<PassTimes> measure_operations(const SampleChunk& chunk) override {
+        return executables_.front()->measure_operations(chunk);
+    }
     [[nodiscard]] std::vector<double> precision_error(std::span<const Point> points,
                                                       const SampleChunk& chunk) override {
         return executables_.front()->precision_error(points, chunk);

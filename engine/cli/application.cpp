@@ -115,6 +115,11 @@ private:
                          "of another device in fp32; status 1 and the first layer that differs when one does")
             ->type_name("DEVICE")
             ->excludes(dry_run);
+        run_->add_flag("--profile", run_arguments_.profile,
+                       "Run nothing, but measure what each operation of the network costs on the device, and\n"
+                       "evaluations a second")
+            ->excludes(dry_run)
+            ->excludes("--check-against");
         run_->add_option("--progress", run_arguments_.progress, "How to show progress; json goes to stdout")
             ->check(CLI::IsMember({"auto", "plain", "json", "none"}))
             ->capture_default_str();

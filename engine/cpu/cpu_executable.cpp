@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <utility>
@@ -16,6 +17,8 @@ namespace lossmap::cpu {
 namespace {
 
 constexpr std::int64_t kMostTileSamples = 16;
+/// For which operations are measured, on all threads.
+constexpr double kMeasuredSeconds = 0.5;
 
 /// The largest power of two of samples whose activations are at most twice the second-level cache. Measured with
 /// ResNet-56 (192 KiB a sample) on 1 MiB of it, images a CPU second: 1 sample 419, 2 421, 4 437, 8 451, 16 452. Small
@@ -91,14 +94,19 @@ const float* CpuExecutable::run_tile(std::size_t thread, std::size_t point, cons
     return runner_.run(thread, point, chunk, first, true);
 }
 
+LossSums CpuExecutable::loss_of(const float* output, const SampleChunk& chunk, std::int64_t first) const {
+    const BoundRequest& bound = runner_.program().bound;
+    Shape shape{bound.tile_samples};
+    shape.insert(shape.end(), bound.output_sample_shape.begin(), bound.output_sample_shape.end());
+    return host_loss(loss_, {DType::f32, shape, output}, chunk.target.view(), first,
+                     std::min(bound.tile_samples, chunk.count - first), chunk.first);
+}
+
 void CpuExecutable::evaluate(std::span<const Point> points, const SampleChunk& chunk, std::span<LossSums> sums) {
     check_call(points, axes_, states_, chunk, fields_, loss_.kind == LossKind::output ? nullptr : &target_);
     if (sums.size() != points.size()) throw InternalError("{} sums for {} points", sums.size(), points.size());
     const std::int64_t tile = runner_.program().bound.tile_samples;
     const auto tiles = static_cast<std::size_t>(tiles_of(chunk));
-    Shape output_shape{tile};
-    const Shape& sample_shape = runner_.program().bound.output_sample_shape;
-    output_shape.insert(output_shape.end(), sample_shape.begin(), sample_shape.end());
     const std::size_t group = runner_.group_size();
     std::vector<LossSums> parts;
     for (std::size_t begin = 0; begin < points.size(); begin += group) {
@@ -109,9 +117,7 @@ void CpuExecutable::evaluate(std::span<const Point> points, const SampleChunk& c
         pool_.run([&](std::size_t thread) {
             for (std::size_t item = next++; item < parts.size(); item = next++) {
                 const std::int64_t first = static_cast<std::int64_t>(item % tiles) * tile;
-                const float* output = run_tile(thread, item / tiles, chunk, first);
-                parts[item] = host_loss(loss_, {DType::f32, output_shape, output}, chunk.target.view(), first,
-                                        std::min(tile, chunk.count - first), chunk.first);
+                parts[item] = loss_of(run_tile(thread, item / tiles, chunk, first), chunk, first);
             }
         });
         for (std::size_t k = 0; k < block.size(); ++k) {
@@ -158,6 +164,47 @@ std::vector<NamedTensor> CpuExecutable::trace(const Point& point, const SampleCh
             result.push_back({graph.value(id).name, std::move(value)});
         }
     });
+    return result;
+}
+
+std::optional<PassTimes> CpuExecutable::measure_operations(const SampleChunk& chunk) {
+    const Point origin{std::vector<double>(axes_, 0.0)};
+    check_call({&origin, 1}, axes_, states_, chunk, fields_, loss_.kind == LossKind::output ? nullptr : &target_);
+    const Program& program = runner_.program();
+    PassTimes result{.points = 1, .samples = program.bound.tile_samples, .weights = {}, .tile = {}};
+    if (chunk.count == 0) return result;
+    const auto now = [] { return std::chrono::steady_clock::now(); };
+    const auto since = [&](auto begin) { return std::chrono::duration<double>(now() - begin).count(); };
+    // The first time memory is touched, and code compiled.
+    runner_.materialize({&origin, 1});
+    const auto begin = now();
+    runner_.materialize({&origin, 1});
+    result.weights.push_back({"weights", "host materializer", since(begin)});
+
+    const std::size_t operations = program.operations.size();
+    std::vector<std::vector<double>> seconds(pool_.size(), std::vector<double>(operations + 2, 0.0));
+    std::vector<int> runs(pool_.size(), 0);
+    pool_.run([&](std::size_t thread) {
+        std::vector<double>& own = seconds[thread];
+        runner_.run_timed(thread, 0, chunk, 0, own);
+        own.assign(own.size(), 0.0);
+        for (const auto start = now(); runs[thread] == 0 || since(start) < kMeasuredSeconds; ++runs[thread]) {
+            runner_.run_timed(thread, 0, chunk, 0, own);
+            const auto loss_begin = now();
+            static_cast<void>(loss_of(static_cast<const float*>(runner_.value(thread, program.output)), chunk, 0));
+            own.back() += since(loss_begin);
+        }
+    });
+    const auto mean = [&](std::size_t index) {
+        double sum = 0.0;
+        for (std::size_t thread = 0; thread < seconds.size(); ++thread)
+            sum += seconds[thread][index] / runs[thread];
+        return sum / static_cast<double>(seconds.size());
+    };
+    result.tile.push_back({"samples", "host copy", mean(0)});
+    for (std::size_t k = 0; k < operations; ++k)
+        result.tile.push_back({program.operation_names[k], program.operations[k]->implementation(), mean(k + 1)});
+    result.tile.push_back({"loss", "host loss", mean(operations + 1)});
     return result;
 }
 

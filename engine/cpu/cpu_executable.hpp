@@ -26,6 +26,7 @@ public:
                              std::span<StatisticSums> sums) override;
     [[nodiscard]] Tensor forward(const Point& point, const SampleChunk& chunk) override;
     [[nodiscard]] std::vector<NamedTensor> trace(const Point& point, const SampleChunk& chunk) override;
+    [[nodiscard]] std::optional<PassTimes> measure_operations(const SampleChunk& chunk) override;
     [[nodiscard]] std::string plan_json() const override;
     [[nodiscard]] std::int64_t macs_per_sample() const override { return runner_.program().macs_per_sample; }
     [[nodiscard]] std::int64_t memory_bytes() const override;
@@ -35,6 +36,8 @@ private:
     /// Runs one tile; returns its output, [tile_samples, ..]. Where that is not finite, again without transforms, whose
     /// infinities and NaN may lie where the network has none.
     const float* run_tile(std::size_t thread, std::size_t point, const SampleChunk& chunk, std::int64_t first);
+    /// Sums over a tile's samples from its output.
+    [[nodiscard]] LossSums loss_of(const float* output, const SampleChunk& chunk, std::int64_t first) const;
 
     LossSpec loss_;
     std::vector<FieldInfo> fields_;

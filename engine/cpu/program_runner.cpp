@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <dnnl.hpp>
 #include <limits>
@@ -93,18 +94,44 @@ void ProgramRunner::materialize(std::span<const Point> points) {
     });
 }
 
-const float* ProgramRunner::run(std::size_t thread, std::size_t point, const SampleChunk& chunk, std::int64_t first,
-                                bool exact, double* statistics) {
+Frame& ProgramRunner::begin(std::size_t thread, std::size_t point, const SampleChunk& chunk, std::int64_t first) {
     Frame& frame = lanes_[thread]->frame;
     frame.set = static_cast<const std::byte*>(sets_[point].data());
-    frame.exact = exact;
-    frame.statistics = statistics;
+    frame.exact = false;
+    frame.statistics = nullptr;
     for (const InputBinding& input : program_->inputs) {
         fill_input(input, frame.writable(input.place), chunk.inputs[input.field], first, program_->bound.tile_samples);
     }
+    return frame;
+}
+
+const float* ProgramRunner::run(std::size_t thread, std::size_t point, const SampleChunk& chunk, std::int64_t first,
+                                bool exact, double* statistics) {
+    Frame& frame = begin(thread, point, chunk, first);
+    frame.exact = exact;
+    frame.statistics = statistics;
     for (const auto& operation : program_->operations)
         operation->run(frame);
     return static_cast<const float*>(frame.readable(program_->output));
+}
+
+void ProgramRunner::run_timed(std::size_t thread, std::size_t point, const SampleChunk& chunk, std::int64_t first,
+                              std::span<double> seconds) {
+    const auto now = [] {
+        return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+    };
+    double since = now();
+    const auto add = [&](std::size_t index) {
+        const double until = now();
+        seconds[index] += until - since;
+        since = until;
+    };
+    const Frame& frame = begin(thread, point, chunk, first);
+    add(0);
+    for (std::size_t k = 0; k < program_->operations.size(); ++k) {
+        program_->operations[k]->run(frame);
+        add(k + 1);
+    }
 }
 
 const void* ProgramRunner::value(std::size_t thread, const Place& place) const {

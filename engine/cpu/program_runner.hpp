@@ -30,12 +30,19 @@ public:
     /// @param statistics  training programs: [states], written where batch norms estimate.
     const float* run(std::size_t thread, std::size_t point, const SampleChunk& chunk, std::int64_t first, bool exact,
                      double* statistics = nullptr);
+    /// Runs a tile like `run` and adds the seconds of each operation to `seconds`: of the inputs, then of the
+    /// operations.
+    void run_timed(std::size_t thread, std::size_t point, const SampleChunk& chunk, std::int64_t first,
+                   std::span<double> seconds);
     /// Where the last tile of the thread left a value; `place` is of the arena.
     [[nodiscard]] const void* value(std::size_t thread, const Place& place) const;
     [[nodiscard]] std::size_t memory_bytes() const;
 
 private:
     struct Lane;
+
+    /// Makes the frame ready for a tile and fills in its inputs.
+    Frame& begin(std::size_t thread, std::size_t point, const SampleChunk& chunk, std::int64_t first);
 
     WorkerPool& pool_;
     std::unique_ptr<Program> program_;

@@ -24,6 +24,7 @@ struct RunArguments {
     bool fresh = false;
     bool dry_run = false;
     std::string check_against;  ///< device that layers and losses are held against instead of a run; "": none
+    bool profile = false;       ///< measure operations and rates instead of a run
     std::string progress = "auto";
     std::string log_level = "info";
 };

@@ -10,6 +10,7 @@
 #include "cli/commands/commands.hpp"
 #include "cli/commands/configured.hpp"
 #include "cli/run/device_check.hpp"
+#include "cli/run/device_profile.hpp"
 #include "cli/run/execute_run.hpp"
 #include "cli/run/sweep/execute_sweep.hpp"
 #include "core/error.hpp"
@@ -49,12 +50,16 @@ void print_files(const std::vector<fs::path>& files, bool json, std::ostream& ou
     out << nlohmann::ordered_json{{"event", "done"}, {"files", names}}.dump() << '\n';
 }
 
-/// Evaluates no surface and writes no file.
-int check_against(const RunArguments& arguments, std::ostream& out) {
+/// The run whose device is looked at by the flag `flag`, which evaluates no surface and writes no file.
+PreparedRun prepare_one(const RunArguments& arguments, const char* flag, RunLog& log) {
     if (load_configured_sweep(arguments.config, arguments))
-        throw InputError("{}: a sweep is many runs; --check-against checks one", arguments.config.string());
+        throw InputError("{}: a sweep is many runs; {} takes one", arguments.config.string(), flag);
+    return prepare_run(load_configured(arguments.config, arguments), arguments.threads, log);
+}
+
+int check_against(const RunArguments& arguments, std::ostream& out) {
     RunLog log(arguments.log_level);
-    PreparedRun run = prepare_run(load_configured(arguments.config, arguments), arguments.threads, log);
+    PreparedRun run = prepare_one(arguments, "--check-against", log);
     const DeviceCheck check = check_device(run, arguments.check_against, arguments.threads);
     check.print(out);
     out.flush();  // in front of the message, where both go into one file
@@ -63,11 +68,19 @@ int check_against(const RunArguments& arguments, std::ostream& out) {
     return 0;
 }
 
+int profile(const RunArguments& arguments, std::ostream& out) {
+    RunLog log(arguments.log_level);
+    PreparedRun run = prepare_one(arguments, "--profile", log);
+    profile_device(run, arguments.threads).print(out);
+    return 0;
+}
+
 }  // namespace
 
 int run_command(const RunArguments& arguments, std::ostream& out) {
     if (arguments.dry_run) return validate_command({{arguments.config}, arguments}, out);
     if (!arguments.check_against.empty()) return check_against(arguments, out);
+    if (arguments.profile) return profile(arguments, out);
     const InterruptGuard interrupt;
     const ProgressMode mode = progress_mode(arguments.progress);
     ProgressDisplay progress(mode, mode == ProgressMode::json ? out : std::cerr, seconds_now, terminal_columns());

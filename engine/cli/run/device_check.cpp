@@ -8,8 +8,7 @@
 
 #include "backend/bound_request.hpp"
 #include "cli/run/backends.hpp"
-#include "cli/run/direction_source.hpp"
-#include "cli/run/network_request.hpp"
+#include "cli/run/run_network.hpp"
 #include "core/error.hpp"
 
 namespace lossmap {
@@ -59,10 +58,7 @@ bool more_suspicious(const LayerDifference& a, const LayerDifference& b) {
 class Check {
 public:
     Check(PreparedRun& run, const std::string& reference, int threads)
-        : run_(run), model_(load_model(run.config.models.front(), run.config.rules)) {
-        if (run.config.experiment == Experiment::repeat)
-            run_.axes = build_directions(run.config, model_, *run.backend, threads).axes;
-        request_ = make_request(model_, run, threads);
+        : run_(run), network_(take_network(run, threads)), request_(network_->request) {
         std::string explanation;
         reference_backend_ = choose_backend(reference, {}, {}, explanation);
         result_.tested = fmt::format("{} in {}", run.backend->devices().front().id, name_of(run.config.precision));
@@ -70,7 +66,6 @@ public:
     }
 
     [[nodiscard]] DeviceCheck run() {
-        run_.executable.reset();
         const std::int64_t available = run_.data.front()->size();
         const std::int64_t declared = required_tile_samples(request_);
         result_.layer_samples = declared > 0 ? declared : std::min(kLayerSamples, available);
@@ -131,8 +126,8 @@ private:
     }
 
     PreparedRun& run_;
-    LoadedModel model_;
-    ExecutableRequest request_;
+    std::unique_ptr<RunNetwork> network_;
+    const ExecutableRequest& request_;
     std::unique_ptr<Backend> reference_backend_;
     std::unique_ptr<Executable> traced_;
     DeviceCheck result_;
@@ -174,9 +169,6 @@ void DeviceCheck::print(std::ostream& out) const {
 }
 
 DeviceCheck check_device(PreparedRun& run, const std::string& reference, int threads) {
-    if (!run.executable)
-        throw InputError("{}: experiment {} evaluates no network, there is nothing to check", run.config.file.string(),
-                         name_of(run.config.experiment));
     return Check(run, reference, threads).run();
 }
 

@@ -47,9 +47,8 @@ struct DeviceCheck {
 
 /// Checks the network of a run at the origin and, where it moves, at the first point of its grid, on the first samples
 /// of its first split. Layers are held against an interpreter on the host (compare_layers), losses against `reference`
-/// ("cpu", "cuda:1", ..), which computes in fp32 and joins nothing. Of several models the first one, of repetitions the
-/// first one's directions; statistics of batch norms are those of the model, not estimated. Takes the run's own
-/// executable out, to have its memory. Throws InputError where a run evaluates no network, and what backends throw.
+/// ("cpu", "cuda:1", ..), which computes in fp32 and joins nothing. The network is what take_network says. Throws what
+/// it and backends throw.
 [[nodiscard]] DeviceCheck check_device(PreparedRun& run, const std::string& reference, int threads);
 
 }  // namespace lossmap
