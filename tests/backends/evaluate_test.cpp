@@ -132,6 +132,27 @@ TEST_P(BackendEvaluate, TheExecutableOutlivesItsRequest) {
     EXPECT_GT(executable->memory_bytes(), 0);
 }
 
+TEST_P(BackendEvaluate, MeasuringOperationsLeavesNothingBehind) {
+    const NetworkRunner runner(small_net(), 13, 5, GetParam().make());
+    const auto executable = runner.compile();
+    const std::vector<LossSums> before = runner.sums(*executable, grid());
+    const auto times = executable->measure_operations(runner.chunk());
+    ASSERT_TRUE(times);
+    EXPECT_EQ(runner.sums(*executable, grid()), before);
+    EXPECT_EQ(times->points, executable->points_per_pass());
+    EXPECT_GE(times->samples, 1);
+    EXPECT_FALSE(times->weights.empty());
+    ASSERT_GE(times->tile.size(), 5U);
+    EXPECT_EQ(times->tile.front().name, "samples");
+    EXPECT_EQ(times->tile.back().name, "loss");
+    const std::string plan = executable->plan_json();
+    for (std::size_t k = 1; k + 1 < times->tile.size(); ++k) {
+        EXPECT_GE(times->tile[k].seconds, 0.0) << times->tile[k].name;
+        EXPECT_NE(plan.find('"' + times->tile[k].implementation + '"'), std::string::npos)
+            << times->tile[k].implementation;
+    }
+}
+
 // A program for GPUs has no backend where there is none.
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(BackendEvaluate);
 INSTANTIATE_TEST_SUITE_P(Backends, BackendEvaluate, ::testing::ValuesIn(test::backend_cases()),

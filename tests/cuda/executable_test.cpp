@@ -14,6 +14,8 @@ using test::HostDeviceOptions;
 using test::NetworkRunner;
 using test::ReferenceNet;
 using test::small_net;
+using ::testing::DoubleNear;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 struct Emulated {
@@ -185,6 +187,27 @@ TEST(CudaExecutable, ALabelThatIsNoClassIsRefusedByItsSample) {
     } catch (const InputError& error) {
         EXPECT_STREQ(error.what(), "sample 106: label 5 is not one of the 5 classes");
     }
+}
+
+TEST(CudaExecutable, OperationsAreMeasuredOnTheDevicesClock) {
+    HostDeviceOptions options;
+    options.ways.front().seconds = 1e-3;
+    const Emulated emulated(options);
+    NetworkRunner runner = emulated.runner(small_net(), 13);
+    runner.request().tile_samples = 2;
+    const auto times = runner.compile()->measure_operations(runner.chunk());
+    ASSERT_TRUE(times);
+    EXPECT_EQ(times->points, 4);
+    EXPECT_EQ(times->samples, 2);
+    std::vector<double> milliseconds;
+    for (const OperationTime& operation : times->tile) {
+        if (operation.seconds == 0.0) continue;
+        EXPECT_EQ(operation.implementation, "host loops") << operation.name;
+        milliseconds.push_back(1e3 * operation.seconds);
+    }
+    // Convolutions run once a point, the last layer for all points at once.
+    EXPECT_THAT(milliseconds, ElementsAre(DoubleNear(4.0, 1e-6), DoubleNear(4.0, 1e-6), DoubleNear(4.0, 1e-6),
+                                          DoubleNear(1.0, 1e-6)));
 }
 
 TEST(CudaExecutable, ShowsTheValuesOfATraceableNetwork) {

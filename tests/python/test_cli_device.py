@@ -100,6 +100,35 @@ class Devices(unittest.TestCase):
         self.assertEqual(process.stderr, f"lossmap: error: device 'cuda': {self.reason}\n")
         self.check_against("cpu", "--dry-run", expect=2)
 
+    def profile(self, *arguments, expect=0):
+        file = support.write_config(self.folder, self.config)
+        process = support.run_lossmap("run", file, "--out", self.folder / "out", "--log-level", "off", "--profile", *arguments,
+                                      expect=expect)
+        self.assertFalse((self.folder / "out").exists())
+        return process
+
+    def test_a_profile_shares_out_a_chunks_time(self):
+        support.write_mlp(self.folder / "net.onnx", activation="Relu")
+        title, header, *rows, rate = self.profile("--threads", "1").stdout.splitlines()
+        self.assertRegex(title, r"^net.onnx on cpu in fp32, passes of 1 point x \d+ samples, 20 samples a chunk$")
+        self.assertEqual(header.split(), ["share", "us", "operation", "computed", "by"])
+        split = rows.index("  in all")
+        shares = [[float(row.split(" %")[0]) for row in part] for part in (rows[:split], rows[split + 1:])]
+        for part in shares:
+            self.assertAlmostEqual(sum(part), 100.0, delta=0.06 * len(part))
+        self.assertEqual(shares[1], sorted(shares[1], reverse=True))
+        self.assertEqual([row.split()[3] for row in (rows[0], rows[1], rows[split - 1])], ["weights", "samples", "loss"])
+        self.assertRegex(rate, r"^[\d.]+ [kMG]?evaluations/s, [\d.]+ [kMG]?FLOP/s$")
+
+    def test_what_has_no_profile_is_refused(self):
+        self.profile("--dry-run", expect=2)
+        self.profile("--check-against", "cpu", expect=2)
+        line = support.line_config(self.folder)
+        self.config = {"name": "w", "experiment": "weight_norm", "checkpoints": ["net.onnx"]}
+        self.assertIn("experiment weight_norm evaluates no network", self.profile(expect=2).stderr)
+        self.config = {**line, "sweep": [{"pointer": "/directions/seed", "values": [1, 2]}]}
+        self.assertIn("a sweep is many runs; --profile takes one", self.profile(expect=2).stderr)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
