@@ -118,8 +118,9 @@ class GpuCheck(unittest.TestCase):
         self.assertIn("--tool racecheck", steps["racecheck"]["detail"])
         self.assertIn("stage_integers", steps["racecheck"]["detail"])
         names = list(steps)
-        self.assertLess(names.index("throughput_fp32"), names.index("stages"))
-        self.assertLess(names.index("stages"), names.index("racecheck"))
+        self.assertLess(names.index("throughput_fp32"), names.index("racecheck"))
+        self.assertLess(names.index("racecheck"), names.index("stages"))
+        self.assertLess(names.index("stages"), names.index("peers"))
 
     def test_clocks_are_kept_all_along(self):
         self.program("lossmap", DEVICES)
