@@ -5,6 +5,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -46,7 +47,7 @@ double launches(std::int64_t points, std::int64_t samples) {
 /// A start of the program with a large job.
 struct Start {
     Start(const std::filesystem::path& folder, const Seconds& seconds, HostDeviceOptions options = {},
-          std::size_t count = 1) {
+          std::size_t count = 1, ReferenceNet net = mlp()) {
         options.product_seconds = seconds;
         options.most_points = 64;
         for (std::size_t k = 0; k < count; ++k)
@@ -56,7 +57,7 @@ struct Start {
         plans.notice = [](const std::string&) {};
         plans.version = "1";
         runner = std::make_unique<NetworkRunner>(
-            mlp(), kChunk, 5,
+            std::move(net), kChunk, 5,
             std::shared_ptr<Backend>(cuda::make_cuda_backend({devices.begin(), devices.end()}, plans)));
         runner->request().total_points = kGrid;
         runner->request().chunk_samples = kChunk;
@@ -236,6 +237,30 @@ TEST(PassSizing, WhetherARunIsPossibleIsAnsweredWithoutMeasuring) {
     EXPECT_EQ(cuda::make_cuda_backend({device}, plans)->why_not(request), "");
     EXPECT_EQ(device->counts().timed_marks, 0);
     EXPECT_EQ(device->counts().launches, 0);
+}
+
+TEST(PassSizing, AReducedPrecisionWithStatisticsIsMeasuredAndResumed) {
+    const TemporaryDirectory folder;
+    const auto prepared = [&](Start& start) {
+        ExecutableRequest& request = start.runner->request();
+        request.precision = Precision::fp16;
+        request.statistics_batches = {4};
+        request.total_points = 4;
+        request.chunk_samples = 8;
+        auto executable = start.runner->compile();
+        static_cast<void>(executable->precision_error(test::grid(), start.runner->chunk()));
+        return executable->plan_json();
+    };
+    Start first(folder.path(), launches, {}, 1, test::small_net());
+    const std::string recorded = prepared(first);
+    const auto plan = nlohmann::json::parse(recorded);
+    EXPECT_EQ(plan.at("size").at("by"), "measuring");
+    EXPECT_EQ(plan.at("rescue").at("size").at("because"), "what overflows is little");
+    EXPECT_EQ(plan.at("statistics").size(), 1u);
+    Start resumed({}, launches, {}, 1, test::small_net());
+    resumed.runner->request().recorded_plan = recorded;
+    EXPECT_EQ(prepared(resumed), recorded);
+    EXPECT_EQ(resumed.marks(), 0);
 }
 
 TEST(PassSizing, PointsTogetherDoNotChangeBits) {

@@ -1,9 +1,11 @@
 #include <algorithm>
 #include <array>
 #include <iostream>
+#include <span>
 #include <string_view>
 
 #include <fmt/core.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "cpu/cpu_backend.hpp"
@@ -76,24 +78,58 @@ TEST_P(ZooPassTest, AnyOneOfThemCanBeLeftOut) {
     }
 }
 
+std::vector<ZooModel> models_named(std::span<const std::string_view> files) {
+    std::vector<ZooModel> models;
+    for (const ZooModel& model : zoo_models()) {
+        if (std::ranges::find(files, model.file) != files.end()) models.push_back(model);
+    }
+    return models;
+}
+
 std::vector<ZooModel> models_for_passes() {
     constexpr std::array<std::string_view, 6> kFiles{"resnet8_bn.onnx",     "mobilenet_v2-legacy13.onnx",
                                                      "vit_tiny-raw.onnx",   "resnet8_gn-raw.onnx",
                                                      "weightnorm_mlp.onnx", "tied_lm-opset23.onnx"};
-    std::vector<ZooModel> models;
-    for (const ZooModel& model : zoo_models()) {
-        if (std::ranges::find(kFiles, model.file) != kFiles.end()) models.push_back(model);
-    }
-    return models;
+    return models_named(kFiles);
 }
 
 INSTANTIATE_TEST_SUITE_P(Zoo, ZooPassTest, ::testing::ValuesIn(models_for_passes()),
                          [](const auto& test) { return test.param.test_name(); });
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(ZooPassTest);
 
+/// Tokens and images, labels and regression, recurrent cells, dense layers alone.
+class ZooSizeTest : public ZooAgreementTest {};
+
+TEST_P(ZooSizeTest, PassesOfSizesThatWereMeasuredAgreeToo) {
+    HostDeviceOptions options;
+    options.most_points = 2;
+    const TemporaryDirectory folder;
+    cuda::PlanOptions plans;
+    plans.folder = folder.path();
+    const auto backend = cuda::make_cuda_backend({std::make_shared<HostDevice>(options)}, plans);
+    ExecutableRequest own = request();
+    own.total_points = own.chunk_samples = 2;
+    own.total_samples = std::int64_t{1} << 40;
+    const auto executable = backend->compile(own);
+    EXPECT_THAT(executable->plan_json(), ::testing::HasSubstr(R"("by":"measuring")"));
+    const Tensor output = executable->forward({{reference_.alphas.back()}}, reference_.chunk);
+    EXPECT_LE(relative_difference(output, reference_.logits.back()), kTolerance);
+}
+
+std::vector<ZooModel> models_for_sizes() {
+    constexpr std::array<std::string_view, 6> kFiles{"text_encoder.onnx",   "gru_classifier.onnx", "lenet_maxpool.onnx",
+                                                     "regression_mlp.onnx", "resnet8_bn.onnx",     "tied_lm.onnx"};
+    return models_named(kFiles);
+}
+
+INSTANTIATE_TEST_SUITE_P(Zoo, ZooSizeTest, ::testing::ValuesIn(models_for_sizes()),
+                         [](const auto& test) { return test.param.test_name(); });
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(ZooSizeTest);
+
 TEST(Zoo, IsThere) {
     LOSSMAP_REQUIRE_REFERENCE("models/zoo/index.json");
     EXPECT_EQ(models_for_passes().size(), 6U);
+    EXPECT_EQ(models_for_sizes().size(), 6U);
     EXPECT_EQ(zoo_models().size(), 71U);
 }
 
