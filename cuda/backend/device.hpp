@@ -165,7 +165,7 @@ public:
     /// device multiplies every matrix. Throws CudaError where its library does not.
     [[nodiscard]] virtual std::vector<LibraryWay> gemm_ways(const GemmProblem& problem) = 0;
     /// Makes a way ready, from what LibraryPlan::serialized gave where that is not empty. Never nullptr; throws Error
-    /// when the library has no such way (any more).
+    /// when the library has no such way (any more). Both may be called by several threads at once.
     [[nodiscard]] virtual std::unique_ptr<GemmPlan> build_gemm(const GemmProblem& problem, const LibraryWay& way,
                                                                std::span<const std::byte> serialized) = 0;
     /// The same for convolutions: ways that join everything first, then those that leave the activation, then the

@@ -101,10 +101,11 @@ std::unique_ptr<Program> build_chosen(const ExecutableRequest& request, Planner&
             planner, wanted);
     };
     if (!options.estimate) {
-        // A first look says which plans are needed, so that their kernels can be compiled side by side.
+        // A first look says which plans are needed, so that they can be made side by side.
         BuildOptions look = options;
         look.estimate = true;
-        planner.prepare(build(look)->parts.convolutions, *options.recorded);
+        const auto looked = build(look);
+        planner.prepare(looked->parts.convolutions, looked->parts.products, *options.recorded);
     }
     return build(options);
 }

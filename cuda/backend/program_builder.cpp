@@ -335,6 +335,7 @@ std::shared_ptr<ConvolutionPlan> ProgramBuilder::plan_convolution(const Convolut
 }
 
 std::shared_ptr<GemmPlan> ProgramBuilder::plan_gemm(const GemmProblem& problem) {
+    products_.push_back(problem);
     if (options_.estimate) return planner_.estimated_gemm(problem);
     auto planned = planner_.gemm(problem, *options_.recorded);
     ways_[text_of(problem)] = planned.way;
@@ -385,6 +386,7 @@ ProgramBuilder::Result ProgramBuilder::finish(std::span<const Located> kept) {
     }
     result.initial = std::move(initial_);
     result.convolutions = std::move(convolutions_);
+    result.products = std::move(products_);
     result.ways = std::move(ways_);
     result.traffic_bytes = traffic_bytes_;
     result.widest_bytes = widest_bytes_;

@@ -173,6 +173,7 @@ public:
         std::array<std::size_t, kPhases> arena_bytes{};
         std::vector<InitialBytes> initial;
         std::vector<ConvolutionProblem> convolutions;  ///< that the library was asked for, or will be
+        std::vector<GemmProblem> products;             ///< the same
         RecordedWays ways;                             ///< that were chosen, by problem
         std::int64_t traffic_bytes =
             0;  ///< of blocks of a tile that its operations touch, one operation after the other
@@ -213,6 +214,7 @@ private:
     std::array<std::vector<std::string>, kPhases> names_;
     std::vector<InitialBytes> initial_;
     std::vector<ConvolutionProblem> convolutions_;
+    std::vector<GemmProblem> products_;
     RecordedWays ways_;
     std::int64_t traffic_bytes_ = 0;
     std::int64_t widest_bytes_ = 0;

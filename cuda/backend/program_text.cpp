@@ -31,6 +31,8 @@ std::string hash_of(const Program& program, const LossSpec& loss) {
     text += fmt::format("{} bytes of traffic, {} at once\n", program.parts.traffic_bytes, program.parts.widest_bytes);
     for (const ConvolutionProblem& problem : program.parts.convolutions)
         text += text_of(problem) + '\n';
+    for (const GemmProblem& problem : program.parts.products)
+        text += text_of(problem) + '\n';
     return hash_bytes(std::as_bytes(std::span(text)));
 }
 

@@ -206,8 +206,8 @@ TEST(PlanCache, EstimatesAskOnceForAProduct) {
     EXPECT_EQ(device->counts().builds, builds);
 }
 
-TEST(PlanCache, AnEstimateKnowsEveryConvolutionOfTheProgram) {
-    // What kernels are compiled side by side for; one that it did not know would be compiled alone, later.
+TEST(PlanCache, AnEstimateKnowsEveryProblemOfTheProgram) {
+    // What plans are made side by side for; one that it did not know would be made alone, later.
     Start start(two_ways(), {});
     const auto chooser = std::make_shared<cuda::WayChooser>(
         nullptr, [](const std::string&) {}, 1U);
@@ -222,10 +222,12 @@ TEST(PlanCache, AnEstimateKnowsEveryConvolutionOfTheProgram) {
             std::vector<std::string> result;
             for (const auto& problem : program->parts.convolutions)
                 result.push_back(cuda::text_of(problem));
+            for (const auto& problem : program->parts.products)
+                result.push_back(cuda::text_of(problem));
             return result;
         };
         EXPECT_EQ(texts(true), texts(false));
-        EXPECT_EQ(texts(true).size(), 2U);
+        EXPECT_EQ(texts(true).size(), 3U);
     }
 }
 

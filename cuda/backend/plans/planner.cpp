@@ -26,12 +26,18 @@ Queue& Planner::queue() {
     return *queue_;
 }
 
-void Planner::prepare(std::span<const ConvolutionProblem> problems, const RecordedWays& recorded) {
-    std::map<Name, std::unique_ptr<TriedConvolution>> missing;
-    for (const ConvolutionProblem& problem : problems) {
+void Planner::prepare(std::span<const ConvolutionProblem> convolutions, std::span<const GemmProblem> products,
+                      const RecordedWays& recorded) {
+    std::map<Name, std::unique_ptr<TriedProblem>> missing;
+    for (const ConvolutionProblem& problem : convolutions) {
         const Name name = name_of(text_of(problem), recorded);
         if (known_.contains(name) || missing.contains(name)) continue;
         missing.emplace(name, std::make_unique<TriedConvolution>(*device_, queue(), problem));
+    }
+    for (const GemmProblem& problem : products) {
+        const Name name = name_of(text_of(problem), recorded);
+        if (known_.contains(name) || missing.contains(name)) continue;
+        missing.emplace(name, std::make_unique<TriedGemm>(*device_, queue(), problem));
     }
     std::vector<TriedProblem*> tried;
     for (const auto& [name, problem] : missing)
@@ -44,18 +50,14 @@ void Planner::prepare(std::span<const ConvolutionProblem> problems, const Record
 
 Planner::Planned<ConvolutionPlan> Planner::convolution(const ConvolutionProblem& problem,
                                                        const RecordedWays& recorded) {
-    prepare(std::span(&problem, 1), recorded);
+    prepare(std::span(&problem, 1), {}, recorded);
     const ChosenWay& chosen = known_.at(name_of(text_of(problem), recorded));
     return {std::static_pointer_cast<ConvolutionPlan>(chosen.plan), chosen.way.name, chosen.why_none};
 }
 
 Planner::Planned<GemmPlan> Planner::gemm(const GemmProblem& problem, const RecordedWays& recorded) {
+    prepare({}, std::span(&problem, 1), recorded);
     const Name name = name_of(text_of(problem), recorded);
-    if (!known_.contains(name)) {
-        TriedGemm tried(*device_, queue(), problem);
-        TriedProblem* const one = &tried;
-        known_[name] = chooser_->choose(std::span(&one, 1), device_text_, recorded).front();
-    }
     const ChosenWay& chosen = known_.at(name);
     if (chosen.plan == nullptr) throw UnsupportedError("{} cannot be computed: {}", name.first, chosen.why_none);
     return {std::static_pointer_cast<GemmPlan>(chosen.plan), chosen.way.name, ""};

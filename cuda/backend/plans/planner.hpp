@@ -34,8 +34,9 @@ public:
     /// What choices depend on beside the problem.
     [[nodiscard]] const std::string& device_text() const { return device_text_; }
 
-    /// Makes plans for all of these at once, where kernels are compiled side by side.
-    void prepare(std::span<const ConvolutionProblem> problems, const RecordedWays& recorded);
+    /// Makes plans for all of these at once, where libraries are asked and kernels compiled side by side.
+    void prepare(std::span<const ConvolutionProblem> convolutions, std::span<const GemmProblem> products,
+                 const RecordedWays& recorded);
     [[nodiscard]] Planned<ConvolutionPlan> convolution(const ConvolutionProblem& problem, const RecordedWays& recorded);
     /// Throws CudaError where the library has no way.
     [[nodiscard]] Planned<GemmPlan> gemm(const GemmProblem& problem, const RecordedWays& recorded);

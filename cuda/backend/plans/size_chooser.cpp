@@ -44,7 +44,7 @@ std::optional<MeasuredSizes> SizeChooser::look_up(const std::string& key, const 
         return made->second;
     }
     const auto bytes = store_.find(key);
-    const auto kept = bytes ? decoded(*bytes) : std::nullopt;
+    auto kept = bytes ? decoded(*bytes) : std::nullopt;
     if (!kept || !fits(kept->chosen)) return {};
     made_.emplace(key, *kept);
     return kept;
