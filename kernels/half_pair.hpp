@@ -59,6 +59,8 @@ LOSSMAP_HD inline std::uint32_t larger_magnitudes(std::uint32_t magnitudes, std:
 #endif
 }
 
+LOSSMAP_HD inline std::uint32_t larger_bits(std::uint32_t a, std::uint32_t b) { return a > b ? a : b; }
+
 /// Whether one of two magnitudes is infinite or NaN.
 LOSSMAP_HD inline bool has_non_finite(std::uint32_t magnitudes) {
     return (magnitudes & 0x7c00u) == 0x7c00u || (magnitudes & 0x7c000000u) == 0x7c000000u;

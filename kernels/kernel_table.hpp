@@ -30,6 +30,7 @@
 #include "kernels/scatter.hpp"
 #include "kernels/select.hpp"
 #include "kernels/softmax.hpp"
+#include "kernels/split_stage.hpp"
 #include "kernels/stage.hpp"
 #include "kernels/unary.hpp"
 
@@ -62,6 +63,7 @@
     ENTRY(pool, PoolArgs)                              \
     ENTRY(convolution, ConvolutionArgs)                \
     ENTRY(stage, StageArgs)                            \
+    ENTRY(split_stage, StageArgs)                      \
     ENTRY(gemm, GemmArgs)                              \
     ENTRY(copy, CopyArgs)                              \
     ENTRY(gather, GatherArgs)                          \

@@ -4,6 +4,7 @@
 
 #include "kernels/fold_factors.hpp"
 #include "kernels/operand.hpp"
+#include "kernels/split_pair.hpp"
 #include "kernels/storage.hpp"
 #include "kernels/theta.hpp"
 
@@ -32,6 +33,8 @@ struct PerturbTarget {
     void* out = nullptr;         ///< 16-byte aligned
     DType type = DType::f32;     ///< f32, f16, bf16
     std::int64_t out_point_stride = 0;
+    /// f16: elements from a weight to its low part (kernels/split_pair.hpp), a multiple of 8; 0: there is none.
+    std::int64_t low_offset = 0;
     std::uint32_t* overflow = nullptr;  ///< [points]; set where a value overflows f16; null: not watched
     std::int64_t first = 0;             ///< sum of packs() of the targets in front
 
@@ -180,7 +183,13 @@ private:
             overflow = overflow || !(values[k] >= -65504.0F && values[k] <= 65504.0F);
         }
         if (overflow && target.overflow != nullptr && target.type == DType::f16) set_bits(target.overflow + point, 1);
-        store_pack<N>(target.out, target.type, point * target.out_point_stride + pack * N, values);
+        const std::int64_t place = point * target.out_point_stride + pack * N;
+        store_pack<N>(target.out, target.type, place, values);
+        if (target.low_offset == 0) return;
+        LOSSMAP_UNROLL
+        for (int k = 0; k < N; ++k)
+            values[k] = low_part(values[k]);
+        store_pack<N>(target.out, target.type, place + target.low_offset, values);
     }
 };
 

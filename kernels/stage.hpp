@@ -209,9 +209,12 @@ struct StageFit {
 
 /// The shape for `channels` channels of side x side pixels where a block has `shared_bytes` of shared memory: with the
 /// fewest channels that are enough (not as many as twice that, unless they are 16), then with the most images.
-[[nodiscard]] inline StageFit stage_fit(std::int64_t channels, std::int64_t side, std::int64_t shared_bytes) {
+/// @param for_each_shape  calls what it is given with each shape
+template <typename ForEachShape>
+[[nodiscard]] StageFit best_fit(const ForEachShape& for_each_shape, std::int64_t channels, std::int64_t side,
+                                std::int64_t shared_bytes) {
     StageFit best;
-    for_each_stage_shape([&](auto shape) {
+    for_each_shape([&](auto shape) {
         using Shape = decltype(shape);
         if (Shape::kSide != side || Shape::kSharedBytes > shared_bytes || Shape::kChannels < channels) return;
         if (Shape::kChannels > 16 && Shape::kChannels >= 2 * channels) return;
@@ -222,24 +225,31 @@ struct StageFit {
     return best;
 }
 
+[[nodiscard]] inline StageFit stage_fit(std::int64_t channels, std::int64_t side, std::int64_t shared_bytes) {
+    return best_fit([](const auto& visit) { for_each_stage_shape(visit); }, channels, side, shared_bytes);
+}
+
 /// Refuses arguments that no kernel takes.
-inline void check_stage(const StageArgs& args) {
+/// @param pixels  element type of activations
+inline void check_stage(const StageArgs& args, DType pixels) {
     const auto require = [](bool holds, const char* what, long long value) {
         if (!holds) refuse("stage", what, value);
     };
-    const auto require_pixels = [&](const void* data, DType type, std::int64_t point_stride) {
-        if (data == nullptr) return;
-        require(type == DType::f16 && point_stride % 8 == 0 && reinterpret_cast<std::uintptr_t>(data) % 16 == 0,
-                "element type or alignment", static_cast<int>(type));
+    const auto require_packs = [&](const auto& operand, DType type) {
+        if (operand.data == nullptr) return;
+        require(operand.type == type && operand.point_stride % 8 == 0 &&
+                    reinterpret_cast<std::uintptr_t>(operand.data) % 16 == 0,
+                "element type or alignment", static_cast<int>(operand.type));
     };
     const auto require_channels = [&](int channels, int most) {
         require(channels > 0 && channels <= most && channels % 8 == 0, "channels of a pixel", channels);
     };
     require(args.layers >= 1 && args.layers <= kMaxStageLayers, "layers", args.layers);
-    for (const Input& operand : {args.in, args.residual, args.weights})
-        require_pixels(operand.data, operand.type, operand.point_stride);
+    for (const Input& operand : {args.in, args.residual})
+        require_packs(operand, pixels);
     for (const Output& result : {args.out, args.exit, args.shortcut})
-        require_pixels(result.data, result.type, result.point_stride);
+        require_packs(result, pixels);
+    require_packs(args.weights, DType::f16);
     require(args.bias.type == DType::f32, "element type of the bias", static_cast<int>(args.bias.type));
     require(args.out.data != nullptr || args.exit.data != nullptr, "no result", 0);
     require(args.exit.data != nullptr || args.shortcut.data == nullptr, "shortcut without an exit", 0);
@@ -249,11 +259,11 @@ inline void check_stage(const StageArgs& args) {
     require((args.kinds[0] & kStageAddPrevious) == 0 || args.residual.data != nullptr, "layer without its residual", 0);
 }
 
-template <typename Launch>
-void launch_stage(const StageArgs& args, const Launch& launch) {
-    check_stage(args);
+/// Launches the body for the shape that the arguments name; refuses others.
+template <template <typename> typename Body, typename ForEachShape, typename Launch>
+void launch_shape(const ForEachShape& for_each_shape, const StageArgs& args, const Launch& launch) {
     bool found = false;
-    for_each_stage_shape([&](auto shape) {
+    for_each_shape([&](auto shape) {
         using Shape = decltype(shape);
         if (Shape::kChannels != args.channels || Shape::kSide != args.side || Shape::kImages != args.tile_images)
             return;
@@ -261,9 +271,15 @@ void launch_stage(const StageArgs& args, const Launch& launch) {
         found = true;
         const std::int64_t tiles = (args.samples + Shape::kImages - 1) / Shape::kImages;
         const std::int64_t items = args.points * tiles;
-        launch.warps(items, Stage<Shape>{args, FastExtent(tiles, is_narrow(items))});
+        launch.warps(items, Body<Shape>{args, FastExtent(tiles, is_narrow(items))});
     });
     if (!found) refuse("stage", "shape", args.channels);
+}
+
+template <typename Launch>
+void launch_stage(const StageArgs& args, const Launch& launch) {
+    check_stage(args, DType::f16);
+    launch_shape<Stage>([](const auto& visit) { for_each_stage_shape(visit); }, args, launch);
 }
 
 }  // namespace lossmap::kernels

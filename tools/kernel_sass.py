@@ -7,7 +7,8 @@
 A kernel for C channels holds three copies of a row's pass, each with 9 C / 16 tensor-core products of two tiles, a load
 of four matrices for each of 3 C / 16 pairs of tap and channels, and such a load for each of 9 C / 16 pieces of weights;
 with an exit one row more, with a load and two tiles for each of 9 + 1 taps; what it copies into shared memory goes past
-the registers; nothing lies in local memory.
+the registers; nothing lies in local memory. A kernel for split products has one tile or two, three products for each,
+twice the loads of pixels, and a load of weights for each tile.
 """
 
 import argparse
@@ -21,11 +22,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from kernel_resources import SKIPPED, Missing, output_of, short_names, tool  # noqa: E402
 
-OBJECT = "stage.cu.o"
+OBJECTS = ("stage.cu.o", "split_stage.cu.o")
 ARCHITECTURE = re.compile(r"^\s*arch\s*=\s*(\S+)")
 FUNCTION = re.compile(r"^\s*Function : (\S+)")
 INSTRUCTION = re.compile(r"^\s*/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+\s+)?([A-Z][A-Z0-9_]*(?:\.[A-Z0-9_]+)*)")
-SHAPE = re.compile(r"StageShape<(\d+),(\d+),")
+SHAPE = re.compile(r"(Stage|Split)Shape<([\d,]+)>")
 
 
 def parse(text):
@@ -47,10 +48,13 @@ def number_of(opcodes, *beginnings):
 
 def complaints(name, opcodes):
     """Sentences about what a kernel of that name should hold and does not."""
-    channels, side = map(int, SHAPE.search(name).groups())
+    kind, numbers = SHAPE.search(name).groups()
+    channels, side, *_, last = map(int, numbers.split(","))
     chunks = channels // 16
     exit_taps = 10 if channels < 64 and side % 2 == 0 else 0
-    expected = (("HMMA.16816.F32", (3 * 18 + 2 * exit_taps) * chunks), ("LDSM", (3 * 3 + 9 + exit_taps) * chunks))
+    tiles, products, pixels, weights = (last, 3, 2, last) if kind == "Split" else (2, 1, 1, 1)
+    expected = (("HMMA.16816.F32", (3 * 9 + exit_taps) * chunks * tiles * products),
+                ("LDSM", ((3 * 3 + exit_taps) * pixels + 9 * weights) * chunks))
     found = [f"{opcode}: {number_of(opcodes, opcode)} instead of {count}" for opcode, count in expected
              if number_of(opcodes, opcode) != count]
     if not number_of(opcodes, "LDGSTS"):
@@ -61,16 +65,16 @@ def complaints(name, opcodes):
 
 
 def machine_code(library):
-    """Disassembly of the object that holds the stage kernels."""
+    """Disassembly of the objects that hold the stage kernels."""
     if not library.exists():
         raise Missing(f"{library} is not there: build it with cmake --preset cuda")
     cuobjdump = tool("cuobjdump")
     tool("nvdisasm")
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(["ar", "x", str(library.resolve()), OBJECT], cwd=folder, check=True)
+        subprocess.run(["ar", "x", str(library.resolve()), *OBJECTS], cwd=folder, check=True)
         # cuobjdump calls nvdisasm, and looks for it in PATH alone.
-        return output_of("env", f"PATH={Path(tool('nvdisasm')).parent}:/usr/bin:/bin", cuobjdump, "--dump-sass",
-                         str(Path(folder) / OBJECT))
+        return "".join(output_of("env", f"PATH={Path(tool('nvdisasm')).parent}:/usr/bin:/bin", cuobjdump, "--dump-sass",
+                                 str(Path(folder) / name)) for name in OBJECTS)
 
 
 def main():

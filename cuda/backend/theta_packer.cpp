@@ -32,6 +32,7 @@ void ThetaWave::visit(const std::function<void(const Located&, bool)>& visitor) 
         visitor(pack.source, false);
         if (pack.scale) visitor(*pack.scale, false);
         visitor(pack.out, true);
+        if (pack.low) visitor(*pack.low, true);
     }
     for (const BiasPack& pack : biases_) {
         if (pack.bias) visitor(*pack.bias, false);
@@ -122,6 +123,7 @@ std::vector<kernels::PerturbTarget> ThetaWave::perturb_targets(const Frame& fram
         target.out = frame.address(pack.out);
         target.type = pack.out.type;
         target.out_point_stride = pack.out.point_stride;
+        if (pack.low) target.low_offset = pack.low->offset - pack.out.offset;
         if (pack.out.type == DType::f16)
             target.overflow = reinterpret_cast<std::uint32_t*>(frame.address(own_.weight_flags));
         target.first = first;

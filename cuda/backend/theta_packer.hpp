@@ -40,6 +40,7 @@ struct WeightPack {
     int filter_axis = 0;
     double weight_factor = 1.0;
     Located out;
+    std::optional<Located> low;  ///< of weights that are split (kernels/split_pair.hpp), beside `out`: their low parts
 };
 
 struct BiasPack {

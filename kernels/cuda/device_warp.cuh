@@ -35,6 +35,23 @@ public:
     __device__ void store(int offset, std::uint32_t value) const {
         *reinterpret_cast<std::uint32_t*>(shared_ + offset) = value;
     }
+    __device__ void store_pack(int offset, const std::uint32_t (&words)[4]) const {
+        *reinterpret_cast<uint4*>(shared_ + offset) = make_uint4(words[0], words[1], words[2], words[3]);
+    }
+    __device__ void load_pack(std::uint32_t (&words)[4], int offset) const {
+        const uint4 pack = *reinterpret_cast<const uint4*>(shared_ + offset);
+        words[0] = pack.x;
+        words[1] = pack.y;
+        words[2] = pack.z;
+        words[3] = pack.w;
+    }
+    template <int N>
+    __device__ static std::uint32_t largest(const Registers<std::uint32_t, N>& numbers, int place) {
+        return __reduce_max_sync(0xffffffffu, numbers.values[place]);
+    }
+    __device__ void raise(int offset, std::uint32_t value) const {
+        if (lane_ == 0) atomicMax(reinterpret_cast<unsigned*>(shared_ + offset), value);
+    }
     __device__ void clear_pack(int offset) const {
         *reinterpret_cast<uint4*>(shared_ + offset) = make_uint4(0, 0, 0, 0);
     }

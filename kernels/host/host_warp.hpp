@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -41,6 +42,18 @@ public:
         return value;
     }
     void store(int offset, std::uint32_t value) { std::memcpy(at(offset, 4), &value, 4); }
+    void store_pack(int offset, const std::uint32_t (&words)[4]) { std::memcpy(at(offset, 16), words, 16); }
+    void load_pack(std::uint32_t (&words)[4], int offset) const { std::memcpy(words, at(offset, 16), 16); }
+    /// The largest of all lanes' numbers.
+    template <int N>
+    [[nodiscard]] static std::uint32_t largest(const Registers<std::uint32_t, N>& numbers, int place) {
+        std::uint32_t result = 0;
+        for (int lane = 0; lane < 32; ++lane)
+            result = std::max(result, numbers.at(lane, place));
+        return result;
+    }
+    /// Makes a word of shared memory at least `value`; warps do so at the same time.
+    void raise(int offset, std::uint32_t value) { store(offset, std::max(load(offset), value)); }
     void clear_pack(int offset) { std::memset(at(offset, 16), 0, 16); }
     /// Copies 16 bytes to global memory.
     void copy_out(void* target, int offset) const { std::memcpy(target, at(offset, 16), 16); }

@@ -22,6 +22,10 @@ NAME = "Stage<StageShape<32,16,2,1,4,2>>"
 GOOD = Counter({"HMMA.16816.F32": 148, "LDSM.16.M88.4": 56, "LDGSTS.E.BYPASS.128": 28, "FADD": 48})
 WITHOUT_EXIT = Counter({"HMMA.16816.F32": 216, "LDSM.16.M88.4": 72, "LDGSTS.E.BYPASS.128": 28})
 
+SPLIT = "SplitStage<SplitShape<16,32,1,4,8,2>>"
+GOOD_SPLIT = Counter({"HMMA.16816.F32": 222, "LDSM.16.M88.4": 56, "LDGSTS.E.BYPASS.128": 14})
+SPLIT_WITHOUT_EXIT = Counter({"HMMA.16816.F32": 324, "LDSM.16.M88.4": 108, "LDGSTS.E.BYPASS.128": 14})
+
 
 class KernelSass(unittest.TestCase):
     def test_counts_instructions(self):
@@ -31,6 +35,10 @@ class KernelSass(unittest.TestCase):
     def test_names_what_is_wrong(self):
         self.assertEqual(kernel_sass.complaints(NAME, GOOD), [])
         self.assertEqual(kernel_sass.complaints("Stage<StageShape<64,8,8,1,8,1>>", WITHOUT_EXIT), [])
+        self.assertEqual(kernel_sass.complaints(SPLIT, GOOD_SPLIT), [])
+        self.assertEqual(kernel_sass.complaints("SplitStage<SplitShape<64,8,2,1,8,1>>", SPLIT_WITHOUT_EXIT), [])
+        self.assertEqual(kernel_sass.complaints(SPLIT, Counter({**GOOD_SPLIT, "HMMA.16816.F32": 148})),
+                         ["HMMA.16816.F32: 148 instead of 222"])
         for change, sentence in (({"HMMA.16816.F32": 147}, "HMMA.16816.F32: 147 instead of 148"),
                                  ({"LDSM.16.M88.4": 72}, "LDSM: 72 instead of 56"),
                                  ({"LDGSTS.E.BYPASS.128": 0}, "no asynchronous copy (LDGSTS)"),

@@ -1,0 +1,261 @@
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/split_exit.hpp"
+#include "kernels/split_layer.hpp"
+#include "kernels/stage.hpp"
+
+namespace lossmap::kernels {
+
+/// A stage in fp32 by products of f16 halves (docs/decisions/0021-split-products.md): StageArgs with activations in
+/// f32, and with weights f16 [blocks, 2 halves, 9 taps, channels / 8, filters, 8 channels], split as
+/// kernels/split_pair.hpp says. A block takes one tile of images at one point through all layers, as kernels/stage.hpp
+/// tells.
+///
+/// A sample is flagged where the halves do not stand for fp32: when what goes in or what a layer makes of it (behind
+/// its activation) reaches 65520, is no number, or is all below 2^-14 without being all 0; and when a layer's weights
+/// are all below that.
+template <typename Shape>
+struct SplitStage {
+    static constexpr int kWarps = Shape::kWarps;
+    static constexpr int kMinBlocks = 1;
+    static constexpr int kSharedBytes = Shape::kSharedBytes;
+    static constexpr int kThreads = 32 * kWarps;
+    static constexpr int kTiles = Shape::kTiles;
+
+    StageArgs args;
+    FastExtent tiles;
+
+    template <typename Warp>
+    using State = SplitState<Shape, Warp>;
+
+    template <typename Block>
+    LOSSMAP_HD void run(Block& block, std::int64_t item) const {
+        std::int64_t point = item;
+        const std::int64_t first = tiles.take(point) * Shape::kImages;
+        block.phase([&](auto& warp, auto&) { clear(warp); });
+        block.phase([&](auto& warp, auto&) { load(warp, point, first); });
+        for (int weights = 0; weights < args.blocks(); ++weights) {
+            block.phase([&](auto& warp, auto& state) {
+                judge_images(warp, point, first);
+                fetch_weights(warp, state, point, weights);
+            });
+            block.phase([&](auto& warp, auto& state) {
+                judge_weights(warp, point, first);
+                compute(warp, state, point, first, weights);
+            });
+        }
+        block.phase([&](auto& warp, auto&) {
+            judge_images(warp, point, first);
+            write(warp, point, first);
+        });
+    }
+
+private:
+    /// visit(k, lane) for each k below `count`, spread over the block.
+    template <typename Warp, typename Visit>
+    LOSSMAP_HD static void share_out(const Warp& warp, int count, const Visit& visit) {
+        warp.each_lane([&](int lane) {
+            for (int k = warp.index * 32 + lane; k < count; k += kThreads)
+                visit(k, lane);
+        });
+    }
+
+    template <typename Warp>
+    LOSSMAP_HD static void clear(Warp& warp) {
+        share_out(warp, 4 * Shape::kGroups * Shape::kPlanes * Shape::kBorderPixels, [&](int k, int) {
+            warp.clear_pack(k / Shape::kBorderPixels * Shape::kPlaneBytes +
+                            Shape::border_offset(k % Shape::kBorderPixels));
+        });
+        share_out(warp, Shape::kWords, [&](int k, int) { warp.store(Shape::kWordOffset + 4 * k, 0); });
+    }
+
+    template <typename Warp>
+    LOSSMAP_HD void load(Warp& warp, std::int64_t point, std::int64_t first) const {
+        copy_weights(warp, point, 0);
+        for (int image = 0; image < Shape::kImages; ++image) {
+            split_image(warp, args.in, args.in_channels, point, first, image, 0);
+            // What is added shows in what it is added to.
+            if (args.residual.data != nullptr)
+                split_image(warp, args.residual, args.out_channels, point, first, image, Shape::kPairBytes);
+        }
+        warp.wait_for_copies();
+    }
+
+    template <typename Warp>
+    LOSSMAP_HD void split_image(Warp& warp, const Input& from, int channels, std::int64_t point, std::int64_t first,
+                                int image, int buffer) const {
+        const std::int64_t start =
+            point * from.point_stride + (first + image) * static_cast<std::int64_t>(Shape::kPixels) * channels;
+        const bool real = first + image < args.samples;
+        typename Warp::template Registers<std::uint32_t, 1> largest;
+        warp.each_lane([&](int lane) { largest.at(lane, 0) = 0; });
+        share_out(warp, Shape::kPixels * Shape::kPlanes, [&](int k, int lane) {
+            const int plane = k % Shape::kPlanes, pixel = k / Shape::kPlanes;
+            float values[8] = {};
+            if (real && plane * 8 < channels)
+                load_packs<float>(from.data, start + static_cast<std::int64_t>(pixel) * channels + plane * 8, values);
+            std::uint32_t high[4], low[4];
+            LOSSMAP_UNROLL
+            for (int pair = 0; pair < 4; ++pair) {
+                const float a = values[2 * pair], b = values[2 * pair + 1];
+                const SplitPair split = split_pair(a, b);
+                high[pair] = split.high;
+                low[pair] = split.low;
+                largest.at(lane, 0) =
+                    larger_bits(largest.at(lane, 0), larger_bits(magnitude_bits(a), magnitude_bits(b)));
+            }
+            const int offset = buffer + Shape::pixel_offset(image, pixel) + plane * Shape::kPlaneBytes;
+            warp.store_pack(offset, high);
+            warp.store_pack(offset + Shape::kLow, low);
+        });
+        if (buffer == 0) warp.raise(Shape::image_word(image), warp.largest(largest, 0));
+    }
+
+    /// Copies block `block` of weights, where there is one.
+    template <typename Warp>
+    LOSSMAP_HD void copy_weights(Warp& warp, std::int64_t point, int block) const {
+        if (block >= args.blocks()) return;
+        const Half* source = static_cast<const Half*>(args.weights.data) + point * args.weights.point_stride +
+                             static_cast<std::int64_t>(block) * 2 * Shape::kWeights;
+        share_out(warp, Shape::kSplitWeightBytes / 16,
+                  [&](int k, int) { warp.copy_in(Shape::kWeightOffset + k * 16, source + k * 8, true); });
+    }
+
+    template <typename Warp>
+    LOSSMAP_HD void fetch_weights(Warp& warp, State<Warp>& state, std::int64_t point, int block) const {
+        const int filter = State<Warp>::first_filter(warp);
+        typename State<Warp>::Offsets rows;
+        // Matrices 0 and 1 are a tile's two registers, 2 and 3 those of the next tile, or of the low halves.
+        warp.each_lane([&](int lane) {
+            const int matrix = row_matrix(lane), next = matrix / 2;
+            const int at =
+                Shape::weight_index(0, filter + (kTiles == 2 ? next * 8 : 0) + row_in_matrix(lane), matrix % 2 * 8);
+            rows.at(lane, 0) = Shape::kWeightOffset + 2 * at + (kTiles == 2 ? 0 : next * Shape::kWeightBytes);
+        });
+        LOSSMAP_UNROLL
+        for (int tap = 0; tap < 9; ++tap) {
+            LOSSMAP_UNROLL
+            for (int chunk = 0; chunk < Shape::kChunks; ++chunk) {
+                LOSSMAP_UNROLL
+                for (int part = 0; part < kTiles; ++part)
+                    warp.load_matrices(state.weights, Shape::weight_register(tap, chunk, part, 0), rows,
+                                       2 * Shape::weight_index(tap, 0, chunk * 16) + part * Shape::kWeightBytes);
+            }
+        }
+        const float* bias = static_cast<const float*>(args.bias.data) + point * args.bias.point_stride +
+                            block * Shape::kChannels + filter;
+        typename Warp::template Registers<std::uint32_t, 1> largest;
+        warp.each_lane([&](int lane) {
+            LOSSMAP_UNROLL
+            for (int k = 0; k < 2 * kTiles; ++k)
+                state.bias.at(lane, k) = bias[k / 2 * 8 + sum_place(lane, k % 2).column];
+            largest.at(lane, 0) = largest_weight(state, lane, block >= args.layers + args.exit_parts());
+        });
+        warp.raise(Shape::kWeightWord, warp.largest(largest, 0));
+    }
+
+    /// Bits, as f16, of a lane's largest weight. Of a 1x1 convolution only the middle tap has been written.
+    template <typename Warp>
+    LOSSMAP_HD static std::uint32_t largest_weight(const State<Warp>& state, int lane, bool middle_alone) {
+        std::uint32_t middle = 0, others = 0;
+        LOSSMAP_UNROLL
+        for (int k = 0; k < 9 * Shape::kChunks * kTiles * 2; ++k) {
+            const int product = k / (2 * kTiles), tap = product / Shape::kChunks;
+            const int at = Shape::weight_register(tap, product % Shape::kChunks, 0, k / 2 % kTiles) + k % 2;
+            std::uint32_t& largest = tap == 4 ? middle : others;
+            largest = larger_magnitudes(largest, state.weights.at(lane, at));
+        }
+        const std::uint32_t largest = middle_alone ? middle : larger_halves(middle, others);
+        return larger_bits(largest & 0xffffu, largest >> 16);
+    }
+
+    /// Flags images whose largest magnitude the halves do not hold well; begins to look for the next one.
+    template <typename Warp>
+    LOSSMAP_HD void judge_images(Warp& warp, std::int64_t point, std::int64_t first) const {
+        if (warp.index != 0) return;
+        warp.each_lane([&](int lane) {
+            if (lane >= Shape::kImages) return;
+            if (splits_badly(warp.load(Shape::image_word(lane)))) args.flag(point, first + lane);
+            warp.store(Shape::image_word(lane), 0);
+        });
+    }
+
+    /// Flags all images where the largest weight is held with too few bits. One that is no number, or infinite, is for
+    /// the kernel to see that wrote it.
+    template <typename Warp>
+    LOSSMAP_HD void judge_weights(Warp& warp, std::int64_t point, std::int64_t first) const {
+        if (warp.index != 0) return;
+        warp.each_lane([&](int lane) {
+            if (lane != 0) return;
+            constexpr std::uint32_t kLeast = 0x0400;  // kSplitLeast as f16
+            const bool small = warp.load(Shape::kWeightWord) < kLeast;
+            for (int image = 0; small && image < Shape::kImages; ++image)
+                args.flag(point, first + image);
+            warp.store(Shape::kWeightWord, 0);
+        });
+    }
+
+    /// What a block of weights is for: a layer, or a part of the exit.
+    template <typename Warp>
+    LOSSMAP_HD void compute(Warp& warp, const State<Warp>& state, std::int64_t point, std::int64_t first,
+                            int block) const {
+        copy_weights(warp, point, block + 1);
+        if (block < args.layers) {
+            for (int strip = warp.index / Shape::kFilterGroups; strip < Shape::kStrips; strip += Shape::kStripWarps)
+                SplitWalk<Shape, Warp>(args, warp, state, Shape::strip(strip), block).run();
+        } else if constexpr (Shape::kHasExit) {
+            const int index = block - args.layers, parts = args.exit_parts();
+            for (int unit = warp.index / Shape::kFilterGroups; unit < Shape::kExitUnits; unit += Shape::kStripWarps)
+                SplitExitRow<Shape, Warp>(args, warp, state, index % parts, index / parts, unit).run(point, first);
+        }
+        warp.wait_for_copies();
+    }
+
+    template <typename Warp>
+    LOSSMAP_HD void write(const Warp& warp, std::int64_t point, std::int64_t first) const {
+        if (args.out.data == nullptr) return;
+        const int buffer = args.layers % 2 * Shape::kPairBytes;
+        share_out(warp, Shape::kImages * Shape::kPixels * Shape::kPlanes, [&](int k, int) {
+            const int plane = k % Shape::kPlanes, pixel = k / Shape::kPlanes % Shape::kPixels;
+            const int image = k / (Shape::kPlanes * Shape::kPixels);
+            if (first + image >= args.samples || plane * 8 >= args.out_channels) return;
+            const int offset = buffer + Shape::pixel_offset(image, pixel) + plane * Shape::kPlaneBytes;
+            std::uint32_t high[4], low[4];
+            warp.load_pack(high, offset);
+            warp.load_pack(low, offset + Shape::kLow);
+            float values[8];
+            LOSSMAP_UNROLL
+            for (int pair = 0; pair < 4; ++pair) {
+                values[2 * pair] = joined(first_half(high[pair]), first_half(low[pair]));
+                values[2 * pair + 1] = joined(second_half(high[pair]), second_half(low[pair]));
+            }
+            store_packs<float>(args.out.data,
+                               point * args.out.point_stride +
+                                   (first * Shape::kPixels + k / Shape::kPlanes) * args.out_channels + plane * 8,
+                               values);
+        });
+    }
+};
+
+/// Calls visit(Shape{}) for each shape that kernels exist for.
+template <typename Visit>
+void for_each_split_shape(const Visit& visit) {
+    visit(Split16x32{});
+    visit(Split32x16{});
+    visit(Split64x8{});
+}
+
+/// stage_fit for split stages.
+[[nodiscard]] inline StageFit split_fit(std::int64_t channels, std::int64_t side, std::int64_t shared_bytes) {
+    return best_fit([](const auto& visit) { for_each_split_shape(visit); }, channels, side, shared_bytes);
+}
+
+template <typename Launch>
+void launch_split_stage(const StageArgs& args, const Launch& launch) {
+    check_stage(args, DType::f32);
+    launch_shape<SplitStage>([](const auto& visit) { for_each_split_shape(visit); }, args, launch);
+}
+
+}  // namespace lossmap::kernels

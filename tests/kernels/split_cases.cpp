@@ -1,0 +1,174 @@
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "stage_chain.hpp"
+
+namespace lossmap::kernels::test {
+namespace {
+
+template <typename Of>
+Chain split_of(Of shape, std::int64_t points, std::vector<std::uint8_t> kinds) {
+    Chain chain = Chain::of(shape, points, std::move(kinds));
+    chain.split = true;
+    return chain;
+}
+
+template <typename Of>
+Chain split_exit_of(Of shape, std::int64_t points) {
+    Chain chain = exit_of(shape, points);
+    chain.split = true;
+    return chain;
+}
+
+/// Weights that f16 does not hold: odd numbers above 2048.
+std::shared_ptr<Chain> large_weights(Chain shape) {
+    auto chain = integers(std::move(shape), 2);
+    for (float& weight : chain->weights.as<float>())
+        weight *= 2049.0F;
+    return chain;
+}
+
+/// A plane of 32 channels with one layer, a sample of each kind: the layer copies its input's channel 5 and takes the
+/// negative of channel 6.
+KernelCase sample_flags_case() {
+    Chain shape = split_of(Split32x16{}, 1, {kRelu, kRelu});
+    shape.samples = 9;
+    auto chain = dense(std::move(shape));
+    const std::int64_t pixels = chain->pixels();
+    std::ranges::fill(chain->weights.as<float>(), 0.0F);
+    std::ranges::fill(chain->bias.as<float>(), 0.0F);
+    std::ranges::fill(chain->in.as<float>(), 0.0F);
+    for (std::int64_t layer = 0; layer < 2; ++layer) {
+        const auto weight = [&](std::int64_t filter, std::int64_t channel, float value) {
+            chain->weights.as<float>()[static_cast<std::size_t>(((layer * 32 + filter) * 32 + channel) * 9 + 4)] =
+                value;
+        };
+        weight(5, 5, 1.0F);
+        weight(6, 6, -2.0F);
+        weight(7, 7, layer == 0 ? 1.0F : 0.25F);
+    }
+    const auto put = [&](std::int64_t sample, std::int64_t channel, float value) {
+        chain->in.as<float>()[static_cast<std::size_t>((sample * pixels + 37) * 32 + channel)] = value;
+    };
+    put(0, 5, 65519.0F);
+    put(1, 5, 65520.0F);  // hi is infinite
+    put(2, 6, 60000.0F);  // its negative, in front of a ReLU, is no harm
+    put(3, 5, NAN);
+    put(4, 5, 1e-6F);  // too few bits
+    put(5, 5, 1e-6F);  // nothing beside what is larger
+    put(5, 7, 1.0F);
+    put(6, 5, 1e-13F);    // both halves are 0, the number is not
+    put(7, 7, 0x1p-13F);  // the second layer makes too little of it
+    KernelCase one = flags_of("flags_samples", chain);
+    one.expected = [] {
+        // Sample 8 is all zeros.
+        return list_of(Tensor::from<std::int64_t>(std::vector<std::int64_t>{0, 1, 0, 1, 1, 0, 1, 1, 0, 0}, {10}));
+    };
+    return one;
+}
+
+/// One block of weights is all below 2^-14: a layer's, or the shortcut's.
+KernelCase weight_flags_case(const std::string& name, std::int64_t block, float factor) {
+    Chain shape = split_exit_of(Split16x32{}, 1);
+    auto chain = dense(std::move(shape));
+    for (float& weight : chain->weights.as<float>().subspan(static_cast<std::size_t>(block * chain->filters()),
+                                                            static_cast<std::size_t>(chain->filters())))
+        weight *= factor;
+    return flags_of(name, chain);
+}
+
+/// Weights as the kernel wants them, from a weight [4, 16] and one axis: what the halves add up to.
+KernelCase packed_weights_case() {
+    const std::vector<float> coordinates{0.0F, 0.7F, -2.0F};
+    const auto values = [](std::uint64_t seed, double range) {
+        const Tensor numbers = random_floats({64}, seed, range);
+        return std::vector<float>(numbers.as<float>().begin(), numbers.as<float>().end());
+    };
+    const std::vector<float> base = values(611, 1.0), axis = values(612, 0.3);
+    const std::vector<double> scale{1.5, 0.01, 0.1, 2000.0};  // by filter
+    const auto weight = [=](std::size_t point, std::size_t k) {
+        return (base[k] + axis[k] * coordinates[point]) * static_cast<float>(scale[k / 16]);
+    };
+    return {
+        "perturb", "split_weights",
+        [=](Device& device) {
+            PerturbTarget target;
+            target.source.base = device.put(base);
+            target.source.axes[0] = device.put(axis);
+            target.rank = 2;
+            target.extents[0] = target.valid[0] = 4;
+            target.extents[1] = target.valid[1] = 16;
+            target.source_strides[0] = 16;
+            target.source_strides[1] = 1;
+            std::vector<double> scales;
+            for (int point = 0; point < 3; ++point)
+                scales.insert(scales.end(), scale.begin(), scale.end());
+            target.scale = device.put(scales);
+            target.scale_point_stride = 4;
+            target.type = DType::f16;
+            const Output out = device.output(DType::f16, 3, 192);
+            target.out = out.data;
+            target.out_point_stride = 192;
+            target.low_offset = 128;
+            device.table().perturb(
+                {device.put(std::vector<PerturbTarget>{target}), 1, target.packs(), {device.put(coordinates), 1}, 3},
+                device.queue());
+            const std::vector<double> halves = numbers_of(device.fetch(out, 3, 192));
+            std::vector<float> sums;
+            for (std::size_t k = 0; k < 3 * 64; ++k) {
+                const std::size_t at = k / 64 * 192 + k % 64;
+                sums.push_back(joined(static_cast<float>(halves[at]), static_cast<float>(halves[at + 128])));
+            }
+            // Relative errors: small weights need as many bits.
+            for (std::size_t k = 0; k < sums.size(); ++k)
+                sums[k] /= weight(k / 64, k % 64);
+            return list_of(Tensor::from<float>(sums, {3, 64}));
+        },
+        [] {
+            return list_of(Tensor::from<float>(std::vector<float>(192, 1.0F), {3, 64}));
+        },
+        0x1p-23};
+}
+
+}  // namespace
+
+std::vector<KernelCase> split_cases() {
+    std::vector<KernelCase> cases;
+    for_each_split_shape([&](auto shape) {
+        using Of = decltype(shape);
+        const std::vector<std::uint8_t> kinds{kBlock, kPlain, kLinearBlock, kRelu};
+        // Pixels that need both halves: odd numbers above 2048.
+        cases.push_back(chain_case(
+            "integers", integers(split_of(shape, Of::kImages > 1 ? 1 : 2, {kRelu, kBlock, kInner}), 700), 0.0));
+        cases.push_back(chain_case("integers_with_residual", integers(split_of(shape, 1, kinds), 300), 0.0));
+        cases.push_back(chain_case("integers_with_large_weights", large_weights(split_of(shape, 1, {kRelu})), 0.0));
+        cases.push_back(chain_case("dense", dense(split_of(shape, 1, kinds)), 2e-6));
+        if (Of::kHasExit) {
+            cases.push_back(
+                chain_case("integers_with_exit", integers(split_exit_of(shape, Of::kImages > 1 ? 1 : 2), 2600), 0.0));
+            cases.push_back(chain_case("dense_with_exit", dense(split_exit_of(shape, 1)), 2e-6));
+        }
+    });
+    for (const auto& [stored, out, exit] : {std::tuple{8, 16, 0}, {8, 8, 8}, {16, 16, 24}}) {
+        Chain chain = split_of(Split16x32{}, 1, {kRelu, kRelu});
+        chain.in_channels = stored;
+        chain.out_channels = out;
+        chain.exit_channels = exit;
+        cases.push_back(chain_case(fmt::format("integers_{}_to_{}_to_{}", stored, out, exit),
+                                   integers(std::move(chain), 2600), 0.0));
+    }
+    cases.push_back(sample_flags_case());
+    cases.push_back(weight_flags_case("flags_none", 0, 1.0F));
+    cases.push_back(weight_flags_case("flags_small_weights", 0, 1e-5F));
+    cases.push_back(weight_flags_case("flags_small_weights_of_the_exit", 1, 1e-5F));
+    cases.push_back(weight_flags_case("flags_small_weights_of_the_shortcut", 4, 1e-5F));
+    cases.push_back(weight_flags_case("flags_no_weights", 4, 0.0F));
+    cases.push_back(packed_weights_case());
+    return cases;
+}
+
+}  // namespace lossmap::kernels::test

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kernel_case.hpp"
+
+/// Chains of convolutions for the stage kernels, with data and with what they must give.
+namespace lossmap::kernels::test {
+
+/// A chain on [samples, side, side, channels]; weights here are [points, blocks, filters, channels, 3, 3], the blocks
+/// of the exit and the shortcut behind those of the layers.
+struct Chain {
+    std::int64_t points = 2, samples = 1;
+    int channels = 16, side = 32, tile_images = 1;
+    std::vector<std::uint8_t> kinds;
+    int in_channels = channels, out_channels = channels;
+    int exit_channels = 0;
+    bool shortcut = false;
+    bool split = false;  ///< fp32 by halves: split_stage instead of stage
+    Tensor in, residual, weights, bias;
+
+    [[nodiscard]] std::int64_t layers() const { return static_cast<std::int64_t>(kinds.size()); }
+    [[nodiscard]] std::int64_t parts() const { return (exit_channels + channels - 1) / channels; }
+    [[nodiscard]] std::int64_t blocks() const { return layers() + parts() * (shortcut ? 2 : 1); }
+    [[nodiscard]] const char* kernel() const { return split ? "split_stage" : "stage"; }
+    [[nodiscard]] DType type() const { return split ? DType::f32 : DType::f16; }
+    void launch(Device& device, const StageArgs& args) const {
+        (split ? device.table().split_stage : device.table().stage)(args, device.queue());
+    }
+    [[nodiscard]] std::int64_t pixels() const { return std::int64_t{1} * side * side; }
+    [[nodiscard]] std::int64_t filters() const { return std::int64_t{9} * channels * channels; }
+    [[nodiscard]] bool keeps_result() const { return !shortcut; }
+    /// Elements of an image, as results and as what the exit makes of it.
+    [[nodiscard]] std::int64_t image() const { return pixels() * out_channels; }
+    [[nodiscard]] std::int64_t exit_image() const { return pixels() / 4 * exit_channels; }
+
+    /// For one kernel shape.
+    template <typename Of>
+    static Chain of(Of, std::int64_t points, std::vector<std::uint8_t> kinds) {
+        Chain chain;
+        chain.points = points;
+        chain.samples = Of::kImages + 1;  // the last block is not full
+        chain.channels = chain.in_channels = chain.out_channels = Of::kChannels;
+        chain.side = Of::kSide;
+        chain.tile_images = Of::kImages;
+        chain.kinds = std::move(kinds);
+        return chain;
+    }
+};
+
+/// A layer with an exit of twice the channels and a shortcut.
+template <typename Of>
+Chain exit_of(Of shape, std::int64_t points) {
+    Chain chain = Chain::of(shape, points, {kStageRelu});
+    chain.exit_channels = 2 * chain.channels;
+    chain.shortcut = true;
+    return chain;
+}
+
+inline constexpr std::uint8_t kPlain = 0, kRelu = kStageRelu, kInner = kStageRelu | kStageAddInput,
+                              kBlock = kStageRelu | kStageAddPrevious, kLinearBlock = kStageAddPrevious;
+
+/// The launch's results against the definition of a convolution.
+[[nodiscard]] KernelCase chain_case(const std::string& name, std::shared_ptr<const Chain> chain, double tolerance);
+/// Which samples are flagged.
+[[nodiscard]] KernelCase flags_of(const std::string& name, std::shared_ptr<const Chain> chain);
+/// Integers up to `limit` and few weights a filter: every sum is exact, so must be the result.
+[[nodiscard]] std::shared_ptr<Chain> integers(Chain shape, std::int64_t limit = 3);
+/// Random numbers in every place, of a size that layers keep.
+[[nodiscard]] std::shared_ptr<Chain> dense(Chain shape);
+
+}  // namespace lossmap::kernels::test
