@@ -80,9 +80,11 @@ private:
         const Output& out = tensor_ == 0 ? args_.exit : args_.shortcut;
         const bool relu = tensor_ == 0 && args_.exit_relu;
         float* target = static_cast<float*>(out.data) + point * out.point_stride;
+        typename Warp::template Registers<std::uint32_t, 2> largest;  // by half
         warp_.each_lane([&](int lane) {
             LOSSMAP_UNROLL
             for (int half = 0; half < 2; ++half) {
+                largest.at(lane, half) = 0;
                 const int segment = segment_ + half;
                 const std::int64_t image = first + Shape::exit_segment_image(segment);
                 if (image >= args_.samples) continue;
@@ -96,12 +98,18 @@ private:
                     LOSSMAP_UNROLL
                     for (int e = 0; e < 2; ++e)
                         pair.values[e] = relu && pair.values[e] < 0.0F ? 0.0F : pair.values[e];
+                    largest.at(lane, half) =
+                        larger_bits(largest.at(lane, half),
+                                    larger_bits(magnitude_bits(pair.values[0]), magnitude_bits(pair.values[1])));
                     *reinterpret_cast<Pack<float, 2>*>(target +
                                                        (image * Shape::kExitPixels + pixel) * args_.exit_channels +
                                                        filter + sum_place(lane, 0).column) = pair;
                 }
             }
         });
+        LOSSMAP_UNROLL
+        for (int half = 0; half < 2; ++half)
+            warp_.raise(Shape::image_word(Shape::exit_segment_image(segment_ + half)), warp_.largest(largest, half));
     }
 
     const StageArgs& args_;

@@ -14,8 +14,8 @@ namespace lossmap::kernels {
 
 /// Without it the low part of numbers below 1/8 would be one of f16's subnormals, and lose bits.
 inline constexpr float kSplitScale = 2048.0F;
-/// The smallest magnitude that is held with all bits.
-inline constexpr float kSplitLeast = 0x1p-14F;
+/// What two halves may be off by, at the most, of a number below 2^-14; of others it is 2^-23 of them.
+inline constexpr float kSplitStep = 0x1p-36F;
 /// From here on f16 rounds to infinity.
 inline constexpr float kSplitBeyond = 65520.0F;
 
@@ -36,15 +36,10 @@ LOSSMAP_HD inline SplitPair split_pair(float first, float second) {
 /// The low part of a number.
 LOSSMAP_HD inline float low_part(float value) { return (value - to_float(from_float<Half>(value))) * kSplitScale; }
 
-/// Bits of a magnitude: larger ones have larger bits, NaN the largest.
+/// Bits of a magnitude: larger ones have larger bits, NaN the largest; and back.
 LOSSMAP_HD inline std::uint32_t magnitude_bits(float value) {
     return std::bit_cast<std::uint32_t>(value) & 0x7fffffffu;
 }
-
-/// Whether numbers whose largest magnitude has these bits cannot stand for fp32: they are not held at all, or, unless
-/// all of them are 0, with too few bits.
-LOSSMAP_HD inline bool splits_badly(std::uint32_t largest) {
-    return largest >= magnitude_bits(kSplitBeyond) || (largest > 0 && largest < magnitude_bits(kSplitLeast));
-}
+LOSSMAP_HD inline float magnitude_of(std::uint32_t bits) { return std::bit_cast<float>(bits); }
 
 }  // namespace lossmap::kernels

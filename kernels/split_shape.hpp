@@ -15,9 +15,9 @@ struct SplitShape : StageShape<kChannelsIn, kSideIn, kImagesIn, kBandsIn, kChann
     static constexpr int kPairBytes = 2 * Base::kBufferBytes;
     static constexpr int kWeightOffset = 2 * kPairBytes;
     static constexpr int kSplitWeightBytes = 2 * Base::kWeightBytes;
-    /// Words: the largest magnitude of each image that was stored last, and of the weights that were fetched last.
+    /// Words of what is known of numbers (kernels/split_ledger.hpp): four an image, two of weights.
     static constexpr int kWordOffset = kWeightOffset + kSplitWeightBytes;
-    static constexpr int kWords = Base::kImages + 1;
+    static constexpr int kWords = 4 * Base::kImages + 2;
     static constexpr int kSharedBytes = kWordOffset + (kWords + 3) / 4 * 16;
 
     static constexpr int kFilterGroups = kChannelsIn / (8 * kTiles);
@@ -35,8 +35,10 @@ struct SplitShape : StageShape<kChannelsIn, kSideIn, kImagesIn, kBandsIn, kChann
         return ((tap * Base::kChunks + chunk) * kTiles + (kTiles == 2 ? part : 0)) * 4 +
                2 * (kTiles == 2 ? tile : part);
     }
-    LOSSMAP_HD static constexpr int image_word(int image) { return kWordOffset + 4 * image; }
-    static constexpr int kWeightWord = kWordOffset + 4 * Base::kImages;
+    /// Word k of an image; 0: the largest magnitude that is being stored.
+    LOSSMAP_HD static constexpr int image_word(int image, int k = 0) { return kWordOffset + 4 * (4 * image + k); }
+    static constexpr int kFetchedWeight = kWordOffset + 16 * Base::kImages;  ///< the largest that is being fetched
+    static constexpr int kUsedWeight = kFetchedWeight + 4;                   ///< .. that is being computed with
 };
 
 /// The shapes that kernels exist for: the stages of a ResNet for images of 32 x 32 pixels, sized for 227 KB of shared

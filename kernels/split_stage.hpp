@@ -4,6 +4,7 @@
 
 #include "kernels/split_exit.hpp"
 #include "kernels/split_layer.hpp"
+#include "kernels/split_ledger.hpp"
 #include "kernels/stage.hpp"
 
 namespace lossmap::kernels {
@@ -14,8 +15,8 @@ namespace lossmap::kernels {
 /// tells.
 ///
 /// A sample is flagged where the halves do not stand for fp32: when what goes in or what a layer makes of it (behind
-/// its activation) reaches 65520, is no number, or is all below 2^-14 without being all 0; and when a layer's weights
-/// are all below that.
+/// its activation) reaches 65520 or is no number, and when a result is made of numbers too small for them
+/// (kernels/split_ledger.hpp).
 template <typename Shape>
 struct SplitStage {
     static constexpr int kWarps = Shape::kWarps;
@@ -38,21 +39,23 @@ struct SplitStage {
         block.phase([&](auto& warp, auto&) { load(warp, point, first); });
         for (int weights = 0; weights < args.blocks(); ++weights) {
             block.phase([&](auto& warp, auto& state) {
-                judge_images(warp, point, first);
+                Ledger::judge(args, warp, point, first, weights);
                 fetch_weights(warp, state, point, weights);
             });
             block.phase([&](auto& warp, auto& state) {
-                judge_weights(warp, point, first);
+                Ledger::take_weight(warp);
                 compute(warp, state, point, first, weights);
             });
         }
         block.phase([&](auto& warp, auto&) {
-            judge_images(warp, point, first);
+            Ledger::judge(args, warp, point, first, args.blocks());
             write(warp, point, first);
         });
     }
 
 private:
+    using Ledger = SplitLedger<Shape>;
+
     /// visit(k, lane) for each k below `count`, spread over the block.
     template <typename Warp, typename Visit>
     LOSSMAP_HD static void share_out(const Warp& warp, int count, const Visit& visit) {
@@ -153,7 +156,7 @@ private:
                 state.bias.at(lane, k) = bias[k / 2 * 8 + sum_place(lane, k % 2).column];
             largest.at(lane, 0) = largest_weight(state, lane, block >= args.layers + args.exit_parts());
         });
-        warp.raise(Shape::kWeightWord, warp.largest(largest, 0));
+        warp.raise(Shape::kFetchedWeight, warp.largest(largest, 0));
     }
 
     /// Bits, as f16, of a lane's largest weight. Of a 1x1 convolution only the middle tap has been written.
@@ -169,32 +172,6 @@ private:
         }
         const std::uint32_t largest = middle_alone ? middle : larger_halves(middle, others);
         return larger_bits(largest & 0xffffu, largest >> 16);
-    }
-
-    /// Flags images whose largest magnitude the halves do not hold well; begins to look for the next one.
-    template <typename Warp>
-    LOSSMAP_HD void judge_images(Warp& warp, std::int64_t point, std::int64_t first) const {
-        if (warp.index != 0) return;
-        warp.each_lane([&](int lane) {
-            if (lane >= Shape::kImages) return;
-            if (splits_badly(warp.load(Shape::image_word(lane)))) args.flag(point, first + lane);
-            warp.store(Shape::image_word(lane), 0);
-        });
-    }
-
-    /// Flags all images where the largest weight is held with too few bits. One that is no number, or infinite, is for
-    /// the kernel to see that wrote it.
-    template <typename Warp>
-    LOSSMAP_HD void judge_weights(Warp& warp, std::int64_t point, std::int64_t first) const {
-        if (warp.index != 0) return;
-        warp.each_lane([&](int lane) {
-            if (lane != 0) return;
-            constexpr std::uint32_t kLeast = 0x0400;  // kSplitLeast as f16
-            const bool small = warp.load(Shape::kWeightWord) < kLeast;
-            for (int image = 0; small && image < Shape::kImages; ++image)
-                args.flag(point, first + image);
-            warp.store(Shape::kWeightWord, 0);
-        });
     }
 
     /// What a block of weights is for: a layer, or a part of the exit.

@@ -22,12 +22,22 @@ inline float noise(std::uint64_t k) {
 
 /// Numbers that repeat after a prime number of them, so that no two images or layers are alike: timing must not wait
 /// for random numbers.
-inline std::vector<std::uint16_t> halves(std::int64_t count, double range, std::uint64_t seed) {
-    constexpr std::size_t kPeriod = 1'000'003;
-    std::vector<std::uint16_t> values(static_cast<std::size_t>(count));
+inline constexpr std::size_t kPeriod = 1'000'003;
+inline std::vector<float> numbers(std::int64_t count, double range, std::uint64_t seed) {
+    std::vector<float> values(static_cast<std::size_t>(count));
     for (std::size_t k = 0; k < values.size(); ++k)
-        values[k] = k < kPeriod ? float_to_half(noise(seed + k) * static_cast<float>(range)) : values[k - kPeriod];
+        values[k] = k < kPeriod ? noise(seed + k) * static_cast<float>(range) : values[k - kPeriod];
     return values;
+}
+
+/// The same in f16.
+inline std::vector<std::uint16_t> halves(std::int64_t count, double range, std::uint64_t seed) {
+    const auto size = static_cast<std::size_t>(count);
+    const std::vector<float> values = numbers(static_cast<std::int64_t>(std::min(size, kPeriod)), range, seed);
+    std::vector<std::uint16_t> result(size);
+    for (std::size_t k = 0; k < size; ++k)
+        result[k] = k < kPeriod ? float_to_half(values[k]) : result[k - kPeriod];
+    return result;
 }
 
 /// f16 where 16 bytes at a time may be read.

@@ -68,6 +68,7 @@ struct CudaExecutable::OwnedRequest {
         request.space = &space;
         request.origin = &origin;
         request.precision = Precision::fp32;
+        request.passes.split_stages = false;
         request.traceable = false;
         request.statistics_batches.clear();
     }
@@ -90,7 +91,7 @@ CudaExecutable::CudaExecutable(const ExecutableRequest& request, std::shared_ptr
     device_loss_ = std::make_unique<DeviceLoss>(loss_, program(), *shared_.device, *shared_.staging);
     if (!passes.training.empty()) estimator_.emplace(request, passes.training, shared_);
     shared_.main->synchronize();
-    if (request.precision != Precision::fp32) {
+    if (!program().is_exact()) {
         owned_ = std::make_unique<OwnedRequest>(request);
         owned_->request.tile_samples = static_cast<int>(program().options.tile_samples);
         owned_->request.tile_points = 0;

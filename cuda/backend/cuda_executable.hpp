@@ -18,8 +18,9 @@ namespace lossmap::cuda {
 
 /// Runs a network over blocks of points and tiles of samples (ProgramRunner); loss sums come back once a block.
 ///
-/// Below fp32 a (point, tile) whose result overflowed or is not finite is evaluated again in fp32 and its samples are
-/// counted in LossSums::overflowed. Statistics are estimated in fp32 always.
+/// Below fp32, and where fp32 is split into halves, a (point, tile) whose numbers are not held or whose loss is not
+/// finite is evaluated again in plain fp32 and its samples are counted in LossSums::overflowed. Statistics are
+/// estimated in plain fp32 always.
 class CudaExecutable final : public Executable {
 public:
     /// @param passes  what choose_passes says of the request

@@ -69,8 +69,7 @@ void DeviceLoss::queue(const Frame& frame, const void* targets, DType target_typ
     terms.logits = {frame.address(output), output.type, output.point_stride};
     terms.targets = {targets, target_type, 0};
     terms.samples = samples;
-    if (program_.options.precision == Precision::fp16)
-        terms.overflow = reinterpret_cast<const std::uint32_t*>(frame.address(program_.flags));
+    if (!program_.is_exact()) terms.overflow = reinterpret_cast<const std::uint32_t*>(frame.address(program_.flags));
     terms.faults = reinterpret_cast<std::uint32_t*>(frame.address(program_.faults));
     kernels::LossSumsArgs add;
     add.terms = terms.terms;

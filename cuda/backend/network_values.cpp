@@ -17,13 +17,22 @@ Tensor CudaExecutable::forward(const Point& point, const SampleChunk& chunk) {
     const std::int64_t tile_samples = program().options.tile_samples;
     const auto width = static_cast<std::size_t>(element_count(sample_shape)) * sizeof(float);
     const Memory output = shared_.device->allocate_pinned(static_cast<std::size_t>(tile_samples) * width);
+    // Of the first point's samples, and of its weights.
+    const auto words = static_cast<std::size_t>(tile_samples) + 1;
+    const Memory flags = shared_.device->allocate_pinned((words + 1) * sizeof(std::uint32_t));
+    bool held = true;
     for (const Segment& segment : runner_->segments(0, chunk.count)) {
         const auto run = [&](const PointBlock& block) {
             const Frame here = runner_->frame(block.set, *shared_.main);
             for (std::int64_t tile = 0; tile < segment.tiles; ++tile) {
                 runner_->run_tile(block.set, tile);
                 shared_.main->copy_to_host(output.data(), here.address(program().output), output.size_bytes());
+                auto* found = flags.as<std::uint32_t>();
+                shared_.main->copy_to_host(found, here.address(program().flags), words * sizeof(std::uint32_t));
+                shared_.main->copy_to_host(found + words, here.address(program().theta.weight_flags),
+                                           sizeof(std::uint32_t));
                 shared_.main->synchronize();
+                held = held && std::all_of(found, found + words + 1, [](std::uint32_t flag) { return flag == 0; });
                 const std::int64_t first = tile * tile_samples;
                 const std::int64_t rows = std::min(tile_samples, segment.rows - first);
                 std::memcpy(
@@ -34,7 +43,7 @@ Tensor CudaExecutable::forward(const Point& point, const SampleChunk& chunk) {
         runner_->upload(chunk, segment);
         runner_->for_blocks({&point, 1}, run, [](const PointBlock&) {});
     }
-    return result;
+    return held || owned_ == nullptr ? std::move(result) : twin().forward(point, chunk);
 }
 
 std::vector<NamedTensor> CudaExecutable::trace(const Point& point, const SampleChunk& chunk) {

@@ -23,15 +23,17 @@ public:
         }
     }
 
-    /// @param join_stages  whether results in the middle of a chain of convolutions may be left out
-    void steps(bool join_stages) {
+    /// @param kernel  for chains of convolutions, whose results in the middle are left out then; nullptr: there is none
+    void steps(const StageKernel* kernel) {
         const std::vector<Step>& steps = program_.lowering.steps;
-        const StageChains chains(builder_, program_.lowering, builder_.device().facts().shared_bytes);
+        std::optional<StageChains> chains;
+        if (kernel != nullptr)
+            chains.emplace(builder_, program_.lowering, *kernel, builder_.device().facts().shared_bytes);
         std::vector<bool> done(steps.size(), false);
         for (std::size_t index = 0; index < steps.size(); ++index) {
             if (done[index]) continue;
             const Step& step = steps[index];
-            if (join_stages && stage(chains, index, done)) continue;
+            if (chains && stage(*chains, *kernel, index, done)) continue;
             const Node& node = builder_.node(step.node);
             const std::vector<ValueId> outputs = results_of(step);
             attempt(node, outputs, [&] {
@@ -50,7 +52,7 @@ public:
 
 private:
     /// Lowers the chain that begins with a step, where there is one.
-    bool stage(const StageChains& chains, std::size_t index, std::vector<bool>& done) {
+    bool stage(const StageChains& chains, const StageKernel& kernel, std::size_t index, std::vector<bool>& done) {
         const Step& step = program_.lowering.steps[index];
         const auto chain = chains.from(index);
         if (!chain) {
@@ -70,7 +72,8 @@ private:
             done[member] = true;
         }
         program_.stages.push_back(std::move(names));
-        attempt(builder_.node(step.node), outputs, [&] { lower_stage(builder_, program_.lowering, *chain); });
+        program_.stage_arithmetic = kernel.arithmetic;
+        attempt(builder_.node(step.node), outputs, [&] { lower_stage(builder_, program_.lowering, *chain, kernel); });
         return true;
     }
 
@@ -197,7 +200,7 @@ std::unique_ptr<Program> build_program(const ExecutableRequest& request, BoundRe
     bind_inputs(*program, builder);
     Compiler compiler(*program, builder);
     compiler.theta_nodes();
-    compiler.steps(request.passes.stages && !request.traceable && options.precision == Precision::fp16);
+    compiler.steps(request.traceable ? nullptr : stage_kernel(options, request.passes));
     compiler.require_all();
     builder.begin("output");
     program->output = builder.read(program->bound.output, {Demand::Form::dense, DType::f32});
@@ -232,6 +235,7 @@ std::string plan_record(const Program& program, std::span<const Program* const> 
         record["size"] = nlohmann::ordered_json::parse(program.options.size_record);
     for (const PassInfo& pass : pass_table())
         record["passes"][std::string(pass.name)] = program.passes.*pass.enabled;
+    if (!program.stages.empty()) record["stage_arithmetic"] = program.stage_arithmetic;
     for (const std::vector<std::string>& names : program.stages)
         record["stages"].push_back(names);
     for (const auto& [name, reason] : program.outside_stages)

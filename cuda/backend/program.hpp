@@ -41,12 +41,15 @@ struct Program {
     Located statistics;                        ///< ProgramBuilder::statistics, of training programs
     /// Values of the graph that a tile leaves behind, where they were asked for.
     std::vector<std::pair<ValueId, Located>> kept;
-    /// In fp16, convolutions that stage kernels compute, a list a launch of a tile, which is how the cost of a pass
-    /// knows these launches; and convolutions that none computes, and why.
+    /// Convolutions that stage kernels compute, a list a launch of a tile, which is how the cost of a pass knows
+    /// these launches; and convolutions that none computes, and why.
     std::vector<std::vector<std::string>> stages;
     std::vector<std::pair<std::string, std::string>> outside_stages;
+    std::string stage_arithmetic;  ///< of those kernels
     std::int64_t macs_per_sample = 0;
 
+    /// Whether results are those of fp32 itself, so that there is nothing to compute again.
+    [[nodiscard]] bool is_exact() const { return options.precision == Precision::fp32 && stages.empty(); }
     [[nodiscard]] std::size_t arena_bytes(Phase phase) const {
         return parts.arena_bytes[static_cast<std::size_t>(phase)];
     }

@@ -139,10 +139,15 @@ public:
     template <typename Args>
     void watch(KernelOperation<Args>& operation, const Located& result) {
         if (result.type != DType::f16 || !result.per_point() || result.place.phase != Phase::tile) return;
-        operation.args.overflow.samples = options_.tile_samples;
+        watch_samples(operation);
         const bool samples_outermost = !result.shape.empty() && result.shape[0] == options_.tile_samples;
         operation.args.overflow.elements_per_sample =
             samples_outermost ? element_count(result.shape) / options_.tile_samples : 0;
+    }
+    /// Makes a kernel flag samples of which it computes something that its arithmetic does not hold.
+    template <typename Args>
+    void watch_samples(KernelOperation<Args>& operation) {
+        operation.args.overflow.samples = options_.tile_samples;
         operation.bind(operation.args.overflow.data, flags_, true);
     }
     /// Adds a kernel that looks through `array` for what f16 does not hold, where it is of that type: for results of
@@ -150,7 +155,8 @@ public:
     void watch_in_place(const Located& array, Phase phase);
     /// Word in which kernels of a phase say what is wrong with the data.
     [[nodiscard]] const Located& faults(Phase phase) const { return phase == Phase::theta ? theta_faults_ : faults_; }
-    /// u32 [points, tile_samples + 1] of values that f16 does not hold; cleared by the first operation of a tile.
+    /// u32 [points, tile_samples + 1] of samples with values that f16, or two halves, do not hold; cleared by the first
+    /// operation of a tile.
     [[nodiscard]] const Located& flags() const { return flags_; }
     [[nodiscard]] ThetaPacker& packer() { return *packer_; }
     [[nodiscard]] const ThetaPlaces& theta_places() const { return theta_places_; }

@@ -7,7 +7,7 @@
 
 #include "cuda/backend/lower/unary_functions.hpp"
 #include "graph/ops/window.hpp"
-#include "kernels/stage.hpp"
+#include "kernels/split_stage.hpp"
 
 namespace lossmap::cuda {
 namespace {
@@ -33,9 +33,23 @@ bool can_be_packed(std::int64_t channels) { return channels < 8 || channels % 8 
 
 }  // namespace
 
-StageChains::StageChains(const ProgramBuilder& builder, const Lowering& lowering, std::int64_t shared_bytes)
+const StageKernel* stage_kernel(const BuildOptions& options, const PassSet& passes) {
+    static constexpr StageKernel kHalf{"stage", &kernels::KernelTable::stage, &kernels::stage_fit, DType::f16, "fp16",
+                                       1};
+    static constexpr StageKernel kSplit{"split_stage", &kernels::KernelTable::split_stage,      &kernels::split_fit,
+                                        DType::f32,    "fp32 by three products of fp16 halves", 2};
+    // Statistics rest on plain fp32.
+    if (options.training) return nullptr;
+    if (options.precision == Precision::fp16 && passes.stages) return &kHalf;
+    if (options.precision == Precision::fp32 && passes.split_stages) return &kSplit;
+    return nullptr;
+}
+
+StageChains::StageChains(const ProgramBuilder& builder, const Lowering& lowering, const StageKernel& kernel,
+                         std::int64_t shared_bytes)
     : builder_(builder),
       lowering_(lowering),
+      kernel_(kernel),
       shared_bytes_(shared_bytes),
       consumers_(builder.graph().consumers()),
       step_of_node_(builder.graph().nodes.size(), -1),
@@ -52,7 +66,9 @@ std::string StageChains::why_no_convolution(const Step& step) const {
     const Node& node = builder_.node(step.node);
     if (!node.domain.empty() || node.op_type != "Conv") return "it is no convolution";
     const ValueId output = output_of(step);
-    if (builder_.storage(output) != DType::f16 || !builder_.per_point(output)) return "its result is not kept in fp16";
+    if (!builder_.per_point(output)) return "its result is the same at all points";
+    if (builder_.storage(output) != kernel_.pixels)
+        return fmt::format("its result is not kept in {}", name_of(builder_.options().precision));
     for (std::size_t k = 1; k < node.inputs.size(); ++k) {
         if (node.has_input(k) && depends_on_samples(builder_.class_of(node.inputs[k])))
             return "its weights depend on samples";
@@ -73,7 +89,7 @@ std::string StageChains::why_not(const Step& step) const {
     if (source.size() != 4 || !has_window(node, source, weights, 3, 1))
         return "it is not 3x3 with stride 1 and a border of 1";
     if (source[2] != source[3]) return "its planes are not square";
-    const kernels::StageFit fit = kernels::stage_fit(weights[0], source[2], shared_bytes_);
+    const kernels::StageFit fit = kernel_.fit(weights[0], source[2], shared_bytes_);
     if (fit.channels == 0 || !can_be_packed(weights[0])) {
         return fmt::format("no kernel keeps {} channels of {} x {} pixels in {} KB", weights[0], source[2], source[3],
                            shared_bytes_ >> 10);
@@ -144,7 +160,7 @@ std::optional<StageChain> StageChains::from(std::size_t start) const {
     chain.steps.resize(length);
     chain.kinds.resize(length);
     const Shape& shape = builder_.shape(output_of(first));
-    const kernels::StageFit fit = kernels::stage_fit(shape[1], shape[2], shared_bytes_);
+    const kernels::StageFit fit = kernel_.fit(shape[1], shape[2], shared_bytes_);
     chain.channels = fit.channels;
     chain.side = static_cast<int>(shape[2]);
     chain.tile_images = fit.tile_images;

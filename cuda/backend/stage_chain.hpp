@@ -7,11 +7,25 @@
 #include <vector>
 
 #include "cuda/backend/program_builder.hpp"
+#include "kernels/stage.hpp"
 #include "plan/fusion.hpp"
 
 namespace lossmap::cuda {
 
-/// Steps that one launch of the stage kernel computes: each reads what the one in front of it made.
+/// A kernel that computes chains.
+struct StageKernel {
+    const char* name;  ///< of its entry in the kernel table
+    KernelOperation<kernels::StageArgs>::Launch kernels::KernelTable::*launch;
+    kernels::StageFit (*fit)(std::int64_t channels, std::int64_t side, std::int64_t shared_bytes);
+    DType pixels;
+    const char* arithmetic;  ///< for plan records
+    std::int64_t halves;     ///< of a weight
+};
+
+/// The kernel for a program; nullptr: its precision has none, or the pass is left out.
+[[nodiscard]] const StageKernel* stage_kernel(const BuildOptions& options, const PassSet& passes);
+
+/// Steps that one launch of a stage kernel computes: each reads what the one in front of it made.
 struct StageChain {
     std::vector<std::size_t> steps;   ///< of the lowering, in order; the first one may change the number of channels
     std::vector<std::uint8_t> kinds;  ///< kernels::StageLayer bits, one a step
@@ -32,7 +46,8 @@ struct StageChain {
 class StageChains {
 public:
     /// @param shared_bytes  of shared memory that a block may take
-    StageChains(const ProgramBuilder& builder, const Lowering& lowering, std::int64_t shared_bytes);
+    StageChains(const ProgramBuilder& builder, const Lowering& lowering, const StageKernel& kernel,
+                std::int64_t shared_bytes);
 
     /// Why a step cannot be a layer of a chain; "" when it can, a first one at least.
     [[nodiscard]] std::string why_not(const Step& step) const;
@@ -45,7 +60,7 @@ private:
     /// The step that convolves `value`, alike to `first`; nullopt when there is none.
     [[nodiscard]] std::optional<std::size_t> next(ValueId value, const Step& first) const;
     [[nodiscard]] bool stays_inside(const StageChain& chain, std::size_t length) const;
-    /// Why a step is no convolution that a kernel for fp16 could take; "" when it is one.
+    /// Why a step is no convolution that a kernel could take; "" when it is one.
     [[nodiscard]] std::string why_no_convolution(const Step& step) const;
     /// Whether a step leaves for half the side with a square of `taps` taps.
     [[nodiscard]] bool leaves(const Step& step, std::int64_t taps, const StageChain& chain) const;
@@ -54,6 +69,7 @@ private:
 
     const ProgramBuilder& builder_;
     const Lowering& lowering_;
+    const StageKernel& kernel_;
     std::int64_t shared_bytes_;
     std::vector<std::vector<std::int32_t>> consumers_;
     std::vector<std::int32_t> step_of_node_;  ///< by node: the step that begins with it, -1

@@ -26,7 +26,7 @@ struct LossSums {
     std::int64_t correct = 0;      ///< argmax equals target
     std::int64_t counted = 0;      ///< samples (or tokens, pixels) that count
     std::int64_t non_finite = 0;   ///< of those, with a loss that is NaN or infinite
-    std::int64_t overflowed = 0;   ///< evaluated again at fp32 after a reduced-precision overflow
+    std::int64_t overflowed = 0;   ///< evaluated again in plain fp32: numbers that were not held otherwise
 
     LossSums& operator+=(const LossSums& other);
     friend bool operator==(const LossSums&, const LossSums&) = default;

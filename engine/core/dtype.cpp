@@ -57,7 +57,7 @@ float half_to_float(std::uint16_t bits) {
     const std::uint32_t mantissa = bits & 0x3ffu;
     if (exponent == 0x1fu) return std::bit_cast<float>(sign | 0x7f800000u | (mantissa << 13));
     if (exponent == 0) {
-        const float magnitude = std::ldexp(static_cast<float>(mantissa), -24);
+        const float magnitude = static_cast<float>(mantissa) * 0x1p-24F;
         return sign != 0 ? -magnitude : magnitude;
     }
     return std::bit_cast<float>(sign | ((exponent + 112u) << 23) | (mantissa << 13));
@@ -72,7 +72,7 @@ std::uint16_t float_to_half(float value) {
     if (magnitude > 0x7f800000u) return static_cast<std::uint16_t>(sign | 0x7e00u);
     if (magnitude >= 0x477ff000u) return static_cast<std::uint16_t>(sign | 0x7c00u);  // rounds to >= 65536
     if (magnitude < 0x38800000u) {  // subnormal in fp16: one unit is 2^-24
-        const float scaled = std::ldexp(std::bit_cast<float>(magnitude), 24);
+        const float scaled = std::bit_cast<float>(magnitude) * 0x1p24F;
         return static_cast<std::uint16_t>(sign | static_cast<std::uint16_t>(std::nearbyint(scaled)));
     }
     const std::uint32_t rounded = magnitude + 0xfffu + ((magnitude >> 13) & 1u);

@@ -16,8 +16,11 @@ struct PassSet {
     bool activation = true;
     bool transforms = true;
     bool stages = true;
+    bool split_stages = true;
 
-    [[nodiscard]] static constexpr PassSet none() { return {false, false, false, false, false, false, false, false}; }
+    [[nodiscard]] static constexpr PassSet none() {
+        return {false, false, false, false, false, false, false, false, false};
+    }
     friend bool operator==(const PassSet&, const PassSet&) = default;
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -86,7 +87,7 @@ public:
     template <int S, int N>
     static void multiply(Registers<float, S>& sums, int s, const Registers<std::uint32_t, 4>& a,
                          const Registers<std::uint32_t, N>& b, int k) {
-        float left[16][16], right[8][16];
+        float left[16][16], right[16][8];
         for (int lane = 0; lane < 32; ++lane) {
             for (int half = 0; half < 2; ++half) {
                 for (int index = 0; index < 4; ++index) {
@@ -95,17 +96,28 @@ public:
                 }
                 for (int index = 0; index < 2; ++index) {
                     const MatrixPlace place = b_place(lane, index, half);
-                    right[place.column][place.row] = half_at(b.at(lane, k + index), half);
+                    right[place.row][place.column] = half_at(b.at(lane, k + index), half);
                 }
+            }
+        }
+        double whole[16][8];
+        for (int lane = 0; lane < 32; ++lane) {
+            for (int index = 0; index < 4; ++index) {
+                const MatrixPlace place = sum_place(lane, index);
+                whole[place.row][place.column] = static_cast<double>(sums.at(lane, s + index));
+            }
+        }
+        // Columns innermost: compilers make vectors of them.
+        for (int row = 0; row < 16; ++row) {
+            for (int depth = 0; depth < 16; ++depth) {
+                for (int column = 0; column < 8; ++column)
+                    whole[row][column] += static_cast<double>(left[row][depth] * right[depth][column]);
             }
         }
         for (int lane = 0; lane < 32; ++lane) {
             for (int index = 0; index < 4; ++index) {
                 const MatrixPlace place = sum_place(lane, index);
-                double sum = static_cast<double>(sums.at(lane, s + index));
-                for (int depth = 0; depth < 16; ++depth)
-                    sum += static_cast<double>(left[place.row][depth] * right[place.column][depth]);
-                sums.at(lane, s + index) = static_cast<float>(sum);
+                sums.at(lane, s + index) = static_cast<float>(whole[place.row][place.column]);
             }
         }
     }
@@ -117,8 +129,13 @@ private:
         bool real;
     };
 
+    /// half_to_float where it can be inlined: half of the time went into calls.
     static float half_at(std::uint32_t pair, int half) {
-        return half_to_float(static_cast<std::uint16_t>(pair >> (16 * half)));
+        const std::uint32_t bits = pair >> (16 * half), exponent = bits & 0x7c00u;
+        const std::uint32_t magnitude = (bits & 0x7fffu) << 13;
+        const float value = exponent == 0x7c00u ? std::bit_cast<float>(0x70000000u + magnitude)
+                                                : std::bit_cast<float>(magnitude) * 0x1p112F;
+        return (bits & 0x8000u) != 0 ? -value : value;
     }
     std::byte* at(int offset, int bytes) const {
         if (offset < 0 || offset + bytes > shared_bytes_ || offset % bytes != 0)

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <span>
 #include <tuple>
 #include <utility>
 
@@ -32,8 +33,8 @@ std::shared_ptr<Chain> large_weights(Chain shape) {
     return chain;
 }
 
-/// A plane of 32 channels with one layer, a sample of each kind: the layer copies its input's channel 5 and takes the
-/// negative of channel 6.
+/// 32 channels of 16 x 16, a sample of each kind: two layers copy their input's channel 5, take the negative of channel
+/// 6, and all but lose channel 7.
 KernelCase sample_flags_case() {
     Chain shape = split_of(Split32x16{}, 1, {kRelu, kRelu});
     shape.samples = 9;
@@ -43,42 +44,69 @@ KernelCase sample_flags_case() {
     std::ranges::fill(chain->bias.as<float>(), 0.0F);
     std::ranges::fill(chain->in.as<float>(), 0.0F);
     for (std::int64_t layer = 0; layer < 2; ++layer) {
-        const auto weight = [&](std::int64_t filter, std::int64_t channel, float value) {
-            chain->weights.as<float>()[static_cast<std::size_t>(((layer * 32 + filter) * 32 + channel) * 9 + 4)] =
-                value;
+        const auto weight = [&](std::int64_t filter, float value) {
+            const std::int64_t at = ((layer * 32 + filter) * 32 + filter) * 9 + 4;
+            chain->weights.as<float>()[static_cast<std::size_t>(at)] = value;
         };
-        weight(5, 5, 1.0F);
-        weight(6, 6, -2.0F);
-        weight(7, 7, layer == 0 ? 1.0F : 0.25F);
+        weight(5, 1.0F);
+        weight(6, -2.0F);
+        weight(7, layer == 0 ? 1.0F : 0x1p-12F);
     }
-    const auto put = [&](std::int64_t sample, std::int64_t channel, float value) {
-        chain->in.as<float>()[static_cast<std::size_t>((sample * pixels + 37) * 32 + channel)] = value;
+    const auto put = [&](std::int64_t sample, std::int64_t channel, float value, std::int64_t pixel = 37) {
+        chain->in.as<float>()[static_cast<std::size_t>((sample * pixels + pixel) * 32 + channel)] = value;
     };
     put(0, 5, 65519.0F);
     put(1, 5, 65520.0F);  // hi is infinite
     put(2, 6, 60000.0F);  // its negative, in front of a ReLU, is no harm
+    put(2, 5, 1000.0F);
     put(3, 5, NAN);
-    put(4, 5, 1e-6F);  // too few bits
-    put(5, 5, 1e-6F);  // nothing beside what is larger
-    put(5, 7, 1.0F);
-    put(6, 5, 1e-13F);    // both halves are 0, the number is not
-    put(7, 7, 0x1p-13F);  // the second layer makes too little of it
-    KernelCase one = flags_of("flags_samples", chain);
-    one.expected = [] {
-        // Sample 8 is all zeros.
-        return list_of(Tensor::from<std::int64_t>(std::vector<std::int64_t>{0, 1, 0, 1, 1, 0, 1, 1, 0, 0}, {10}));
-    };
-    return one;
+    put(4, 5, 1e-7F);  // too few bits
+    put(5, 5, 1e-7F);  // nothing beside what is larger
+    put(5, 5, 1.0F, 80);
+    put(6, 5, 1e-13F);                                                     // both halves are 0, the number is not
+    put(7, 7, 0x1p-13F);                                                   // the second layer makes too little of it
+    return flags_of("flags_samples", chain, {0, 1, 0, 1, 1, 0, 1, 1, 0});  // sample 8 is all zeros
 }
 
-/// One block of weights is all below 2^-14: a layer's, or the shortcut's.
-KernelCase weight_flags_case(const std::string& name, std::int64_t block, float factor) {
-    Chain shape = split_exit_of(Split16x32{}, 1);
-    auto chain = dense(std::move(shape));
-    for (float& weight : chain->weights.as<float>().subspan(static_cast<std::size_t>(block * chain->filters()),
-                                                            static_cast<std::size_t>(chain->filters())))
-        weight *= factor;
-    return flags_of(name, chain);
+/// Makes a block of weights smaller, and its biases.
+void shrink(Chain& chain, std::int64_t block, float weights, float biases) {
+    const auto part = [block](std::span<float> all, std::int64_t count) {
+        return all.subspan(static_cast<std::size_t>(block * count), static_cast<std::size_t>(count));
+    };
+    for (float& weight : part(chain.weights.as<float>(), chain.filters()))
+        weight *= weights;
+    for (float& bias : part(chain.bias.as<float>(), chain.channels))
+        bias *= biases;
+}
+
+/// A residual branch that training has left over: weights of 1e-10, activations of 1e-6 in between.
+std::shared_ptr<Chain> vanished_branch(std::vector<std::uint8_t> kinds) {
+    auto chain = dense(split_of(Split16x32{}, 1, std::move(kinds)));
+    shrink(*chain, 0, 1e-9F, 1e-5F);
+    shrink(*chain, 1, 1e-9F, 1e-5F);
+    return chain;
+}
+
+/// An exit, or its shortcut, or the layer in front of them, with small weights.
+std::shared_ptr<Chain> small_block(std::int64_t block, bool biased) {
+    auto chain = dense(split_exit_of(Split16x32{}, 1));
+    shrink(*chain, block, 1e-8F, 1.0F);
+    if (!biased) std::ranges::fill(chain->bias.as<float>(), 0.0F);
+    return chain;
+}
+
+void add_flag_cases(std::vector<KernelCase>& cases) {
+    const std::vector<std::int64_t> none{0, 0}, all{1, 1};
+    cases.push_back(sample_flags_case());
+    // What is added to a skip may be small; what is a result may not.
+    cases.push_back(flags_of("flags_no_vanished_branch", vanished_branch({kRelu, kBlock}), none));
+    cases.push_back(chain_case("vanished_branch", vanished_branch({kRelu, kBlock}), 1.5e-5));
+    cases.push_back(flags_of("flags_a_vanished_chain", vanished_branch({kRelu, kRelu}), all));
+    // Beside a bias weights count for nothing; without one they are all that a result is made of.
+    for (const std::int64_t block : {0, 1, 4}) {
+        cases.push_back(flags_of(fmt::format("flags_no_small_weights_{}", block), small_block(block, true), none));
+        cases.push_back(flags_of(fmt::format("flags_small_weights_{}", block), small_block(block, false), all));
+    }
 }
 
 /// Weights as the kernel wants them, from a weight [4, 16] and one axis: what the halves add up to.
@@ -146,11 +174,12 @@ std::vector<KernelCase> split_cases() {
             "integers", integers(split_of(shape, Of::kImages > 1 ? 1 : 2, {kRelu, kBlock, kInner}), 700), 0.0));
         cases.push_back(chain_case("integers_with_residual", integers(split_of(shape, 1, kinds), 300), 0.0));
         cases.push_back(chain_case("integers_with_large_weights", large_weights(split_of(shape, 1, {kRelu})), 0.0));
-        cases.push_back(chain_case("dense", dense(split_of(shape, 1, kinds)), 2e-6));
+        // Tensor cores cut sums off, in each of 9 to 36 additions a layer. One f16 is 2e-4 off.
+        cases.push_back(chain_case("dense", dense(split_of(shape, 1, kinds)), 1.5e-5));
         if (Of::kHasExit) {
             cases.push_back(
                 chain_case("integers_with_exit", integers(split_exit_of(shape, Of::kImages > 1 ? 1 : 2), 2600), 0.0));
-            cases.push_back(chain_case("dense_with_exit", dense(split_exit_of(shape, 1)), 2e-6));
+            cases.push_back(chain_case("dense_with_exit", dense(split_exit_of(shape, 1)), 1.5e-5));
         }
     });
     for (const auto& [stored, out, exit] : {std::tuple{8, 16, 0}, {8, 8, 8}, {16, 16, 24}}) {
@@ -161,12 +190,7 @@ std::vector<KernelCase> split_cases() {
         cases.push_back(chain_case(fmt::format("integers_{}_to_{}_to_{}", stored, out, exit),
                                    integers(std::move(chain), 2600), 0.0));
     }
-    cases.push_back(sample_flags_case());
-    cases.push_back(weight_flags_case("flags_none", 0, 1.0F));
-    cases.push_back(weight_flags_case("flags_small_weights", 0, 1e-5F));
-    cases.push_back(weight_flags_case("flags_small_weights_of_the_exit", 1, 1e-5F));
-    cases.push_back(weight_flags_case("flags_small_weights_of_the_shortcut", 4, 1e-5F));
-    cases.push_back(weight_flags_case("flags_no_weights", 4, 0.0F));
+    add_flag_cases(cases);
     cases.push_back(packed_weights_case());
     return cases;
 }

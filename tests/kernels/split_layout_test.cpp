@@ -15,25 +15,22 @@ TEST(SplitPair, HoldsTwentyTwoBitsOfWhatIsLargeEnough) {
         for (const float mantissa : {1.0F, 1.3333333F, -1.7182818F, 1.9999999F}) {
             const float value = std::ldexp(mantissa, exponent);
             const SplitPair pair = split_pair(value, -value);
-            const double bound = std::fmax(std::ldexp(std::abs(static_cast<double>(value)), -23), 0x1p-36);
+            const double bound = std::fmax(std::ldexp(std::abs(static_cast<double>(value)), -23), kSplitStep);
             const auto first = static_cast<double>(joined(first_half(pair.high), first_half(pair.low)));
             const auto second = static_cast<double>(joined(second_half(pair.high), second_half(pair.low)));
-            if (std::isinf(first_half(pair.high))) {
-                EXPECT_TRUE(splits_badly(magnitude_bits(value))) << value;
-                continue;
-            }
+            EXPECT_EQ(std::isinf(first_half(pair.high)), magnitude_bits(value) >= magnitude_bits(kSplitBeyond));
+            if (std::isinf(first_half(pair.high))) continue;
             EXPECT_LE(std::abs(first - static_cast<double>(value)), bound) << value;
             EXPECT_EQ(second, -first);
-            EXPECT_EQ(low_part(value), first_half(pair.low));
-            EXPECT_EQ(splits_badly(magnitude_bits(value)), std::abs(value) < 0x1p-14F) << value;
+            EXPECT_EQ(float_to_half(low_part(value)), pair.low & 0xffffu);
         }
     }
-    EXPECT_FALSE(splits_badly(magnitude_bits(0.0F)));
-    EXPECT_FALSE(splits_badly(magnitude_bits(-0.0F)));
-    EXPECT_FALSE(splits_badly(magnitude_bits(65519.0F)));
-    EXPECT_TRUE(splits_badly(magnitude_bits(-65520.0F)));
-    EXPECT_TRUE(splits_badly(magnitude_bits(INFINITY)));
-    EXPECT_TRUE(splits_badly(magnitude_bits(-NAN)));
+    // Larger magnitudes have larger bits, NaN the largest.
+    const float rising[] = {0.0F, 1e-40F, 0x1p-14F, -1.0F, 65519.0F, -65520.0F, INFINITY, -NAN};
+    EXPECT_EQ(magnitude_bits(-0.0F), 0u);
+    for (int k = 1; k < 8; ++k)
+        EXPECT_LT(magnitude_bits(rising[k - 1]), magnitude_bits(rising[k]));
+    EXPECT_EQ(magnitude_of(magnitude_bits(-3.5F)), 3.5F);
 }
 
 TEST(SplitShape, EveryRegisterHoldsOneThing) {
@@ -51,7 +48,8 @@ TEST(SplitShape, EveryRegisterHoldsOneThing) {
         EXPECT_EQ(static_cast<int>(firsts.size()), Shape::kWeightRegisters / 2);
         EXPECT_EQ(*firsts.rbegin(), Shape::kWeightRegisters - 2);
         EXPECT_EQ(Shape::kWordOffset, 4 * Shape::kBufferBytes + 2 * Shape::kWeightBytes);
-        EXPECT_LE(Shape::kWeightWord + 4, Shape::kSharedBytes);
+        EXPECT_LE(Shape::kUsedWeight + 4, Shape::kSharedBytes);
+        EXPECT_EQ(Shape::image_word(Shape::kImages - 1, 3) + 4, Shape::kFetchedWeight);
         EXPECT_LE(Shape::kSharedBytes, 227 * 1024);
     });
 }

@@ -66,8 +66,9 @@ inline constexpr std::uint8_t kPlain = 0, kRelu = kStageRelu, kInner = kStageRel
 
 /// The launch's results against the definition of a convolution.
 [[nodiscard]] KernelCase chain_case(const std::string& name, std::shared_ptr<const Chain> chain, double tolerance);
-/// Which samples are flagged.
-[[nodiscard]] KernelCase flags_of(const std::string& name, std::shared_ptr<const Chain> chain);
+/// Which samples are flagged: as is `expected`, or in fp16 those that overflow.
+[[nodiscard]] KernelCase flags_of(const std::string& name, std::shared_ptr<const Chain> chain,
+                                  std::vector<std::int64_t> expected = {});
 /// Integers up to `limit` and few weights a filter: every sum is exact, so must be the result.
 [[nodiscard]] std::shared_ptr<Chain> integers(Chain shape, std::int64_t limit = 3);
 /// Random numbers in every place, of a size that layers keep.

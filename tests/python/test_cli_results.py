@@ -177,12 +177,13 @@ class Others(unittest.TestCase):
         plain, other = self.folder / "plain", self.folder / "other"
         support.run_lossmap("run", file, "--out", plain, "--progress", "none")
         support.run_lossmap("run", file, "--out", other, "--disable-pass", "bias_add", "--disable-pass", "constant_folding",
-                            "--progress", "none")
+                            "--disable-pass", "split_stages", "--progress", "none")
         with h5py.File(plain / "surface.h5") as a, h5py.File(other / "surface.h5") as b:
             np.testing.assert_allclose(b["train_loss"][:], a["train_loss"][:], rtol=1e-6)
         resolved = [json.loads((out / "config.resolved.json").read_text()) for out in (plain, other)]
         self.assertNotEqual(*(config["provenance"]["identity"] for config in resolved))
-        self.assertEqual([name for name, on in resolved[1]["passes"].items() if not on], ["constant_folding", "bias_add"])
+        self.assertEqual([name for name, on in resolved[1]["passes"].items() if not on],
+                         ["constant_folding", "bias_add", "split_stages"])
         self.assertTrue(all(resolved[0]["passes"].values()))
         process = support.run_lossmap("run", file, "--out", plain, "--disable-pass", "activation", expect=2)
         self.assertIn("passes", process.stderr)

@@ -33,6 +33,7 @@ while [ $# -gt 0 ]; do
     [ "$1" = --device ] && devices="$devices $2"
     [ "$1" = --check-against ] && checked=$2
     [ "$1" = --profile ] && profile=1
+    [ "$1" = --disable-pass ] && echo "without $2"
     shift
 done
 case $devices in " cpu" | " cuda") ;; *) echo "devices:$devices"; exit 2 ;; esac
@@ -159,6 +160,11 @@ while :; do echo "1755 MHz"; sleep 0.1; done
         self.assertIn("largest relative difference 4.00e-02 at (0, 0)", steps["pytorch_fp16_differs"]["detail"])
         self.assertEqual(steps["same_bits"]["detail"], "the two surfaces have the same bits")
         self.assertEqual(steps["throughput_fp16"]["detail"], "200 evaluations/s over 3.0 s (after the first 2.0 s)")
+        for name in ("throughput_fp32", "pytorch_fp32"):  # on tensor cores, and on the FMA units
+            self.assertEqual(steps[name + "_plain"]["status"], "passed")
+            self.assertIn("without split_stages", (self.folder / "out" / f"{name}_plain.log").read_text())
+            self.assertNotIn("without", (self.folder / "out" / f"{name}.log").read_text())
+        self.assertEqual(steps["pytorch_fp32_plain_agrees"]["status"], "passed")
         self.assertEqual(steps["pytorch_bf16_layers"]["detail"], "a layer's difference in bf16")
         self.assertEqual(steps["profile_tf32"]["detail"], "12 Mevaluations/s")
         self.assertEqual(steps["profile_lenet_maxpool"]["status"], "skipped")

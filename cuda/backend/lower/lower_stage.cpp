@@ -12,17 +12,19 @@ constexpr std::int64_t kGroup = 8;  ///< channels that stand together
 /// One chain on its way into the program.
 class StageLowering {
 public:
-    StageLowering(ProgramBuilder& builder, const Lowering& lowering, const StageChain& chain)
+    StageLowering(ProgramBuilder& builder, const Lowering& lowering, const StageChain& chain, const StageKernel& kernel)
         : builder_(builder),
           lowering_(lowering),
           chain_(chain),
+          kernel_(kernel),
           channels_(chain.channels),
           block_{3, 3, channels_ / kGroup, channels_, kGroup} {}
 
     void lower() {
         const std::int64_t parts = chain_.exit ? (stored(filters_of(*chain_.exit)) + channels_ - 1) / channels_ : 0;
         const std::int64_t blocks = std::ssize(chain_.steps) + parts * (chain_.shortcut ? 2 : 1);
-        weights_ = builder_.temporary(Phase::theta, DType::f16, {blocks * element_count(block_)}, true);
+        weights_ =
+            builder_.temporary(Phase::theta, DType::f16, {blocks * kernel_.halves * element_count(block_)}, true);
         bias_ = builder_.temporary(Phase::theta, DType::f32, {blocks * channels_}, true);
         std::int64_t block = 0;
         for (const std::size_t member : chain_.members()) {
@@ -79,7 +81,9 @@ private:
                 pack.scale = norm->scale;
                 pack.scale->offset += k * channels_;
             }
-            pack.out = slice_of(weights_, (first_block + k) * element_count(block_) + tap, extents);
+            const std::int64_t place = (first_block + k) * kernel_.halves * element_count(block_) + tap;
+            pack.out = slice_of(weights_, place, extents);
+            if (kernel_.halves == 2) pack.low = slice_of(weights_, place + element_count(block_), extents);
             builder_.packer().add(pack);
         }
         const ValueId own = node.has_input(2) ? node.inputs[2] : kNoValue;
@@ -93,7 +97,7 @@ private:
         const Shape& shape = builder_.shape(id);
         Shape padded = shape;
         padded[1] = stored(shape[1]);
-        Located result = builder_.temporary(Phase::tile, DType::f16, padded, true);
+        Located result = builder_.temporary(Phase::tile, kernel_.pixels, padded, true);
         result.shape = shape;
         result.strides = channels_last_strides(shape, padded[1]);
         builder_.define(id, result);
@@ -101,10 +105,10 @@ private:
     }
 
     void launch() {
-        const Demand pixels{Demand::Form::channels_last, DType::f16, kGroup};
+        const Demand pixels{Demand::Form::channels_last, kernel_.pixels, kGroup};
         const ValueId input = builder_.node(lowering_.steps[chain_.steps.front()].node).inputs[0];
-        auto operation =
-            builder_.kernel<kernels::StageArgs>("stage", builder_.kernels().stage, builder_.options().points);
+        auto operation = builder_.kernel<kernels::StageArgs>(kernel_.name, builder_.kernels().*kernel_.launch,
+                                                             builder_.options().points);
         kernels::StageArgs& args = operation->args;
         operation->read(args.in, builder_.read(input, pixels));
         if (chain_.residual != kNoValue) operation->read(args.residual, builder_.read(chain_.residual, pixels));
@@ -118,15 +122,14 @@ private:
         args.in_channels = static_cast<int>(stored(builder_.shape(input)[1]));
         args.out_channels = static_cast<int>(stored(filters_of(chain_.steps.back())));
         std::copy(chain_.kinds.begin(), chain_.kinds.end(), args.kinds);
-        Located result;
-        if (chain_.keeps_result) operation->write(args.out, result = write(chain_.steps.back()));
+        if (chain_.keeps_result) operation->write(args.out, write(chain_.steps.back()));
         if (chain_.exit) {
             args.exit_channels = static_cast<int>(stored(filters_of(*chain_.exit)));
             args.exit_relu = lowering_.steps[*chain_.exit].activation >= 0;
-            operation->write(args.exit, result = write(*chain_.exit));
+            operation->write(args.exit, write(*chain_.exit));
             if (chain_.shortcut) operation->write(args.shortcut, write(*chain_.shortcut));
         }
-        builder_.watch(*operation, result);
+        builder_.watch_samples(*operation);
         builder_.add(std::move(operation), Phase::tile);
         for (const std::size_t member : chain_.members()) {
             const Shape& made = builder_.shape(JoinedLayer(builder_, lowering_.steps[member]).output());
@@ -137,6 +140,7 @@ private:
     ProgramBuilder& builder_;
     const Lowering& lowering_;
     const StageChain& chain_;
+    const StageKernel& kernel_;
     std::int64_t channels_;  ///< that the kernel computes
     Shape block_;            ///< of weights
     Located weights_;
@@ -145,8 +149,9 @@ private:
 
 }  // namespace
 
-void lower_stage(ProgramBuilder& builder, const Lowering& lowering, const StageChain& chain) {
-    StageLowering(builder, lowering, chain).lower();
+void lower_stage(ProgramBuilder& builder, const Lowering& lowering, const StageChain& chain,
+                 const StageKernel& kernel) {
+    StageLowering(builder, lowering, chain, kernel).lower();
 }
 
 }  // namespace lossmap::cuda
