@@ -17,9 +17,10 @@ Tensor CudaExecutable::forward(const Point& point, const SampleChunk& chunk) {
     const std::int64_t tile_samples = program().options.tile_samples;
     const auto width = static_cast<std::size_t>(element_count(sample_shape)) * sizeof(float);
     const Memory output = shared_.device->allocate_pinned(static_cast<std::size_t>(tile_samples) * width);
-    // Of the first point's samples, and of its weights.
+    // Of the first point's samples, of all of them, and of its weights.
     const auto words = static_cast<std::size_t>(tile_samples) + 1;
     const Memory flags = shared_.device->allocate_pinned((words + 1) * sizeof(std::uint32_t));
+    const auto* flag = flags.as<std::uint32_t>();
     bool held = true;
     for (const Segment& segment : runner_->segments(0, chunk.count)) {
         const auto run = [&](const PointBlock& block) {
@@ -27,14 +28,14 @@ Tensor CudaExecutable::forward(const Point& point, const SampleChunk& chunk) {
             for (std::int64_t tile = 0; tile < segment.tiles; ++tile) {
                 runner_->run_tile(block.set, tile);
                 shared_.main->copy_to_host(output.data(), here.address(program().output), output.size_bytes());
-                auto* found = flags.as<std::uint32_t>();
-                shared_.main->copy_to_host(found, here.address(program().flags), words * sizeof(std::uint32_t));
-                shared_.main->copy_to_host(found + words, here.address(program().theta.weight_flags),
-                                           sizeof(std::uint32_t));
+                shared_.main->copy_to_host(flags.data(), here.address(program().flags), words * sizeof(std::uint32_t));
+                shared_.main->copy_to_host(flags.data() + words * sizeof(std::uint32_t),
+                                           here.address(program().theta.weight_flags), sizeof(std::uint32_t));
                 shared_.main->synchronize();
-                held = held && std::all_of(found, found + words + 1, [](std::uint32_t flag) { return flag == 0; });
                 const std::int64_t first = tile * tile_samples;
                 const std::int64_t rows = std::min(tile_samples, segment.rows - first);
+                // Behind the rows of a tile that is not full stands what others left.
+                held = held && std::count(flag, flag + rows, 0u) == rows && (flag[words - 1] | flag[words]) == 0;
                 std::memcpy(
                     static_cast<std::byte*>(result.data()) + static_cast<std::size_t>(segment.first + first) * width,
                     output.data(), static_cast<std::size_t>(rows) * width);
