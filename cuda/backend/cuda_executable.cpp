@@ -121,8 +121,11 @@ void CudaExecutable::grow_sums(BlockSums& block, std::int64_t tiles) {
 void CudaExecutable::queue_loss(const Frame& frame, const Segment& segment, std::int64_t tile,
                                 kernels::DeviceLossSums* sums) const {
     const std::int64_t tile_samples = program().options.tile_samples;
+    // The data may have targets that the loss does not read.
     const std::size_t target_bytes =
-        static_cast<std::size_t>(element_count(shared_.target.sample_shape)) * size_of(shared_.target.dtype);
+        shared_.has_target
+            ? static_cast<std::size_t>(element_count(shared_.target.sample_shape)) * size_of(shared_.target.dtype)
+            : 0;
     const std::int64_t valid = std::min(tile_samples, segment.rows - tile * tile_samples);
     device_loss_->queue(frame, runner_->samples().targets(tile), runner_->samples().target_type(), target_bytes, valid,
                         sums);

@@ -77,6 +77,17 @@ TEST(CudaExecutable, ADeviceThatMakesNoRecordingsComputesTheSame) {
     EXPECT_THAT(notices, ::testing::ElementsAre(HasSubstr("cuda:0: passes cannot be recorded")));
 }
 
+TEST(CudaExecutable, TargetsThatTheLossDoesNotReadAreLeftAlone) {
+    ReferenceNet net({5}, 3);
+    net.output(net.gemm(net.input(), 1, true));
+    NetworkRunner runner = Emulated().runner(std::move(net), 3);  // its samples have labels
+    runner.request().loss.kind = LossKind::output;
+    const std::vector<double> outputs = runner.reference({0.5, -0.25});
+    const LossSums sums = runner.sums(*runner.compile(), {{{0.5, -0.25}}})[0];
+    EXPECT_NEAR(sums.loss_sum, outputs[0] + outputs[1] + outputs[2], 1e-5);
+    EXPECT_EQ(sums.counted, 3);
+}
+
 TEST(CudaExecutable, APassOfMorePointsThanALibraryMultipliesAtOnceTakesSeveralProducts) {
     const auto losses = [](std::int64_t most) {
         ReferenceNet net({5}, 3);
