@@ -48,6 +48,13 @@ bool Located::is_channels_last(std::int64_t channels) const {
     return shape.size() >= 3 && same_strides(shape, strides, channels_last_strides(shape, channels));
 }
 
+bool Located::is_padded(std::int64_t channels, std::size_t block_bytes) const {
+    if (shape.size() < 3 || offset != 0 || strides != channels_last_strides(shape, channels)) return false;
+    const std::int64_t elements = element_count(shape) / shape[1] * channels;
+    if (per_point()) return point_stride == elements;
+    return block_bytes == static_cast<std::size_t>(elements) * size_of(type);
+}
+
 std::size_t Located::begin_bytes() const { return static_cast<std::size_t>(offset) * size_of(type); }
 
 std::size_t Located::span_bytes(std::int64_t points) const {

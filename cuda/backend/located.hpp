@@ -48,6 +48,10 @@ struct Located {
     [[nodiscard]] bool is_compact() const;
     /// [N, C, ..] stored as [N, .., C], with `channels` (>= C) from one pixel to the next.
     [[nodiscard]] bool is_channels_last(std::int64_t channels) const;
+    /// The same with zeros behind the C channels, up to `channels`, which strides alone do not say: those of dimensions
+    /// of 1 mean nothing.
+    /// @param block_bytes  of the whole block
+    [[nodiscard]] bool is_padded(std::int64_t channels, std::size_t block_bytes) const;
     /// First byte from the start of the block, and bytes from there to the end of the last element, for `points`.
     [[nodiscard]] std::size_t begin_bytes() const;
     [[nodiscard]] std::size_t span_bytes(std::int64_t points) const;

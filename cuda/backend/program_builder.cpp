@@ -167,12 +167,11 @@ Located ProgramBuilder::read(ValueId id, const Demand& demand) {
     for (const Located& copy : copies(id)) {
         if (satisfies(copy, demand)) return copy;
     }
-    // A padded copy is channels-last with more than its own channels from pixel to pixel.
     if (demand.form == Demand::Form::channels_last) {
         for (const Located& copy : copies(id)) {
-            const std::int64_t channels = rounded_up(copy.shape[1], demand.channel_multiple);
-            if (!copy.pristine && copy.type == demand.type.value_or(copy.type) && copy.is_channels_last(channels))
-                return copy;
+            if (copy.pristine || copy.type != demand.type.value_or(copy.type)) continue;
+            const std::size_t bytes = blocks_[index_of(copy.place.phase)].at(copy.place.block).bytes;
+            if (copy.is_padded(rounded_up(copy.shape[1], demand.channel_multiple), bytes)) return copy;
         }
     }
     Located result = convert(find(id), demand, phase_of(id));
@@ -239,8 +238,7 @@ Located ProgramBuilder::channels_moved_last(const Located& array, const Demand& 
     Shape padded = shape;
     padded[1] = channels;
     Located result = temporary(phase, demand.type.value_or(array.type), padded, array.per_point());
-    result.shape = shape;
-    result.strides = channels_last_strides(shape, channels);
+    result.strides = channels_last_strides(padded, channels);
     auto operation = kernel<kernels::ChannelLayoutArgs>("channel_layout", kernels().channel_layout,
                                                         array.per_point() ? options_.points : 1);
     operation->args.samples = shape[0];
@@ -249,9 +247,11 @@ Located ProgramBuilder::channels_moved_last(const Located& array, const Demand& 
     operation->args.padded_channels = channels;
     operation->args.to_channels_last = true;
     operation->read(operation->args.in, dense);
+    // The kernel writes the padding, and finds an element's sample by what is stored of each.
     operation->write(operation->args.out, result);
     watch(*operation, result);
     add(std::move(operation), phase);
+    result.shape = shape;
     return result;
 }
 

@@ -58,6 +58,22 @@ TEST(CudaPrecision, ErrorsAreThoseOfTheType) {
     }
 }
 
+TEST(CudaPrecision, OnePixelOfOneSampleIsComputedWhole) {
+    // Its strides show neither how it lies nor what pads its channels.
+    for (const Precision precision : {Precision::fp16, Precision::bf16}) {
+        for (const bool joins : {true, false}) {
+            ReferenceNet net({3, 6, 6}, 7);
+            const auto x = net.global_average_pool(net.conv(net.input(), 5, 3, 1, 1));
+            const auto y = net.relu(net.conv(x, 5, 1, 1, 0, 1, true));
+            net.output(net.gemm(net.flatten(net.relu(net.conv(y, 12, 1, 1, 0, 1, true))), 6, true));
+            NetworkRunner runner(std::move(net), 3, 6, emulated(joins, true));
+            runner.request().precision = precision;
+            runner.request().tile_samples = 1;
+            EXPECT_LT(runner.error(*runner.compile(), {0.3, -0.2}), 3e-2) << name_of(precision) << joins;
+        }
+    }
+}
+
 /// The first layer's sums are near -1e5, beyond fp16; the ReLU behind it makes them 0.
 ReferenceNet overflowing_net() {
     ReferenceNet net({3, 6, 6}, 5);
@@ -101,6 +117,21 @@ TEST(CudaPrecision, OnlyPointsThatOverflowAreComputedAgain) {
     const auto executable = runner.compile();
     EXPECT_EQ(executable->points_per_pass(), 4);
     const auto sums = runner.sums(*executable, {{{0.0, 0.1}}, {{1.0, 0.1}}, {{0.0, 0.2}}, {{0.0, 0.3}}});
+    for (std::size_t k = 0; k < sums.size(); ++k)
+        EXPECT_EQ(sums[k].overflowed, k == 1 ? 9 : 0) << "point " << k;
+}
+
+TEST(CudaPrecision, PaddedChannelsAreOfTheirOwnSampleAndPoint) {
+    // A dense result of 5 channels, which the next layer wants as 8.
+    ReferenceNet net({3, 6, 6}, 5);
+    const auto x = net.relu(net.conv(net.input(), 3, 3, 1, 1, 1, true));
+    net.output(net.gemm(net.flatten(net.conv(net.padded_shortcut(x, 5), 8, 3, 1, 1)), 5, true));
+    NetworkRunner runner(std::move(net), 9, 5, emulated(true, true));
+    runner.request().precision = Precision::fp16;
+    runner.request().tile_samples = 8;
+    auto& direction = runner.direction(0);
+    std::fill(direction.begin() + 3 * 27, direction.begin() + 3 * 27 + 3, 1e5F);
+    const auto sums = runner.sums(*runner.compile(), {{{0.0, 0.1}}, {{1.0, 0.1}}, {{0.0, 0.2}}, {{0.0, 0.3}}});
     for (std::size_t k = 0; k < sums.size(); ++k)
         EXPECT_EQ(sums[k].overflowed, k == 1 ? 9 : 0) << "point " << k;
 }

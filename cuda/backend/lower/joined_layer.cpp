@@ -63,20 +63,16 @@ void JoinedLayer::pack_bias_into(const Located& out, const Bias& bias, const std
     builder_.packer().add(pack);
 }
 
-void JoinedLayer::finish(const Located& result, std::int64_t channels, const Rest& rest) const {
+void JoinedLayer::finish(const Located& result, std::int64_t rows, std::int64_t channels, const Rest& rest) const {
     const bool watches = result.type == DType::f16 && result.per_point();
     const bool activates = rest.activation.op != kernels::UnaryOp::identity;
     if (!rest.bias && !rest.residual && !activates && !watches) return;
     const ValueId id = output();
     auto operation =
         builder_.kernel<kernels::EpilogueArgs>("epilogue", builder_.kernels().epilogue, builder_.points_of(id));
-    operation->args.channels = channels;
-    std::int64_t elements = 1;
-    for (std::size_t axis = 0; axis < result.shape.size(); ++axis)
-        elements *= result.shape[axis];
     // Padding behind the channels is computed along with them: it holds zeros.
-    const bool last = result.shape.size() >= 3 && !result.is_dense();
-    operation->args.rows = last ? elements / result.shape[1] : elements / channels;
+    operation->args.channels = channels;
+    operation->args.rows = rows;
     operation->args.activation = rest.activation;
     operation->read(operation->args.in, result);
     if (rest.bias) operation->read(operation->args.bias, *rest.bias);
@@ -84,8 +80,7 @@ void JoinedLayer::finish(const Located& result, std::int64_t channels, const Res
     operation->write(operation->args.out, result);
     builder_.watch(*operation, result);
     if (watches && operation->args.overflow.elements_per_sample > 0) {
-        operation->args.overflow.elements_per_sample =
-            operation->args.rows * channels / builder_.options().tile_samples;
+        operation->args.overflow.elements_per_sample = rows * channels / builder_.options().tile_samples;
     }
     builder_.add(std::move(operation), builder_.phase_of(id));
 }

@@ -38,9 +38,9 @@ public:
         std::optional<Located> residual;
         kernels::UnaryFunction activation;
     };
-    /// Adds a kernel for it, in place, where there is anything to do. `result` is dense or channels-last with
-    /// `channels` innermost.
-    void finish(const Located& result, std::int64_t channels, const Rest& rest) const;
+    /// Adds a kernel for it, in place, where there is anything to do. `result` lies as [rows, channels]; padding behind
+    /// its channels counts as channels.
+    void finish(const Located& result, std::int64_t rows, std::int64_t channels, const Rest& rest) const;
 
 private:
     ProgramBuilder& builder_;

@@ -143,7 +143,7 @@ private:
         operation->write(&ConvolutionOperands::result, result_);
         operation->write(&ConvolutionOperands::workspace, workspace);
         builder_.add(std::move(operation), phase);
-        joined_.finish(result_, filters_, rest);
+        joined_.finish(result_, source_[0] * ops::Window::count(window_.output), filters_, rest);
     }
 
     void run_direct() {
@@ -174,7 +174,7 @@ private:
         }
         operation->write(args.out, result_);
         builder_.add(std::move(operation), builder_.phase_of(output_));
-        joined_.finish(result_, filters_, rest);
+        joined_.finish(result_, source_[0] * ops::Window::count(window_.output), filters_, rest);
     }
 
     ProgramBuilder& builder_;

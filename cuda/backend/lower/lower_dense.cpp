@@ -57,7 +57,7 @@ public:
         JoinedLayer::Rest rest{product.bias, residual, activation};
         if (done.bias) rest.bias.reset();
         if (done.activation) rest.activation = {};
-        joined_.finish(product.result, columns_, rest);
+        joined_.finish(product.result, product.rows, columns_, rest);
         builder_.count_macs(product.rows * columns_ * inner_);
     }
 
