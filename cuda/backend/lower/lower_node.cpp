@@ -10,8 +10,8 @@
 namespace lossmap::cuda {
 namespace {
 
-constexpr std::array kViews{"Reshape", "Flatten",  "Squeeze",   "Unsqueeze", "Identity", "Dropout",
-                            "Cast",    "CastLike", "Transpose", "Expand",    "Split",    "Gather"};
+constexpr std::array kViews{"Reshape",  "Flatten",   "Squeeze", "Unsqueeze", "Identity", "Dropout",        "Cast",
+                            "CastLike", "Transpose", "Expand",  "Split",     "Gather",   "ConstantOfShape"};
 constexpr std::array kMoves{"Concat",   "Slice",        "Pad",          "Tile",   "Resize",
                             "Upsample", "DepthToSpace", "SpaceToDepth", "Gather", "GatherND"};
 constexpr std::array kResamples{"Resize", "Upsample"};

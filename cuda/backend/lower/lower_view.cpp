@@ -1,10 +1,13 @@
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <numeric>
+#include <span>
 #include <string_view>
 
 #include "core/error.hpp"
 #include "cuda/backend/lower/lowerings.hpp"
+#include "graph/ops/op_support.hpp"
 
 namespace lossmap::cuda {
 namespace {
@@ -67,6 +70,20 @@ bool keeps_type(const ProgramBuilder& builder, const Node& node) {
            builder.value(node.inputs[0]).dtype == builder.value(node.outputs[0]).dtype;
 }
 
+/// One element in memory, wherever it is read.
+void define_filled(ProgramBuilder& builder, const Node& node) {
+    const ValueId output = node.outputs[0];
+    Tensor one(builder.value(output).dtype, {1});
+    std::memset(one.data(), 0, one.size_bytes());
+    if (const auto value = node.attributes.get_tensor("value"))
+        ops::convert_elements(ConstTensorView(value->dtype(), {1}, value->data()), one.view());
+    const std::span<const std::byte> bytes(static_cast<const std::byte*>(one.data()), one.size_bytes());
+    Located view = builder.constant_bytes(bytes, one.dtype(), {1});
+    view.shape = builder.shape(output);
+    view.strides.assign(view.shape.size(), 0);
+    builder.define(output, view);
+}
+
 /// A Gather of one constant position: a slice without its dimension.
 bool define_picked(ProgramBuilder& builder, const Node& node) {
     const Tensor* index = builder.constant(node.inputs[1]);
@@ -107,6 +124,10 @@ bool lower_view(ProgramBuilder& builder, const Node& node) {
     }
     if (node.op_type == "Split") {
         define_split(builder, node);
+        return true;
+    }
+    if (node.op_type == "ConstantOfShape") {
+        define_filled(builder, node);
         return true;
     }
     return node.op_type == "Gather" && define_picked(builder, node);
