@@ -143,16 +143,13 @@ void ask_for_plans(BuiltConvolution& built, const ConvolutionProblem& problem, c
     std::vector<fe::HeurMode_t> modes{fe::HeurMode_t::A};
     if (!join.bias && !join.residual && !join.activation) modes.push_back(fe::HeurMode_t::FALLBACK);
     require(built.graph.create_execution_plans(modes), "no plan");
+    using Note = fe::NumericalNote_t;
     // Transforms spread infinities and NaN to where the network has none, and round more.
-    built.graph.deselect_numeric_notes({fe::NumericalNote_t::NONDETERMINISTIC, fe::NumericalNote_t::FFT,
-                                        fe::NumericalNote_t::WINOGRAD, fe::NumericalNote_t::WINOGRAD_TILE_4x4,
-                                        fe::NumericalNote_t::WINOGRAD_TILE_6x6,
-                                        fe::NumericalNote_t::WINOGRAD_TILE_13x13});
+    built.graph.deselect_numeric_notes({Note::NONDETERMINISTIC, Note::FFT, Note::WINOGRAD, Note::WINOGRAD_TILE_4x4,
+                                        Note::WINOGRAD_TILE_6x6, Note::WINOGRAD_TILE_13x13});
     // fp32 tensors may go through tf32 tensor cores unless that is ruled out; tf32 is just that permission.
-    if (problem.precision == Precision::fp32) {
-        built.graph.deselect_numeric_notes(
-            {fe::NumericalNote_t::TENSOR_CORE, fe::NumericalNote_t::DOWN_CONVERT_INPUTS});
-    }
+    if (problem.precision == Precision::fp32)
+        built.graph.deselect_numeric_notes({Note::TENSOR_CORE, Note::DOWN_CONVERT_INPUTS});
 }
 
 std::string name_of(const JoinedWork& joined) {
