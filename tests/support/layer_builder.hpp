@@ -2,11 +2,11 @@
 
 #include <cmath>
 #include <initializer_list>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "tests/support/graph_values.hpp"
 #include "tests/support/random_network.hpp"
 
 namespace lossmap::test {
@@ -42,44 +42,15 @@ protected:
         net_.text += to_string(shape);
         return {net_.graph.inputs[0], shape};
     }
-    ValueId parameter(Shape shape, Role role, double center, double spread) {
-        const bool state = role == Role::running_mean || role == Role::running_variance;
-        std::vector<float>& segment = state ? net_.origin.states : net_.origin.weights;
-        Parameter parameter;
-        parameter.name = "parameter" + std::to_string(net_.graph.values.size());
-        parameter.shape = shape;
-        parameter.role = role;
-        parameter.offset = static_cast<std::int64_t>(segment.size());
-        parameter.size = element_count(shape);
-        Tensor data(DType::f32, shape);
-        for (float& element : data.as<float>()) {
-            element = static_cast<float>(center + spread * random_.signed_unit());
-            segment.push_back(element);
-        }
-        Value value;
-        value.name = parameter.name;
-        value.kind = ValueKind::parameter;
-        value.shape = std::move(shape);
-        value.data = std::make_shared<const Tensor>(std::move(data));
-        value.is_initializer = true;
-        parameter.value = net_.graph.add_value(std::move(value));
-        net_.graph.initializers.push_back(parameter.value);
-        const ValueId id = parameter.value;
-        (state ? net_.space.states : net_.space.weights).push_back(std::move(parameter));
-        return id;
+    ValueId parameter(const Shape& shape, Role role, double center, double spread) {
+        return add_parameter(net_.graph, net_.space, net_.origin, "parameter", shape, role,
+                             [&] { return center + spread * random_.signed_unit(); })
+            .value;
     }
     ValueId weight(const Shape& shape, std::int64_t fan_in) {
         return parameter(shape, Role::filter_weight, 0.0, 1.7 / std::sqrt(static_cast<double>(fan_in)));
     }
-    ValueId constant(Tensor tensor) {
-        Value value;
-        value.name = "constant" + std::to_string(net_.graph.values.size());
-        value.kind = ValueKind::constant;
-        value.dtype = tensor.dtype();
-        value.shape = tensor.shape();
-        value.data = std::make_shared<const Tensor>(std::move(tensor));
-        return net_.graph.add_value(std::move(value));
-    }
+    ValueId constant(Tensor tensor) { return add_constant(net_.graph, std::move(tensor)); }
     ValueId integers(const Ints& values) {
         return constant(Tensor::from<std::int64_t>(values, {static_cast<std::int64_t>(values.size())}));
     }

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "tests/support/graph_values.hpp"
+
 namespace lossmap::test {
 namespace {
 
@@ -111,43 +113,14 @@ double ReferenceNet::random() {
     return static_cast<double>(random_state_ >> 11) * 0x1p-52 - 1.0;
 }
 
-ReferenceNet::Slot ReferenceNet::parameter(const std::string& name, Shape shape, Role role, double center,
+ReferenceNet::Slot ReferenceNet::parameter(const std::string& name, const Shape& shape, Role role, double center,
                                            double spread) {
-    const bool state = role == Role::running_mean || role == Role::running_variance;
-    std::vector<float>& segment = state ? origin_.states : origin_.weights;
-    Parameter parameter;
-    parameter.name = name + std::to_string(graph_.values.size());
-    parameter.shape = shape;
-    parameter.role = role;
-    parameter.offset = static_cast<std::int64_t>(segment.size());
-    parameter.size = element_count(shape);
-    Tensor data(DType::f32, shape);
-    for (float& element : data.as<float>()) {
-        element = static_cast<float>(center + spread * random());
-        segment.push_back(element);
-    }
-    Value value;
-    value.name = parameter.name;
-    value.kind = ValueKind::parameter;
-    value.shape = std::move(shape);
-    value.data = std::make_shared<const Tensor>(std::move(data));
-    value.is_initializer = true;
-    parameter.value = graph_.add_value(std::move(value));
-    graph_.initializers.push_back(parameter.value);
-    const Slot slot{parameter.value, at(parameter.offset)};
-    (state ? space_.states : space_.weights).push_back(std::move(parameter));
-    return slot;
+    const Parameter& parameter =
+        add_parameter(graph_, space_, origin_, name, shape, role, [&] { return center + spread * random(); });
+    return {parameter.value, at(parameter.offset)};
 }
 
-ValueId ReferenceNet::constant(Tensor tensor) {
-    Value value;
-    value.name = "constant" + std::to_string(graph_.values.size());
-    value.kind = ValueKind::constant;
-    value.dtype = tensor.dtype();
-    value.shape = tensor.shape();
-    value.data = std::make_shared<const Tensor>(std::move(tensor));
-    return graph_.add_value(std::move(value));
-}
+ValueId ReferenceNet::constant(Tensor tensor) { return add_constant(graph_, std::move(tensor)); }
 
 ValueId ReferenceNet::add_node(const std::string& op_type, std::vector<ValueId> inputs, Attributes attributes) {
     lossmap::Node node;

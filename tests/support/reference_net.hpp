@@ -73,7 +73,7 @@ private:
         std::size_t offset = 0;
     };
 
-    Slot parameter(const std::string& name, Shape shape, Role role, double center, double spread);
+    Slot parameter(const std::string& name, const Shape& shape, Role role, double center, double spread);
     ValueId constant(Tensor tensor);
     ValueId add_node(const std::string& op_type, std::vector<ValueId> inputs, Attributes attributes = {});
     Handle add_result(Shape shape, ValueId value, std::vector<Handle> reads, Compute compute);
