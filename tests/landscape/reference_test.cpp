@@ -1,15 +1,12 @@
-// Against PyTorch's and scikit-learn's results; needs the reference folder and the importer.
+// Against PyTorch's directions; needs the reference folder and the importer.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <span>
 
-#include "cpu/cpu_backend.hpp"
-#include "io/hdf5_file.hpp"
 #include "landscape/direction.hpp"
 #include "landscape/surface_file.hpp"
-#include "landscape/trajectory.hpp"
 #include "onnx_import/importer.hpp"
 #include "params/parameter_space.hpp"
 #include "tests/support/test_files.hpp"
@@ -110,71 +107,6 @@ TEST(ReferenceDirectionFile, GoldHasTwoAxesInParameterOrder) {
         normalize_direction(again, network.space, network.state.weights, Normalization::filter,
                             {.one_dimensional = true});
         EXPECT_LT(largest_difference(again.weights, axis.weights), 1e-6);
-    }
-}
-
-class ReferencePca : public testing::TestWithParam<std::tuple<const char*, bool, bool>> {};
-
-INSTANTIATE_TEST_SUITE_P(Small, ReferencePca,
-                         testing::Combine(testing::Values("sgd_bs128", "sgd_bs2048"), testing::Bool(),
-                                          testing::Bool()));
-
-TEST_P(ReferencePca, AgreesWithScikitLearn) {
-    const auto& [run, ignore, centered] = GetParam();
-    const std::string file = fmt::format("reference/small_{}_pca.h5", run);
-    LOSSMAP_REQUIRE_REFERENCE(file);
-    const Network origin = load(fmt::format("small/{}/epoch_14.onnx", run));
-    Trajectory trajectory;
-    trajectory.checkpoints = 15;
-    trajectory.space = &origin.space;
-    std::vector<std::vector<float>> cache(15);
-    trajectory.read = [&, folder = std::string(run)](std::int64_t index, std::int64_t first, std::span<float> weights) {
-        std::vector<float>& values = cache.at(static_cast<std::size_t>(index));
-        if (values.empty()) values = load(fmt::format("small/{}/epoch_{:02}.onnx", folder, index)).state.weights;
-        ASSERT_LE(static_cast<std::size_t>(first) + weights.size(), values.size());
-        std::copy_n(values.begin() + first, weights.size(), weights.begin());
-    };
-    PcaOptions options;
-    options.center = centered;
-    options.ignore.one_dimensional = ignore;
-    const TrajectoryPca pca = trajectory_pca(trajectory, options, *make_cpu_backend()->linear_algebra(1));
-
-    const Hdf5File reference = Hdf5File::open(test::reference_dir() / file);
-    const std::string group =
-        fmt::format("{}/{}/", ignore ? "ignore_1d" : "keep_1d", centered ? "centered" : "uncentered");
-    const std::vector<double> ratios = reference.read<double>(group + "explained_variance_ratio");
-    const std::vector<double> singular = reference.read<double>(group + "singular_values");
-    ASSERT_EQ(pca.singular_values.size(), singular.size());
-    for (std::size_t i = 0; i < ratios.size(); ++i) {
-        EXPECT_NEAR(pca.explained_variance_ratio[i], ratios[i], 1e-6 * ratios[i] + 1e-13) << i;
-        EXPECT_NEAR(pca.singular_values[i], singular[i], 1e-6 * singular[i] + 1e-6 * singular[0]) << i;
-    }
-
-    const std::vector<double> components = reference.read<double>(group + "components");
-    const std::size_t size = origin.state.weights.size();
-    double signs[2];
-    for (std::size_t c = 0; c < 2; ++c) {
-        double dot = 0.0;
-        double largest = 0.0;
-        for (std::size_t p = 0; p < size; ++p)
-            dot += components[c * size + p] * static_cast<double>(pca.components[c].weights[p]);
-        signs[c] = dot < 0.0 ? -1.0 : 1.0;
-        for (std::size_t p = 0; p < size; ++p) {
-            largest = std::max(largest, std::abs(components[c * size + p] -
-                                                 signs[c] * static_cast<double>(pca.components[c].weights[p])));
-        }
-        EXPECT_LT(largest, 1e-6) << "component " << c << " of unit length, up to its sign";
-    }
-
-    const std::vector<double> projection = reference.read<double>(group + "projection");
-    const std::vector<double> norms = reference.read<double>("weight_norm");
-    const std::vector<TrajectoryPoint> points = project_trajectory(trajectory, pca.components);
-    const double scale = std::abs(projection[0]);
-    for (std::size_t e = 0; e < 15; ++e) {
-        for (std::size_t c = 0; c < 2; ++c) {
-            EXPECT_NEAR(signs[c] * points[e].coordinates[c], projection[2 * e + c], 1e-5 * scale) << "checkpoint " << e;
-        }
-        EXPECT_NEAR(points[e].weight_norm, norms[e], 1e-6 * norms[e]);
     }
 }
 
