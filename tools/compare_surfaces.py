@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Compares a surface with another one, or with what PyTorch computed; needs Python's own library only.
 
-    compare_surfaces.py EXPECTED FOUND [--tolerance T]
+    compare_surfaces.py EXPECTED FOUND [--tolerance T] [--above LOSS]
 
 EXPECTED and FOUND: surface.csv of `lossmap export`, or the rows as JSON. Prints one line: points, largest relative difference
-of the loss and where, largest difference of the accuracy in percent. Exit status 1 when the grids differ, when one is finite
+of the loss and where, largest difference of the accuracy in percent. With --above, a second line tells the same of the points
+whose expected loss is above LOSS: how many there are, the largest, how many are over 0.1 %, the median and the mean difference
+with its sign. Exit status 1 when the grids differ, when one is finite
 where the other is not, or beyond the tolerance (relative; without one nothing is beyond it); 77 when a file is absent.
 """
 
@@ -12,10 +14,12 @@ import argparse
 import csv
 import json
 import math
+import statistics
 import sys
 from pathlib import Path
 
 SAME_PLACE = 1e-9
+NOTABLE = 1e-3
 
 
 def read(path):
@@ -52,18 +56,33 @@ def compare(expected, found):
     return "", sentence, worst
 
 
+def spread(expected, found, above):
+    """A sentence on the points whose expected loss is finite and above a bound."""
+    signed = [(ours["train_loss"] - theirs["train_loss"]) / theirs["train_loss"] for theirs, ours in zip(expected, found)
+              if math.isfinite(theirs["train_loss"]) and theirs["train_loss"] > above]
+    if not signed:
+        return f"no loss above {above:g}"
+    sizes = [abs(value) for value in signed]
+    return (f"{len(sizes)} points above {above:g}: largest {max(sizes):.2e}, {sum(size > NOTABLE for size in sizes)} over 0.1 %, "
+            f"median {statistics.median(sizes):.2e}, mean {statistics.fmean(signed):+.2e}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("expected", type=Path)
     parser.add_argument("found", type=Path)
     parser.add_argument("--tolerance", type=float, default=math.inf)
+    parser.add_argument("--above", type=float)
     arguments = parser.parse_args()
     for path in (arguments.expected, arguments.found):
         if not path.is_file():
             print(f"{path} is not there")
             return 77
-    error, sentence, worst = compare(read(arguments.expected), read(arguments.found))
+    expected, found = read(arguments.expected), read(arguments.found)
+    error, sentence, worst = compare(expected, found)
     print(error or sentence)
+    if arguments.above is not None and not error:
+        print(spread(expected, found, arguments.above))
     beyond = worst > arguments.tolerance or (math.isinf(worst) and not error)
     return 1 if error or beyond else 0
 
