@@ -32,7 +32,10 @@ def write_reference(folder, images, out):
     shutil.copy(folder / "reference" / "gold_resnet56_direction.h5", out)
     packed = folder / "data" / "cifar10" / "data_batch_1.bin.xz"
     with lzma.open(packed) as file:
-        (out / "images.bin").write_bytes(file.read(RECORD_BYTES * images))
+        content = file.read(RECORD_BYTES * images)
+    if len(content) < RECORD_BYTES * images:
+        sys.exit(f"bundle_data: {packed} has {len(content) // RECORD_BYTES} images, not {images}")
+    (out / "images.bin").write_bytes(content)
     with h5py.File(folder / "reference" / "gold_resnet56_surface.h5") as file:
         x, y = file["xcoordinates"][()].tolist(), file["ycoordinates"][()].tolist()
         loss, accuracy = file["train_loss"][()], file["train_acc"][()]
