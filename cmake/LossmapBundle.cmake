@@ -45,11 +45,14 @@ endforeach()
 # What PyTorch computed, where the reference folder is known: as much as travels well.
 set(LOSSMAP_BUNDLE_REFERENCE "" CACHE PATH "Reference folder (models, reference, data) that data for the bundle is taken from")
 set(LOSSMAP_BUNDLE_ZOO_MEGABYTES 5 CACHE STRING "Networks of its zoo that go into the bundle, in all")
+set(LOSSMAP_BUNDLE_IMAGES 1000 CACHE STRING "Images of CIFAR-10 that go into the bundle: the 1,000 that PyTorch's losses are of, or more")
 if(LOSSMAP_BUNDLE_REFERENCE)
   set(bundle_data ${CMAKE_BINARY_DIR}/bundle_data)
   install(CODE "
-    foreach(arguments \"--reference;${LOSSMAP_BUNDLE_REFERENCE};${bundle_data}/reference\"
-        \"--zoo;${LOSSMAP_BUNDLE_REFERENCE}/models/zoo;--zoo-megabytes;${LOSSMAP_BUNDLE_ZOO_MEGABYTES};${bundle_data}/zoo\")
+    foreach(arguments \"--reference;${LOSSMAP_BUNDLE_REFERENCE};--images;${LOSSMAP_BUNDLE_IMAGES};${bundle_data}/reference\"
+        \"--zoo;${LOSSMAP_BUNDLE_REFERENCE}/models/zoo;--zoo-megabytes;${LOSSMAP_BUNDLE_ZOO_MEGABYTES};${bundle_data}/zoo\"
+        \"--trajectories;${LOSSMAP_BUNDLE_REFERENCE};${bundle_data}/trajectories\"
+        \"--quickstart;${CMAKE_SOURCE_DIR}/configs;${bundle_data}/quickstart\")
       execute_process(COMMAND ${LOSSMAP_PYTHON} ${CMAKE_SOURCE_DIR}/tools/bundle_data.py \${arguments} COMMAND_ERROR_IS_FATAL ANY)
     endforeach()" COMPONENT bundle EXCLUDE_FROM_ALL)
   install(DIRECTORY ${bundle_data}/ DESTINATION data COMPONENT bundle EXCLUDE_FROM_ALL)

@@ -3,7 +3,7 @@
 
     tools/bundle_data.py --reference FOLDER [--images N] OUT     a plane of ResNet-56: network, directions, images (1,000, which
                                                     PyTorch's losses are of, or more), losses, configurations: of PyTorch's
-                                                    plane, of the same over all images, and over 50,000 of noise, to be timed
+                                                    plane, of the same over more images, and over 50,000 of noise, to be timed
     tools/bundle_data.py --zoo FOLDER [--zoo-megabytes N] OUT     the smallest networks of the zoo, as many as fit
     tools/bundle_data.py --trajectories FOLDER OUT  checkpoints of two training runs and scikit-learn's components of them
     tools/bundle_data.py --quickstart CONFIGS OUT   what ./quickstart runs: configurations, demo networks, their first images
@@ -48,8 +48,9 @@ def write_reference(folder, images, out):
               "loss": "cross_entropy", "directions": {"kind": "file", "path": "gold_resnet56_direction.h5"},
               "x": {"min": x[0], "max": x[-1], "points": len(x)}, "y": {"min": y[0], "max": y[-1], "points": len(y)}}
     (out / "pytorch.json").write_text(json.dumps(config, indent=1) + "\n")
-    more = config["data"] | {"subset": {"train": {"start": 0, "count": images}}}
-    (out / "images.json").write_text(json.dumps(config | {"name": "images", "data": more}, indent=1) + "\n")
+    if images > RECORDS:
+        more = config["data"] | {"subset": {"train": {"start": 0, "count": images}}}
+        (out / "images.json").write_text(json.dumps(config | {"name": "images", "data": more}, indent=1) + "\n")
     # As many images as the training set has; noise takes the same time and does not have to travel.
     config |= {"name": "headline", "data": {"format": "synthetic", "count": 50000, "seed": 1, "chunk": 50000}}
     (out / "headline.json").write_text(json.dumps(config, indent=1) + "\n")
@@ -107,6 +108,8 @@ def write_quickstart(configs, out):
         del config["$schema"]
         count = config["data"]["subset"]["train"]["count"]
         for kind, files in config["data"]["train"].items():
+            if not Path(files[0]).is_file():
+                sys.exit(f"bundle_data: {files[0]}, which configs/{name}.json reads, is not there (./setup installs it)")
             target = out / f"{name}-{kind}.gz"
             write_first_records(files[0], count, target)
             config["data"]["train"][kind] = [target.name]

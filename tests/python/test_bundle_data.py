@@ -92,6 +92,7 @@ class BundleData(unittest.TestCase):
         self.assertIn("has 1100 images, not 1101", self.run_tool("--reference", self.folder, "--images", 1101, self.out)[0])
         self.assertEqual(self.run_tool("--reference", self.folder, self.out)[0], 0)
         self.assertEqual((self.out / "images.bin").stat().st_size, 1000 * bundle_data.RECORD_BYTES)
+        self.assertFalse((self.out / "images.json").exists())  # would be PyTorch's plane once more
 
     def test_trajectories_as_the_tests_look_for_them(self):
         names = ["models/small/run/epoch_00.onnx", "models/small/run/epoch_01.onnx", "reference/small_run_pca.h5"]
@@ -128,6 +129,12 @@ class BundleData(unittest.TestCase):
             self.assertEqual(config, given[name])  # all else is as it was
         self.assertTrue((self.out / self.config("quickstart")["model"]).is_file())
         self.assertEqual(len(list(self.out.glob(self.config("quickstart-path")["checkpoints"]))), 13)
+
+    def test_samples_that_are_not_installed(self):
+        config = json.loads((ROOT / "configs" / "quickstart.json").read_text())
+        config["data"]["train"]["images"] = ["/nowhere/images.gz"]
+        self.write("quickstart.json", json.dumps(config).encode())
+        self.assertIn("/nowhere/images.gz", self.run_tool("--quickstart", self.folder, self.out)[0])
 
     def test_one_kind_at_a_time(self):
         self.assertEqual(self.run_tool(self.out)[0], 2)

@@ -15,9 +15,10 @@ class CompareSurfaces(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.expected, self.found = (pathlib.Path(folder.name) / name for name in ("expected.json", "surface.csv"))
 
-    def compare(self, expected, found, *arguments):
-        """Losses along a line; the status and the lines."""
-        self.expected.write_text(json.dumps([{"x": x, "train_loss": loss, "train_accuracy": 50} for x, loss in enumerate(expected)]))
+    def compare(self, expected, found, *arguments, step=1):
+        """Losses along a line, `step` between those that are expected; the status and the lines."""
+        rows = [{"x": step * k, "train_loss": loss, "train_accuracy": 50} for k, loss in enumerate(expected)]
+        self.expected.write_text(json.dumps(rows))
         self.found.write_text("x,train_loss,train_accuracy\n" + "".join(f"{x},{loss},50\n" for x, loss in enumerate(found)))
         return self.run_tool(*arguments)
 
@@ -54,6 +55,19 @@ class CompareSurfaces(unittest.TestCase):
 
     def test_grids_that_differ_are_not_compared(self):
         self.assertEqual(self.compare([1, 2], [1], "--above", "0"), (1, ["1 points instead of 2"]))
+        self.assertEqual(self.compare([1, 2], [1, 2], step=2), (1, ["a point at (1) instead of (2)"]))
+        # As far apart as two ways of summing put them, and farther.
+        self.assertEqual(self.compare([1, 2], [1, 2], step=1 + 5e-7)[0], 0)
+        self.assertEqual(self.compare([1, 2], [1, 2], step=1 + 5e-6)[0], 1)
+
+    def test_a_part_of_the_points(self):
+        found = [1, 9, 9, 2, 9, 9, 4.5]
+        status, lines = self.compare([1, 2, 4], found, "--part", step=3)
+        self.assertEqual(status, 0)
+        self.assertEqual(lines, ["3 points, largest relative difference 1.25e-01 at (6): 4.5 instead of 4, accuracy 0.000 %"])
+        self.assertEqual(self.compare([1, 2, 4], found, "--part", "--tolerance", "0.1", step=3)[0], 1)
+        self.assertEqual(self.compare([1, 2, 4], found, "--part", step=3.5), (1, ["no point at (3.5)"]))
+        self.assertEqual(self.compare([1, 2, 4], found, step=3), (1, ["7 points instead of 3"]))
 
     def test_a_file_that_is_absent(self):
         self.expected.write_text("[]")

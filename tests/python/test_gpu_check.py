@@ -54,6 +54,24 @@ echo "lossmap: error: all numbers are computed and saved, but gnuplot is not her
 exit 1
 """
 
+# A plane of three points on the GPU, of which the CPU computes two, the second as the environment says.
+PLANES = """#!/bin/sh
+[ "$1" = devices ] && echo "cuda:" && echo "  cuda:0   stand-in" && exit 0
+[ "$1" = export ] && exit 0
+echo "$*"
+while [ $# -gt 0 ]; do
+    [ "$1" = --out ] && out=$2
+    [ "$1" = --device ] && device=$2
+    shift
+done
+mkdir -p "$out"
+echo x,y,train_loss,train_accuracy > "$out/surface.csv"
+case $device in
+    cpu) printf '0,0,2.5,10\\n1,0,%s,10\\n' "$SECOND" ;;
+    *) printf '0,0,2.5,10\\n0.5,0,7,10\\n1,0,3,10\\n' ;;
+esac >> "$out/surface.csv"
+"""
+
 
 class GpuCheck(unittest.TestCase):
     def setUp(self):
@@ -95,6 +113,9 @@ class GpuCheck(unittest.TestCase):
         self.assertEqual(steps["zoo"]["status"], "skipped")
         self.assertEqual(steps["throughput_fp16"]["status"], "passed")
         self.assertEqual(steps["same_bits"]["status"], "skipped")  # the stand-in writes nothing
+        self.assertEqual(steps["trajectories"]["status"], "skipped")
+        self.assertEqual(steps["quickstart"]["status"], "skipped")
+        self.assertNotIn("quickstart_agrees", steps)
         self.assertIn("12 tests ran, 12 passed", steps["backends"]["detail"])
         self.assertIn("--- kernels\nbroken", done.stdout)
         names = list(steps)
@@ -181,6 +202,51 @@ while :; do echo "1755 MHz"; sleep 0.1; done
         self.assertEqual(steps["pytorch_fp32_layers"]["status"], "failed")
         self.assertIn("cuda:0 computes 'r1' (Conv) wrong", steps["pytorch_fp32_layers"]["detail"])
         self.assertIn("--- pytorch_fp32_layers\na layer's difference in fp32", done.stdout)
+
+    def test_trajectories_are_compared_on_the_gpu(self):
+        self.program("lossmap", DEVICES)
+        self.program("test_backends_gpu", TESTS + 'echo "$* in $LOSSMAP_REFERENCE_DIR"\n')
+        self.program("test_zoo_gpu", TESTS)
+        trajectories = self.folder / "data" / "trajectories"
+        trajectories.mkdir()
+        steps = self.check()[1]
+        self.assertEqual(steps["trajectories"]["detail"], "6 tests ran, 6 passed, 0 skipped")
+        self.assertIn(f"--gtest_filter=*TrajectoryPlane* in {trajectories}", (self.folder / "out" / "trajectories.log").read_text())
+        self.assertIn("--gtest_filter=-*TrajectoryPlane*", (self.folder / "out" / "backends.log").read_text())  # once is enough
+        names = list(steps)
+        self.assertEqual(names[names.index("zoo") + 1], "trajectories")
+
+    def test_quickstart_agrees_with_a_part_of_it_on_the_cpu(self):
+        self.program("lossmap", PLANES)
+        (self.folder / "data" / "quickstart").mkdir()
+        for name in ("quickstart", "quickstart-path"):
+            (self.folder / "data" / "quickstart" / f"{name}.json").write_text("{}")
+        steps = self.check(SECOND="3")[1]
+        for name, points in (("quickstart", 11), ("quickstart-path", 9)):
+            self.assertEqual(steps[f"{name}_agrees"]["status"], "passed", steps)
+            self.assertIn("2 points, largest relative difference 0.00e+00", steps[f"{name}_agrees"]["detail"])
+            log = (self.folder / "out" / f"{name}_cpu.log").read_text()
+            self.assertIn(f"--device cpu --progress json --set /x/points={points} --set /y/points={points}", log)
+            log = (self.folder / "out" / f"{name}.log").read_text()
+            self.assertIn("--device cuda", log)
+            self.assertNotIn("--set", log)  # all that ./quickstart computes
+        names = list(steps)
+        self.assertLess(names.index("trajectories"), names.index("quickstart"))
+        self.assertLess(names.index("quickstart-path_agrees"), names.index("throughput_fp16"))
+        done, steps = self.check(SECOND="3.001")
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(steps["quickstart-path_agrees"]["status"], "failed")
+
+    def test_more_images_than_pytorchs(self):
+        self.program("lossmap", RUN)
+        reference = self.folder / "data" / "reference"
+        reference.mkdir()
+        (reference / "images.json").write_text("{}")
+        steps = self.check()[1]
+        self.assertEqual(steps["images_fp32_plain"]["status"], "passed")
+        self.assertIn("without split_stages", (self.folder / "out" / "images_fp32_plain.log").read_text())
+        self.assertIn("1 points above 0.01: largest 4.00e-02, 1 over 0.1 %", steps["images_fp16_differs"]["detail"])
+        self.assertIn("1 points above 0.01: largest 0.00e+00, 0 over 0.1 %", steps["images_fp32_differs"]["detail"])
 
     def test_the_headline_is_timed_beside_pytorch(self):
         self.program("lossmap", RUN)
