@@ -55,6 +55,15 @@ bool Located::is_padded(std::int64_t channels, std::size_t block_bytes) const {
     return block_bytes == static_cast<std::size_t>(elements) * size_of(type);
 }
 
+bool has_samples_outermost(const Located& array, std::int64_t tile_samples) {
+    if (array.shape.empty() || array.shape[0] != tile_samples) return false;
+    for (std::size_t axis = 1; axis < array.shape.size(); ++axis) {
+        if (array.shape[axis] % tile_samples == 0) return false;
+        if (array.shape[axis] != 1 && array.shape[axis] * array.strides[axis] > array.strides[0]) return false;
+    }
+    return true;
+}
+
 std::size_t Located::begin_bytes() const { return static_cast<std::size_t>(offset) * size_of(type); }
 
 std::size_t Located::span_bytes(std::int64_t points) const {

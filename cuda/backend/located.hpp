@@ -59,6 +59,11 @@ struct Located {
     [[nodiscard]] std::int64_t alignment() const;
 };
 
+/// Whether the first dimension of an activation surely counts the samples of a tile, and a sample lies in front of the
+/// next one. Some dimension counts samples, alone or joined with others, and has a multiple of their number: the first
+/// one does where it has that number and no other dimension has a multiple of it.
+[[nodiscard]] bool has_samples_outermost(const Located& array, std::int64_t tile_samples);
+
 /// What libraries read at once: with less they have slower ways, or none. Blocks start at larger multiples.
 inline constexpr std::size_t kLibraryAlignment = 16;
 

@@ -135,14 +135,15 @@ public:
     /// Names operations that are added from now on.
     void begin(std::string name) { name_ = std::move(name); }
 
-    /// Makes a kernel that stores `result` flag what f16 does not hold.
+    /// Makes a kernel that stores `result` flag what f16 does not hold: of its sample where that is known, of the whole
+    /// tile otherwise. (All of a tile is computed again; samples only spread the flags.)
     template <typename Args>
     void watch(KernelOperation<Args>& operation, const Located& result) {
         if (result.type != DType::f16 || !result.per_point() || result.place.phase != Phase::tile) return;
         watch_samples(operation);
-        const bool samples_outermost = !result.shape.empty() && result.shape[0] == options_.tile_samples;
-        operation.args.overflow.elements_per_sample =
-            samples_outermost ? element_count(result.shape) / options_.tile_samples : 0;
+        operation.args.overflow.elements_per_sample = has_samples_outermost(result, options_.tile_samples)
+                                                          ? element_count(result.shape) / options_.tile_samples
+                                                          : 0;
     }
     /// Makes a kernel flag samples of which it computes something that its arithmetic does not hold.
     template <typename Args>

@@ -28,6 +28,19 @@ TEST(Located, KnowsItsForm) {
     EXPECT_TRUE(array({2, 3, 1, 1}, {3, 1, 3, 3}).is_dense());
 }
 
+TEST(Located, KnowsWhetherSamplesLieOutermost) {
+    EXPECT_TRUE(has_samples_outermost(array({8}, {1}), 8));
+    EXPECT_TRUE(has_samples_outermost(array({8, 3, 5}, {15, 5, 1}), 8));
+    EXPECT_TRUE(has_samples_outermost(array({8, 3, 5, 5}, {75, 1, 15, 3}), 8));
+    EXPECT_TRUE(has_samples_outermost(array({8, 3, 5, 5}, {200, 1, 40, 8}), 8));  // channels padded
+    EXPECT_TRUE(has_samples_outermost(array({8, 1, 5}, {5, 99, 1}), 8));
+    EXPECT_FALSE(has_samples_outermost(array({}, {}), 8));
+    EXPECT_FALSE(has_samples_outermost(array({4, 3}, {3, 1}), 8));
+    EXPECT_FALSE(has_samples_outermost(array({8, 8, 5}, {40, 5, 1}), 8));    // either may be tokens
+    EXPECT_FALSE(has_samples_outermost(array({8, 24, 5}, {120, 5, 1}), 8));  // the second may be samples and rows
+    EXPECT_FALSE(has_samples_outermost(array({8, 3, 5}, {5, 40, 1}), 8));    // tokens lie in front
+}
+
 TEST(Located, SpansWhatItTouches) {
     Located a = array({2, 3}, {8, 2});
     a.offset = 5;

@@ -128,7 +128,7 @@ TEST(CudaPrecision, PaddedChannelsAreOfTheirOwnSampleAndPoint) {
     net.output(net.gemm(net.flatten(net.conv(net.padded_shortcut(x, 5), 8, 3, 1, 1)), 5, true));
     NetworkRunner runner(std::move(net), 9, 5, emulated(true, true));
     runner.request().precision = Precision::fp16;
-    runner.request().tile_samples = 8;
+    runner.request().tile_samples = 7;  // nothing else has a multiple of it: flags are a sample's
     auto& direction = runner.direction(0);
     std::fill(direction.begin() + 3 * 27, direction.begin() + 3 * 27 + 3, 1e5F);
     const auto sums = runner.sums(*runner.compile(), {{{0.0, 0.1}}, {{1.0, 0.1}}, {{0.0, 0.2}}, {{0.0, 0.3}}});
@@ -146,6 +146,40 @@ TEST(CudaPrecision, OnlyTilesThatOverflowAreComputedAgain) {
     const auto sums = runner.sums(*runner.compile(), {{{0.0, 0.0}}});
     EXPECT_EQ(sums[0].overflowed, 4);
     EXPECT_TRUE(std::isfinite(sums[0].loss_sum));
+}
+
+/// 5 samples of tokens, in tiles of 4, whose last token alone overflows in front of a ReLU.
+void expect_last_token_to_be_noticed(std::int64_t tokens, float weight, bool doubled) {
+    constexpr std::int64_t kWidth = 4;
+    const auto runner = [&] {
+        ReferenceNet net({tokens, kWidth}, 5);
+        const auto x = net.tokens_in_front(net.input(), kWidth);
+        net.output(net.gemm(net.flatten(net.relu(doubled ? net.add(x, x) : x)), 5, true));
+        auto& weights = net.origin().weights;
+        const auto added = static_cast<std::ptrdiff_t>(tokens * kWidth);
+        std::fill(weights.begin(), weights.begin() + added, 0.0F);
+        std::fill(weights.begin() + added - kWidth, weights.begin() + added, 100.0F);
+        std::fill(weights.begin() + added, weights.begin() + added + kWidth * kWidth, weight);
+        NetworkRunner result(std::move(net), 5, 5, emulated(true, true));
+        result.request().tile_samples = 4;
+        return result;
+    };
+    NetworkRunner exact = runner();
+    NetworkRunner half = runner();
+    half.request().precision = Precision::fp16;
+    EXPECT_LT(exact.error(*exact.compile(), {0.0, 0.0}), 1e-5);
+    const LossSums expected = exact.sums(*exact.compile(), {{{0.0, 0.0}}})[0];
+    LossSums actual = half.sums(*half.compile(), {{{0.0, 0.0}}})[0];
+    EXPECT_EQ(actual.overflowed, 5);
+    actual.overflowed = 0;
+    EXPECT_EQ(actual, expected);
+}
+
+TEST(CudaPrecision, TokensInFrontAreNotTakenForSamples) { expect_last_token_to_be_noticed(4, -250.0F, false); }
+
+TEST(CudaPrecision, TokensThatLieInFrontAreNotTakenForSamples) {
+    // [samples, tokens, width] stored tokens first; what overflows is computed from it.
+    expect_last_token_to_be_noticed(3, -100.0F, true);
 }
 
 TEST(CudaPrecision, WeightsBeyondTheTypeAreNoticed) {

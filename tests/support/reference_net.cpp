@@ -352,6 +352,28 @@ ReferenceNet::Handle ReferenceNet::linear(Handle x, std::int64_t out) {
                       });
 }
 
+ReferenceNet::Handle ReferenceNet::tokens_in_front(Handle x, std::int64_t out) {
+    const Shape in = shape(x);
+    const Slot added = parameter("added", {in[0], 1, in[1]}, Role::other, 0.0, 0.5);
+    const Slot weights = parameter("weight", {in[1], out}, Role::filter_weight, 0.0, 1.0);
+    const Attributes swapped = ints({{"perm", {1, 0, 2}}});
+    const ValueId sum = add_node("Add", {add_node("Transpose", {value(x)}, swapped), added.value});
+    const ValueId product = add_node("MatMul", {sum, weights.value});
+    return add_result({in[0], out}, add_node("Transpose", {product}, swapped), {x},
+                      [=](const StateVector& state, const std::vector<const Values*>& reads) {
+                          Values y(at(in[0] * out));
+                          for (std::size_t k = 0; k < reads[0]->size(); ++k) {
+                              const double input = (*reads[0])[k] + number(state.weights[added.offset + k]);
+                              const std::size_t token = k / at(in[1]);
+                              for (std::size_t o = 0; o < at(out); ++o) {
+                                  const std::size_t weight = k % at(in[1]) * at(out) + o;
+                                  y[token * at(out) + o] += input * number(state.weights[weights.offset + weight]);
+                              }
+                          }
+                          return y;
+                      });
+}
+
 void ReferenceNet::output(Handle x) {
     output_ = x;
     graph_.outputs = {value(x)};

@@ -40,6 +40,8 @@ public:
     Handle gemm(Handle x, std::int64_t out, bool transposed, float alpha = 1.0F, float beta = 1.0F);
     /// MatMul, then Add of a bias.
     Handle linear(Handle x, std::int64_t out);
+    /// x [T, D], tokens put in front of the samples for it: adds [T, 1, D], then MatMul to [T, out].
+    Handle tokens_in_front(Handle x, std::int64_t out);
     void output(Handle x);
 
     [[nodiscard]] const Graph& graph() const { return graph_; }
