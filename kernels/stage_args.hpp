@@ -45,8 +45,9 @@ struct StageArgs {
     bool exit_relu = false;
     OverflowFlags overflow;  ///< watches what is stored behind every layer, before its ReLU
 
-    /// Blocks of weights for all filters of the exit, and in all.
-    [[nodiscard]] LOSSMAP_HD int exit_parts() const { return (exit_channels + channels - 1) / channels; }
+    /// Blocks of weights for all filters of an exit, and in all. Kernels ask once a layer: a division here would cost
+    /// them some 200 cycles a time.
+    [[nodiscard]] LOSSMAP_HD int exit_parts() const { return exit_channels > channels ? 2 : 1; }
     [[nodiscard]] LOSSMAP_HD int blocks() const {
         return layers + (exit.data == nullptr ? 0 : exit_parts() * (shortcut.data == nullptr ? 1 : 2));
     }
