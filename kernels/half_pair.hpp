@@ -30,6 +30,7 @@ LOSSMAP_HD inline float half_of(std::uint16_t bits) {
 }
 LOSSMAP_HD inline float first_half(std::uint32_t pair) { return half_of(static_cast<std::uint16_t>(pair)); }
 LOSSMAP_HD inline float second_half(std::uint32_t pair) { return half_of(static_cast<std::uint16_t>(pair >> 16)); }
+LOSSMAP_HD inline float half_number(std::uint32_t pair, int k) { return k == 0 ? first_half(pair) : second_half(pair); }
 
 /// In each half the larger one; NaN when either is.
 LOSSMAP_HD inline std::uint32_t larger_halves(std::uint32_t a, std::uint32_t b) {

@@ -64,6 +64,7 @@
     ENTRY(convolution, ConvolutionArgs)                \
     ENTRY(stage, StageArgs)                            \
     ENTRY(split_stage, StageArgs)                      \
+    ENTRY(tf32_stage, StageArgs)                       \
     ENTRY(gemm, GemmArgs)                              \
     ENTRY(copy, CopyArgs)                              \
     ENTRY(gather, GatherArgs)                          \

@@ -23,7 +23,7 @@ public:
           tensor_(tensor),
           segment_(unit / Shape::kExitSide * 2),
           row_(unit % Shape::kExitSide) {
-        const int source = args.layers % 2 * Shape::kPairBytes;
+        const int source = args.layers % 2 * Shape::kBufferStride;
         warp.each_lane([&](int lane) {
             const int matrix = row_matrix(lane), row = row_in_matrix(lane), segment = segment_ + matrix % 2;
             rows_.at(lane, 0) = source + Shape::exit_row_offset(segment, row, matrix / 2) + 2 * row_ * Shape::kRowBytes;
@@ -55,7 +55,7 @@ private:
             const int offset = (y - 1) * Shape::kRowBytes + x * 16 + chunk * 2 * Shape::kPlaneBytes;
             typename State::Pixels high, low;
             load(high, offset);
-            load(low, offset + Shape::kLow);
+            if constexpr (Shape::kThreeProducts) load(low, offset + Shape::low_of(0));
             LOSSMAP_UNROLL
             for (int tile = 0; tile < Shape::kTiles; ++tile)
                 state_.add(warp_, sums, tile, high, low, 3 * y + x, chunk);
@@ -78,7 +78,7 @@ private:
 
     LOSSMAP_HD void store(const typename State::Sums& sums, std::int64_t point, std::int64_t first) {
         const Output& out = tensor_ == 0 ? args_.exit : args_.shortcut;
-        const bool relu = tensor_ == 0 && args_.exit_relu;
+        const float floor = lowest(tensor_ == 0 && args_.exit_relu);
         float* target = static_cast<float*>(out.data) + point * out.point_stride;
         typename Warp::template Registers<std::uint32_t, 2> largest;  // by half
         warp_.each_lane([&](int lane) {
@@ -93,11 +93,10 @@ private:
                 for (int tile = 0; tile < Shape::kTiles; ++tile) {
                     const int filter = first_filter_ + 8 * tile, k = 4 * tile + 2 * half;
                     if (filter >= args_.exit_channels) continue;
-                    Pack<float, 2> pair{{joined(sums.high.at(lane, k), sums.low.at(lane, k)),
-                                         joined(sums.high.at(lane, k + 1), sums.low.at(lane, k + 1))}};
+                    Pack<float, 2> pair;
                     LOSSMAP_UNROLL
                     for (int e = 0; e < 2; ++e)
-                        pair.values[e] = relu && pair.values[e] < 0.0F ? 0.0F : pair.values[e];
+                        pair.values[e] = larger_number(sums.total(lane, k + e), floor);
                     largest.at(lane, half) =
                         larger_bits(largest.at(lane, half),
                                     larger_bits(magnitude_bits(pair.values[0]), magnitude_bits(pair.values[1])));

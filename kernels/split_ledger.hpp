@@ -8,14 +8,17 @@ namespace lossmap::kernels {
 
 /// Keeps account, image by image, of what halves lose, and flags images where that shows.
 ///
-/// Numbers below 2^-14 are held with an absolute error. It is of no account beside larger ones: an image, all numbers
-/// of which are off by less than kGood of the largest one, counts as exact. Else the error is carried on: a layer makes
-/// at most `inputs x largest weight` times as much of it, and adds what its own weights are off by. So a branch of a
-/// residual network whose weights have all but vanished, as training leaves some, is no harm where it is added to what
-/// is large; but a result is flagged when it leaves the chain with an error that shows.
+/// Numbers below 2^-14 are held with an absolute error, 2^-36 by two halves and 2^-25 by one. It is of no account
+/// beside larger ones: an image, all numbers of which are off by less than kGood of the largest one, counts as exact.
+/// Else the error is carried on: a layer makes at most `inputs x largest weight` times as much of it, and adds what its
+/// own weights are off by. So a branch of a residual network whose weights have all but vanished, as training leaves
+/// some, is no harm where it is added to what is large; but a result is flagged when it leaves the chain with an error
+/// that shows.
 template <typename Shape>
 class SplitLedger {
-    static constexpr float kGood = 0x1p-18F;
+    static constexpr float kStep = Shape::kThreeProducts ? kSplitStep : kHalfStep;
+    /// Below what results are held to: 1e-4, or half a unit of tf32's last place, 2^-11.
+    static constexpr float kGood = Shape::kThreeProducts ? 0x1p-18F : 0x1p-13F;
     static constexpr float kInputs = 9.0F * Shape::kChannels;
 
 public:
@@ -51,17 +54,19 @@ private:
         const float largest = magnitude_of(bits);
         warp.store(Shape::image_word(image), 0);
         const bool leaves = done > args.layers;  // as it is, not in halves
-        float error = 0.0F, before = kSplitStep;
+        float error = 0.0F, before = kStep;
         if (done > 0) {
             // A weight may be half a unit of f16's subnormals larger than its high part.
             const float weight = first_half(warp.load(Shape::kUsedWeight)) + 0x1p-25F;
             before = word(kError);
-            error = kInputs * (kSplitStep * word(kLargest) + weight * before);
+            // A layer's weights count as exact as an image does. (Of two halves that would hide too little to matter.)
+            const float own = !Shape::kThreeProducts && kStep <= kGood * weight ? 0.0F : kStep;
+            error = kInputs * (own * word(kLargest) + weight * before);
             const int kind = leaves ? 0 : args.kinds[done - 1];
             if ((kind & kStageAddInput) != 0) error += before;
             if ((kind & kStageAddPrevious) != 0) error += word(kErrorBefore);
         }
-        if (!leaves && bits != 0) error += kSplitStep;
+        if (!leaves && bits != 0) error += kStep;
         if (error <= kGood * largest) error = 0.0F;  // NaN does not
         if (leaves) return error == 0.0F;
         warp.store(Shape::image_word(image, kLargest), bits);

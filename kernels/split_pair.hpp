@@ -16,6 +16,8 @@ namespace lossmap::kernels {
 inline constexpr float kSplitScale = 2048.0F;
 /// What two halves may be off by, at the most, of a number below 2^-14; of others it is 2^-23 of them.
 inline constexpr float kSplitStep = 0x1p-36F;
+/// .. and one half.
+inline constexpr float kHalfStep = 0x1p-25F;
 /// From here on f16 rounds to infinity.
 inline constexpr float kSplitBeyond = 65520.0F;
 
@@ -35,6 +37,20 @@ LOSSMAP_HD inline SplitPair split_pair(float first, float second) {
 
 /// The low part of a number.
 LOSSMAP_HD inline float low_part(float value) { return (value - to_float(from_float<Half>(value))) * kSplitScale; }
+
+/// The larger one of two numbers; NaN when either is.
+LOSSMAP_HD inline float larger_number(float a, float b) {
+#if defined(__CUDA_ARCH__)
+    float result;
+    asm("max.NaN.f32 %0, %1, %2;" : "=f"(result) : "f"(a), "f"(b));
+    return result;
+#else
+    if (std::isnan(a) || std::isnan(b)) return NAN;
+    return a > b ? a : b;
+#endif
+}
+/// What a number is at least: 0 behind ReLU.
+LOSSMAP_HD inline float lowest(bool relu) { return relu ? 0.0F : -INFINITY; }
 
 /// Bits of a magnitude: larger ones have larger bits, NaN the largest; and back.
 LOSSMAP_HD inline std::uint32_t magnitude_bits(float value) {

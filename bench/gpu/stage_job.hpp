@@ -13,7 +13,7 @@
 #include "cuda/runtime/buffer.hpp"
 #include "kernels/kernel_table.hpp"
 
-/// What the stage kernels are timed on: in fp16, and in fp32 by split products.
+/// What the stage kernels are timed on: in fp16, in tf32, and in fp32 by split products.
 namespace lossmap::bench {
 
 /// A stage of a residual network: pairs of layers with a skip over each.
@@ -39,12 +39,13 @@ struct StageJob {
 };
 
 /// One job's data, on the host and on the device.
-/// @param Pixel  std::uint16_t: f16; float: f32, computed by halves
-template <typename Pixel>
+/// @param kProducts  of f16 for one of f32: 3; 1: tf32; 0: activations are f16
+template <int kProducts>
 class StageData {
-public:
-    static constexpr bool kSplit = std::is_same_v<Pixel, float>;
+    using Pixel = std::conditional_t<kProducts == 0, std::uint16_t, float>;
+    static constexpr std::int64_t kHalves = kProducts == 3 ? 2 : 1;  ///< of a weight
 
+public:
     StageData(const StageJob& job, const cuda::Stream& stream)
         : job_(job),
           in_(pixels(job.points * job.samples * job.image())),
@@ -98,7 +99,7 @@ private:
     static double number(std::uint16_t bits) { return static_cast<double>(half_to_float(bits)); }
 
     static std::vector<Pixel> pixels(std::int64_t count) {
-        if constexpr (kSplit)
+        if constexpr (kProducts > 0)
             return numbers(count, 1.0, 1);
         else
             return halves(count, 1.0, 1);
@@ -108,7 +109,7 @@ private:
     static std::vector<std::uint16_t> weights_of(const StageJob& job) {
         const double range = 1.2 / std::sqrt(9.0 * job.channels);
         const std::int64_t count = job.points * job.blocks() * job.block_weights();
-        if (!kSplit) return halves(count, range, 2);
+        if (kHalves == 1) return halves(count, range, 2);
         const std::vector<float> values = numbers(count, range, 2);
         const auto block = static_cast<std::size_t>(job.block_weights());
         std::vector<std::uint16_t> parts(2 * values.size());
@@ -121,15 +122,15 @@ private:
     }
 
     static void run(const kernels::KernelTable& table, const kernels::StageArgs& args, kernels::Queue queue) {
-        (kSplit ? table.split_stage : table.stage)(args, queue);
+        (kProducts == 3 ? table.split_stage : kProducts == 1 ? table.tf32_stage : table.stage)(args, queue);
     }
 
     [[nodiscard]] kernels::StageArgs arguments(const void* in, const void* weights, const void* bias, void* out,
                                                std::uint32_t* flags) const {
-        constexpr DType kType = kSplit ? DType::f32 : DType::f16;
+        constexpr DType kType = kProducts > 0 ? DType::f32 : DType::f16;
         kernels::StageArgs args;
         args.in = {in, kType, job_.samples * job_.image()};
-        args.weights = {weights, DType::f16, (kSplit ? 2 : 1) * job_.blocks() * job_.block_weights()};
+        args.weights = {weights, DType::f16, kHalves * job_.blocks() * job_.block_weights()};
         args.bias = {bias, DType::f32, std::int64_t{1} * job_.blocks() * job_.channels};
         if (job_.exit) {
             // Each of the two is half as large as the result.

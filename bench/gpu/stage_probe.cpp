@@ -1,6 +1,6 @@
-// stage_probe: the fused stage kernels on one GPU, in fp16 and in fp32 by split products: each shape at several (points
-// x images), after its results have been compared with the emulation of the same code on the host; and the same of the
-// prototype on wgmma. JSON on stdout, progress on stderr.
+// stage_probe: the fused stage kernels on one GPU, in fp16, in fp32 by split products and in tf32: each shape at
+// several (points x images), after its results have been compared with the emulation of the same code on the host; and
+// the same of the prototype on wgmma. JSON on stdout, progress on stderr.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -30,8 +30,8 @@ namespace {
 using nlohmann::json;
 
 /// Roundings that fall the other way, through four layers; the device cuts sums off where the host rounds them.
-template <typename Pixel>
-constexpr double kTolerance = StageData<Pixel>::kSplit ? 1e-4 : 1e-2;
+template <int kProducts>
+constexpr double kTolerance = kProducts == 3 ? 1e-4 : 1e-2;
 
 class StageProbe {
 public:
@@ -49,8 +49,9 @@ public:
         result["mma_sync_tflops"] = ceiling_tflops_;
         result["mma_sync_sums"] = sums();
         result["gemm_fp16_tflops"] = gemm_tflops("fp16", 8192, stream_);
-        kernels::for_each_stage_shape([&](auto shape) { measure_shape<std::uint16_t>(result["stages"], "", shape); });
-        kernels::for_each_split_shape([&](auto shape) { measure_shape<float>(result["split"], "split ", shape); });
+        kernels::for_each_stage_shape([&](auto shape) { measure_shape<0>(result["stages"], "", shape); });
+        kernels::for_each_split_shape([&](auto shape) { measure_shape<3>(result["split"], "split ", shape); });
+        kernels::for_each_tf32_shape([&](auto shape) { measure_shape<1>(result["tf32"], "tf32 ", shape); });
         result["wgmma"] = probe_wgmma_layers(device.multiprocessors, stream_);
         return result;
     }
@@ -58,7 +59,7 @@ public:
     /// The best rate of each shape in a line, for people.
     static std::string summary(const json& result) {
         std::string text = fmt::format("mma.sync {:.0f} TFLOP/s", result.at("mma_sync_tflops").get<double>());
-        for (const char* kind : {"stages", "split", "wgmma"}) {
+        for (const char* kind : {"stages", "split", "tf32", "wgmma"}) {
             for (const auto& [name, stage] : result.at(kind).items()) {
                 double best = 0.0;
                 for (const json& row : stage.value("rows", json::array()))
@@ -71,7 +72,7 @@ public:
     }
     /// Whether every shape was timed.
     static bool complete(const json& result) {
-        for (const char* kind : {"stages", "split", "wgmma"})
+        for (const char* kind : {"stages", "split", "tf32", "wgmma"})
             for (const json& stage : result.at(kind))
                 if (stage.contains("failure")) return false;
         return true;
@@ -100,28 +101,28 @@ private:
                                                       : "other"}};
     }
 
-    template <typename Pixel, typename Shape>
+    template <int kProducts, typename Shape>
     void measure_shape(json& results, const char* kind, Shape) {
         const std::string name = fmt::format("{}{}x{}x{}, {} images a block", kind, Shape::kChannels, Shape::kSide,
                                              Shape::kSide, Shape::kImages);
         report(results, name, [&] {
-            return measure<Pixel>({Shape::kChannels, Shape::kSide, Shape::kImages}, Shape::kHasExit);
+            return measure<kProducts>({Shape::kChannels, Shape::kSide, Shape::kImages}, Shape::kHasExit);
         });
     }
 
-    template <typename Pixel>
+    template <int kProducts>
     json measure(StageJob job, bool has_exit) {
         job.layers = 4;
         job.exit = has_exit;
         job.points = 2;
         job.samples = job.tile_images + 1;
         const double error = [&] {
-            const StageData<Pixel> data(job, stream_);
+            const StageData<kProducts> data(job, stream_);
             data.launch(stream_);
             return data.error(stream_);
         }();
         json result = {{"error_against_host", error}};
-        if (!(error <= kTolerance<Pixel>)) {
+        if (!(error <= kTolerance<kProducts>)) {
             result["failure"] = "wrong results; not timed";
             return result;
         }
@@ -133,15 +134,15 @@ private:
                 job.exit = exit;
                 job.points = points;
                 job.samples = samples;
-                result["rows"].push_back(row<Pixel>(job));
+                result["rows"].push_back(row<kProducts>(job));
             }
         }
         return result;
     }
 
-    template <typename Pixel>
+    template <int kProducts>
     json row(const StageJob& job) {
-        const StageData<Pixel> data(job, stream_);
+        const StageData<kProducts> data(job, stream_);
         const double ms = median_ms(stream_, 7, [&] { data.launch(stream_); });
         const double tflops = 2.0 * job.multiply_adds() / ms * 1e-9;
         const auto images = static_cast<double>(job.points * job.samples);

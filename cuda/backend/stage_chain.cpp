@@ -34,13 +34,26 @@ bool can_be_packed(std::int64_t channels) { return channels < 8 || channels % 8 
 }  // namespace
 
 const StageKernel* stage_kernel(const BuildOptions& options, const PassSet& passes) {
-    static constexpr StageKernel kHalf{"stage", &kernels::KernelTable::stage, &kernels::stage_fit, DType::f16, "fp16",
-                                       1};
-    static constexpr StageKernel kSplit{"split_stage", &kernels::KernelTable::split_stage,      &kernels::split_fit,
-                                        DType::f32,    "fp32 by three products of fp16 halves", 2};
+    using kernels::KernelTable;
+    static constexpr StageKernel kHalf{"stage", &KernelTable::stage, &kernels::stage_fit, DType::f16, "fp16", 1, true};
+    static constexpr StageKernel kSplit{"split_stage",
+                                        &KernelTable::split_stage,
+                                        &kernels::split_fit,
+                                        DType::f32,
+                                        "fp32 by three products of fp16 halves",
+                                        2,
+                                        true};
+    static constexpr StageKernel kTf32{"tf32_stage",
+                                       &KernelTable::tf32_stage,
+                                       &kernels::tf32_fit,
+                                       DType::f32,
+                                       "tf32 by products of its 11 bits in fp16",
+                                       1,
+                                       false};
     // Statistics rest on plain fp32.
     if (options.training) return nullptr;
     if (options.precision == Precision::fp16 && passes.stages) return &kHalf;
+    if (options.precision == Precision::tf32 && passes.stages) return &kTf32;
     if (options.precision == Precision::fp32 && passes.split_stages) return &kSplit;
     return nullptr;
 }
@@ -148,6 +161,8 @@ std::optional<StageChain> StageChains::from(std::size_t start) const {
         const Step& step = lowering_.steps[*index];
         const auto kind = kind_of(step, previous);
         if (!kind) break;
+        const bool crosses = !chain.kinds.empty() && kernels::skips_cross(chain.kinds.back(), *kind);
+        if (crosses && !kernel_.crossing_skips) break;
         chain.steps.push_back(*index);
         chain.kinds.push_back(*kind);
         previous = builder_.node(step.node).inputs[0];

@@ -20,6 +20,7 @@ struct StageKernel {
     DType pixels;
     const char* arithmetic;  ///< for plan records
     std::int64_t halves;     ///< of a weight
+    bool crossing_skips;     ///< what a layer adds may be the input of one that adds something itself
 };
 
 /// The kernel for a program; nullptr: its precision has none, or the pass is left out.

@@ -15,7 +15,8 @@ std::span<const PassInfo> pass_table() {
         {"transforms", &PassSet::transforms,
          "3x3 convolutions are computed through Winograd transforms where that pays"},
         {"stages", &PassSet::stages,
-         "a residual stage's 3x3 convolutions run as one kernel that keeps activations on the chip (CUDA, fp16)"},
+         "a residual stage's 3x3 convolutions run as one kernel that keeps activations on the chip (CUDA, fp16 and "
+         "tf32)"},
         {"split_stages", &PassSet::split_stages,
          "the same in fp32, on tensor cores: each operand is two fp16 halves, each product three (CUDA)"},
     };

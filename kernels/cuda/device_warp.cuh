@@ -63,6 +63,12 @@ public:
                      "r"(real ? 16 : 0)
                      : "memory");
     }
+    /// Cycles, of a clock of the multiprocessor's.
+    __device__ static std::uint32_t now() { return static_cast<std::uint32_t>(clock()); }
+    __device__ static void wait_until(std::uint32_t time) {
+        while (static_cast<std::int32_t>(now() - time) < 0) {
+        }
+    }
     __device__ void wait_for_copies() const { asm volatile("cp.async.wait_all;" ::: "memory"); }
 
     template <int N>

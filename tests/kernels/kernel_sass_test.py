@@ -22,7 +22,7 @@ NAME = "Stage<StageShape<32,16,2,1,4,2>>"
 GOOD = Counter({"HMMA.16816.F32": 148, "LDSM.16.M88.4": 56, "LDGSTS.E.BYPASS.128": 28, "FADD": 48})
 WITHOUT_EXIT = Counter({"HMMA.16816.F32": 216, "LDSM.16.M88.4": 72, "LDGSTS.E.BYPASS.128": 28})
 
-SPLIT = "SplitStage<SplitShape<16,32,1,4,8,2>>"
+SPLIT = "SplitStage<SplitShape<16,32,1,4,8,2,3,1>>"
 GOOD_SPLIT = Counter({"HMMA.16816.F32": 222, "LDSM.16.M88.4": 56, "LDGSTS.E.BYPASS.128": 14})
 SPLIT_WITHOUT_EXIT = Counter({"HMMA.16816.F32": 324, "LDSM.16.M88.4": 108, "LDGSTS.E.BYPASS.128": 14})
 
@@ -36,7 +36,8 @@ class KernelSass(unittest.TestCase):
         self.assertEqual(kernel_sass.complaints(NAME, GOOD), [])
         self.assertEqual(kernel_sass.complaints("Stage<StageShape<64,8,8,1,8,1>>", WITHOUT_EXIT), [])
         self.assertEqual(kernel_sass.complaints(SPLIT, GOOD_SPLIT), [])
-        self.assertEqual(kernel_sass.complaints("SplitStage<SplitShape<64,8,2,1,8,1>>", SPLIT_WITHOUT_EXIT), [])
+        self.assertEqual(kernel_sass.complaints("SplitStage<SplitShape<64,8,2,1,8,1,3,1>>", SPLIT_WITHOUT_EXIT), [])
+        self.assertEqual(kernel_sass.complaints("SplitStage<SplitShape<32,16,4,1,8,2,1,1>>", GOOD), [])
         self.assertEqual(kernel_sass.complaints(SPLIT, Counter({**GOOD_SPLIT, "HMMA.16816.F32": 148})),
                          ["HMMA.16816.F32: 148 instead of 222"])
         for change, sentence in (({"HMMA.16816.F32": 147}, "HMMA.16816.F32: 147 instead of 148"),

@@ -14,14 +14,14 @@ namespace {
 template <typename Of>
 Chain split_of(Of shape, std::int64_t points, std::vector<std::uint8_t> kinds) {
     Chain chain = Chain::of(shape, points, std::move(kinds));
-    chain.split = true;
+    chain.products = Of::kThreeProducts ? 3 : 1;
     return chain;
 }
 
 template <typename Of>
 Chain split_exit_of(Of shape, std::int64_t points) {
     Chain chain = exit_of(shape, points);
-    chain.split = true;
+    chain.products = Of::kThreeProducts ? 3 : 1;
     return chain;
 }
 
@@ -35,8 +35,7 @@ std::shared_ptr<Chain> large_weights(Chain shape) {
 
 /// 32 channels of 16 x 16, a sample of each kind: two layers copy their input's channel 5, take the negative of channel
 /// 6, and all but lose channel 7.
-KernelCase sample_flags_case() {
-    Chain shape = split_of(Split32x16{}, 1, {kRelu, kRelu});
+KernelCase sample_flags_case(Chain shape, std::vector<std::int64_t> expected) {
     shape.samples = 9;
     auto chain = dense(std::move(shape));
     const std::int64_t pixels = chain->pixels();
@@ -63,9 +62,10 @@ KernelCase sample_flags_case() {
     put(4, 5, 1e-7F);  // too few bits
     put(5, 5, 1e-7F);  // nothing beside what is larger
     put(5, 5, 1.0F, 80);
-    put(6, 5, 1e-13F);                                                     // both halves are 0, the number is not
-    put(7, 7, 0x1p-13F);                                                   // the second layer makes too little of it
-    return flags_of("flags_samples", chain, {0, 1, 0, 1, 1, 0, 1, 1, 0});  // sample 8 is all zeros
+    put(6, 5, 1e-13F);    // both halves are 0, the number is not
+    put(7, 7, 0x1p-13F);  // the second layer makes too little of it
+    // Sample 8 is all zeros.
+    return flags_of("flags_samples", chain, std::move(expected));
 }
 
 /// Makes a block of weights smaller, and its biases.
@@ -80,32 +80,35 @@ void shrink(Chain& chain, std::int64_t block, float weights, float biases) {
 }
 
 /// A residual branch that training has left over: weights of 1e-10, activations of 1e-6 in between.
-std::shared_ptr<Chain> vanished_branch(std::vector<std::uint8_t> kinds) {
-    auto chain = dense(split_of(Split16x32{}, 1, std::move(kinds)));
+std::shared_ptr<Chain> vanished_branch(Chain shape) {
+    auto chain = dense(std::move(shape));
     shrink(*chain, 0, 1e-9F, 1e-5F);
     shrink(*chain, 1, 1e-9F, 1e-5F);
     return chain;
 }
 
 /// An exit, or its shortcut, or the layer in front of them, with small weights.
-std::shared_ptr<Chain> small_block(std::int64_t block, bool biased) {
-    auto chain = dense(split_exit_of(Split16x32{}, 1));
+std::shared_ptr<Chain> small_block(Chain shape, std::int64_t block, bool biased) {
+    auto chain = dense(std::move(shape));
     shrink(*chain, block, 1e-8F, 1.0F);
     if (!biased) std::ranges::fill(chain->bias.as<float>(), 0.0F);
     return chain;
 }
 
-void add_flag_cases(std::vector<KernelCase>& cases) {
+/// @param tolerance  of what a chain gives whose first branch has vanished
+template <typename Of>
+void add_flag_cases(std::vector<KernelCase>& cases, Of shape, double tolerance) {
     const std::vector<std::int64_t> none{0, 0}, all{1, 1};
-    cases.push_back(sample_flags_case());
     // What is added to a skip may be small; what is a result may not.
-    cases.push_back(flags_of("flags_no_vanished_branch", vanished_branch({kRelu, kBlock}), none));
-    cases.push_back(chain_case("vanished_branch", vanished_branch({kRelu, kBlock}), 1.5e-5));
-    cases.push_back(flags_of("flags_a_vanished_chain", vanished_branch({kRelu, kRelu}), all));
+    cases.push_back(flags_of("flags_no_vanished_branch", vanished_branch(split_of(shape, 1, {kRelu, kBlock})), none));
+    cases.push_back(chain_case("vanished_branch", vanished_branch(split_of(shape, 1, {kRelu, kBlock})), tolerance));
+    cases.push_back(flags_of("flags_a_vanished_chain", vanished_branch(split_of(shape, 1, {kRelu, kRelu})), all));
     // Beside a bias weights count for nothing; without one they are all that a result is made of.
     for (const std::int64_t block : {0, 1, 4}) {
-        cases.push_back(flags_of(fmt::format("flags_no_small_weights_{}", block), small_block(block, true), none));
-        cases.push_back(flags_of(fmt::format("flags_small_weights_{}", block), small_block(block, false), all));
+        cases.push_back(flags_of(fmt::format("flags_no_small_weights_{}", block),
+                                 small_block(split_exit_of(shape, 1), block, true), none));
+        cases.push_back(flags_of(fmt::format("flags_small_weights_{}", block),
+                                 small_block(split_exit_of(shape, 1), block, false), all));
     }
 }
 
@@ -162,6 +165,27 @@ KernelCase packed_weights_case() {
         0x1p-23};
 }
 
+/// One product of rounded operands. Integers above 2048 show what is rounded, and that what is added is not.
+void add_tf32_cases(std::vector<KernelCase>& cases) {
+    for_each_tf32_shape([&](auto shape) {
+        using Of = decltype(shape);
+        const std::vector<std::uint8_t> kinds{kBlock, kPlain, kLinearBlock, kRelu};
+        cases.push_back(chain_case("integers", integers(split_of(shape, 1, {kRelu, kBlock, kInner}), 2600), 0.0));
+        cases.push_back(chain_case("integers_with_residual", integers(split_of(shape, 1, kinds), 700), 0.0));
+        cases.push_back(
+            chain_case("integers_added_input", integers(split_of(shape, 1, {kInner, kInner, kBlock}), 2600), 0.0));
+        // Sums in another order may round to the neighbour of what an operand is otherwise, as in fp16.
+        cases.push_back(chain_case("dense", dense(split_of(shape, 1, kinds)), 2e-3));
+        cases.push_back(chain_case("dense_layer", dense(split_of(shape, 1, {kRelu})), 1e-6));
+        if (Of::kHasExit) {
+            cases.push_back(chain_case("integers_with_exit", integers(split_exit_of(shape, 1), 2600), 0.0));
+            cases.push_back(chain_case("dense_with_exit", dense(split_exit_of(shape, 1)), 2e-3));
+        }
+    });
+    cases.push_back(sample_flags_case(split_of(Rounded32x16{}, 1, {kRelu, kRelu}), {0, 1, 0, 1, 1, 0, 1, 1, 0}));
+    add_flag_cases(cases, Rounded16x32{}, 2e-3);
+}
+
 }  // namespace
 
 std::vector<KernelCase> split_cases() {
@@ -190,8 +214,10 @@ std::vector<KernelCase> split_cases() {
         cases.push_back(chain_case(fmt::format("integers_{}_to_{}_to_{}", stored, out, exit),
                                    integers(std::move(chain), 2600), 0.0));
     }
-    add_flag_cases(cases);
+    cases.push_back(sample_flags_case(split_of(Split32x16{}, 1, {kRelu, kRelu}), {0, 1, 0, 1, 1, 0, 1, 1, 0}));
+    add_flag_cases(cases, Split16x32{}, 1.5e-5);
     cases.push_back(packed_weights_case());
+    add_tf32_cases(cases);
     return cases;
 }
 

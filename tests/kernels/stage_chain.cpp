@@ -43,19 +43,29 @@ private:
     }
 
     float rounded(double sum, bool relu) {
-        const float value = c_.split ? static_cast<float>(sum) : rounded_to_half(sum);
-        overflow = overflow || (!c_.split && !std::isfinite(value));
+        const float value = c_.products > 0 ? static_cast<float>(sum) : rounded_to_half(sum);
+        overflow = overflow || (c_.products == 0 && !std::isfinite(value));
         return relu && value < 0.0F ? 0.0F : value;
+    }
+
+    /// What products read.
+    [[nodiscard]] std::vector<float> operands(const std::vector<float>& input) const {
+        std::vector<float> read = input;
+        if (c_.products == 1)
+            for (float& value : read)
+                value = rounded_to_half(static_cast<double>(value));
+        return read;
     }
 
     std::vector<float> convolve(const std::vector<float>& input, const std::vector<float>& previous,
                                 std::int64_t layer) {
         const std::uint8_t kind = c_.kinds[static_cast<std::size_t>(layer)];
+        const std::vector<float> read = operands(input);
         std::vector<float> output(input.size());
         for (std::size_t k = 0; k < output.size(); ++k) {
             const auto pixel = static_cast<std::int64_t>(k) / c_.channels;
             double sum =
-                sum_at(input, static_cast<std::int64_t>(k) % c_.channels, pixel / c_.side, pixel % c_.side, layer);
+                sum_at(read, static_cast<std::int64_t>(k) % c_.channels, pixel / c_.side, pixel % c_.side, layer);
             if ((kind & kStageAddInput) != 0) sum += static_cast<double>(input[k]);
             if ((kind & kStageAddPrevious) != 0) sum += static_cast<double>(previous[k]);
             output[k] = rounded(sum, (kind & kStageRelu) != 0);
@@ -66,9 +76,10 @@ private:
     /// Every second pixel of every second row, with filters of several blocks.
     std::vector<float> leave(const std::vector<float>& input, std::int64_t first_block, bool relu) {
         std::vector<float> output;
+        const std::vector<float> read = operands(input);
         for (std::int64_t k = 0; k < c_.exit_image(); ++k) {
             const std::int64_t filter = k % c_.exit_channels, pixel = k / c_.exit_channels;
-            const double sum = sum_at(input, filter % c_.channels, pixel / (c_.side / 2) * 2, pixel % (c_.side / 2) * 2,
+            const double sum = sum_at(read, filter % c_.channels, pixel / (c_.side / 2) * 2, pixel % (c_.side / 2) * 2,
                                       first_block + filter / c_.channels);
             output.push_back(rounded(sum, relu));
         }
@@ -85,9 +96,11 @@ private:
                 const std::int64_t from_y = y + ky - 1, from_x = x + kx - 1;
                 if (from_y < 0 || from_y >= c_.side || from_x < 0 || from_x >= c_.side) continue;
                 const float* pixel = input.data() + (from_y * c_.side + from_x) * c_.channels;
-                for (std::int64_t channel = 0; channel < c_.channels; ++channel)
-                    sum +=
-                        static_cast<double>(pixel[channel]) * static_cast<double>(weights[channel * 9 + ky * 3 + kx]);
+                for (std::int64_t channel = 0; channel < c_.channels; ++channel) {
+                    const auto weight = static_cast<double>(weights[channel * 9 + ky * 3 + kx]);
+                    sum += static_cast<double>(pixel[channel]) *
+                           (c_.products == 1 ? static_cast<double>(rounded_to_half(weight)) : weight);
+                }
             }
         }
         return sum;
@@ -105,7 +118,7 @@ bool is_shortcut(const Chain& chain, std::int64_t filter) {
 /// [points, blocks, filters, channels, 3, 3] as the kernel wants it: (halves,) taps, planes of 8 channels, filters.
 /// What stands around a 1x1 filter is never written.
 Tensor laid_out(const Chain& c) {
-    const std::int64_t halves = c.split ? 2 : 1;
+    const std::int64_t halves = c.halves();
     Tensor result(DType::f16, {c.points * c.blocks() * halves * c.filters()});
     std::int64_t to = 0;
     for (std::int64_t row = 0; row < c.points * c.blocks() * halves * 9 * (c.channels / 8); ++row) {

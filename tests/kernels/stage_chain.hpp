@@ -20,16 +20,20 @@ struct Chain {
     int in_channels = channels, out_channels = channels;
     int exit_channels = 0;
     bool shortcut = false;
-    bool split = false;  ///< fp32 by halves: split_stage instead of stage
+    int products = 0;  ///< of f16 halves for one of f32: 3, split_stage; 1, tf32_stage; 0: activations are f16, stage
     Tensor in, residual, weights, bias;
 
     [[nodiscard]] std::int64_t layers() const { return static_cast<std::int64_t>(kinds.size()); }
     [[nodiscard]] std::int64_t parts() const { return (exit_channels + channels - 1) / channels; }
     [[nodiscard]] std::int64_t blocks() const { return layers() + parts() * (shortcut ? 2 : 1); }
-    [[nodiscard]] const char* kernel() const { return split ? "split_stage" : "stage"; }
-    [[nodiscard]] DType type() const { return split ? DType::f32 : DType::f16; }
+    [[nodiscard]] const char* kernel() const {
+        return products == 3 ? "split_stage" : products == 1 ? "tf32_stage" : "stage";
+    }
+    [[nodiscard]] DType type() const { return products > 0 ? DType::f32 : DType::f16; }
+    [[nodiscard]] std::int64_t halves() const { return products == 3 ? 2 : 1; }  ///< of a weight
     void launch(Device& device, const StageArgs& args) const {
-        (split ? device.table().split_stage : device.table().stage)(args, device.queue());
+        const KernelTable& table = device.table();
+        (products == 3 ? table.split_stage : products == 1 ? table.tf32_stage : table.stage)(args, device.queue());
     }
     [[nodiscard]] std::int64_t pixels() const { return std::int64_t{1} * side * side; }
     [[nodiscard]] std::int64_t filters() const { return std::int64_t{9} * channels * channels; }

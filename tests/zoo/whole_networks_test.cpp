@@ -20,16 +20,20 @@
 namespace lossmap::test {
 namespace {
 
-constexpr double kTolerance = 1e-4;
+/// How convolutions are computed: layer by layer in fp32, or in stages on emulated tensor cores, which takes its time.
+enum class Arithmetic : std::uint8_t { layers, split, tf32 };
+
+/// Of a loss; tf32: a few units of 2^-11.
+double tolerance(Arithmetic arithmetic) { return arithmetic == Arithmetic::tf32 ? 2e-3 : 1e-4; }
 
 class Network {
 public:
-    /// @param split  whether convolutions may run on emulated tensor cores, which takes its time
-    Network(const std::filesystem::path& file, bool split)
+    Network(const std::filesystem::path& file, Arithmetic arithmetic)
         : graph_(import_onnx(file)), space_(identify_parameters(graph_)), origin_(read_state(graph_, space_)) {
-        const std::int64_t images = split ? 2 : 3;
-        request_.passes.split_stages = split;
-        if (split) request_.tile_samples = static_cast<int>(images);
+        const bool stages = arithmetic != Arithmetic::layers;
+        const std::int64_t images = stages ? 2 : 3;
+        request_.passes.split_stages = arithmetic == Arithmetic::split;
+        if (stages) request_.tile_samples = static_cast<int>(images);
         Shape sample;
         for (const auto& dimension : std::span(graph_.value(graph_.inputs[0]).declared).subspan(1))
             sample.push_back(dimension.extent);
@@ -60,10 +64,12 @@ public:
     }
 
     /// At each point; no sample is computed again.
-    [[nodiscard]] std::vector<double> losses(Backend& backend) const {
+    [[nodiscard]] std::vector<double> losses(Backend& backend, Precision precision = Precision::fp32) const {
         const std::vector<Point> points{{{0.0, 0.0}}, {{0.5, -0.25}}, {{-1.0, 1.0}}};
         std::vector<LossSums> sums(points.size());
-        backend.compile(request_)->evaluate(points, chunk_, sums);
+        ExecutableRequest request = request_;
+        request.precision = precision;
+        backend.compile(request)->evaluate(points, chunk_, sums);
         std::vector<double> result;
         for (const LossSums& sum : sums) {
             EXPECT_EQ(sum.overflowed, 0);
@@ -81,18 +87,20 @@ private:
     ExecutableRequest request_;
 };
 
-void expect_agreement(const std::filesystem::path& file, bool split = false) {
+void expect_agreement(const std::filesystem::path& file, Arithmetic arithmetic = Arithmetic::layers) {
     SCOPED_TRACE(file.string());
-    const Network network(file, split);
+    const Network network(file, arithmetic);
     const auto cpu = make_cpu_backend();
     HostDeviceOptions options;
-    options.most_points = split ? 1 : 2;  // a whole block of points, and one that is filled up
+    // A whole block of points, and one that is filled up.
+    options.most_points = arithmetic == Arithmetic::layers ? 2 : 1;
     const auto cuda = cuda::make_cuda_backend({std::make_shared<HostDevice>(options)});
     const std::vector<double> expected = network.losses(*cpu);
-    const std::vector<double> found = network.losses(*cuda);
+    const bool rounded = arithmetic == Arithmetic::tf32;
+    const std::vector<double> found = network.losses(*cuda, rounded ? Precision::tf32 : Precision::fp32);
     for (std::size_t k = 0; k < expected.size(); ++k) {
         ASSERT_TRUE(std::isfinite(expected[k])) << "point " << k;
-        EXPECT_LE(std::abs(found[k] - expected[k]), kTolerance * std::abs(expected[k])) << "point " << k;
+        EXPECT_LE(std::abs(found[k] - expected[k]), tolerance(arithmetic) * std::abs(expected[k])) << "point " << k;
     }
 }
 
@@ -111,7 +119,12 @@ TEST(WholeNetworks, ReferenceNetworksOnAnEmulatedDevice) {
 // Of its residual branches three have weights of 1e-10 to 1e-4: training left them over.
 TEST(WholeNetworks, TheGoldNetworkByProductsOfHalves) {
     LOSSMAP_REQUIRE_REFERENCE("models/gold_resnet56.onnx");
-    expect_agreement(reference_dir() / "models/gold_resnet56.onnx", true);
+    expect_agreement(reference_dir() / "models/gold_resnet56.onnx", Arithmetic::split);
+}
+
+TEST(WholeNetworks, TheGoldNetworkInTf32) {
+    LOSSMAP_REQUIRE_REFERENCE("models/gold_resnet56.onnx");
+    expect_agreement(reference_dir() / "models/gold_resnet56.onnx", Arithmetic::tf32);
 }
 
 }  // namespace
