@@ -6,6 +6,7 @@
 #include "kernels/channel_layout.hpp"
 #include "kernels/channel_scale.hpp"
 #include "kernels/convolution.hpp"
+#include "kernels/convolution_tiles.hpp"
 #include "kernels/copy.hpp"
 #include "kernels/decode.hpp"
 #include "kernels/epilogue.hpp"
@@ -62,6 +63,7 @@
     ENTRY(arg_reduce, ArgReduceArgs)                   \
     ENTRY(pool, PoolArgs)                              \
     ENTRY(convolution, ConvolutionArgs)                \
+    ENTRY(convolution_tiles, ConvolutionArgs)          \
     ENTRY(stage, StageArgs)                            \
     ENTRY(split_stage, StageArgs)                      \
     ENTRY(tf32_stage, StageArgs)                       \

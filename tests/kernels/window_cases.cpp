@@ -169,13 +169,15 @@ struct ConvolutionCase {
     DType type = DType::f32;
     bool transposed = false;
     bool by_taps = false;  ///< weights of a depthwise convolution as [taps, channels]
+    bool tiles = false;    ///< by the kernel of that name, whose weights are [filters, taps, channels]
+    std::int64_t samples = 2;
+    UnaryOp activation = UnaryOp::identity;
 };
 
 KernelCase convolution_case(const ConvolutionCase& c, bool last) {
-    constexpr std::int64_t kSamples = 2;
     AttributeMap attributes = c.attributes;
     attributes["group"] = c.groups;
-    Shape in_shape{kPoints, kSamples, c.channels};
+    Shape in_shape{kPoints, c.samples, c.channels};
     in_shape.insert(in_shape.end(), c.spatial.begin(), c.spatial.end());
     Shape weight_shape = c.transposed ? Shape{kPoints, c.channels, c.filters / c.groups}
                                       : Shape{kPoints, c.filters, c.channels / c.groups};
@@ -188,20 +190,23 @@ KernelCase convolution_case(const ConvolutionCase& c, bool last) {
     const Shape one(in_shape.begin() + 1, in_shape.end());
     const WindowGeometry w = window_of(c.transposed ? ops::transposed_window(node, one, c.kernel)
                                                     : ops::forward_window(node, one, c.kernel));
-    const std::int64_t count = kSamples * c.filters * plane_of(w.output);
+    const std::int64_t count = c.samples * c.filters * plane_of(w.output);
     const std::int64_t taps = plane_of(w.kernel);
-    return {"convolution", fmt::format("{}_{}_{}", c.name, last ? "last" : "first", name_of(c.type)),
+    return {c.tiles ? "convolution_tiles" : "convolution",
+            fmt::format("{}_{}_{}", c.name, last ? "last" : "first", name_of(c.type)),
             [=](Device& device) {
                 ConvolutionArgs args;
                 args.transposed = c.transposed;
                 args.in =
                     device.input(last ? channels_inside(*in, c.channels, plane_of(w.input)) : in->clone(), kPoints);
-                args.weight =
-                    device.input(c.by_taps ? channels_inside(*weight, c.filters, taps) : weight->clone(), kPoints);
+                // Of tiles, all filters of all points are outer.
+                const std::int64_t inside = c.tiles ? c.channels : c.filters;
+                args.weight = device.input(
+                    c.tiles || c.by_taps ? channels_inside(*weight, inside, taps) : weight->clone(), kPoints);
                 if (c.bias) args.bias = device.input(*bias, kPoints);
                 args.out = device.output(c.type, kPoints, count);
                 args.points = kPoints;
-                args.samples = kSamples;
+                args.samples = c.samples;
                 args.groups = c.groups;
                 args.group_channels = c.channels / c.groups;
                 args.group_filters = c.filters / c.groups;
@@ -220,7 +225,15 @@ KernelCase convolution_case(const ConvolutionCase& c, bool last) {
                     for (std::int64_t& stride : args.weight_tap_strides)
                         stride *= c.filters;
                 }
-                device.table().convolution(args, device.queue());
+                if (c.tiles) {
+                    args.weight_channel_stride = 1;
+                    for (std::int64_t& stride : args.weight_tap_strides)
+                        stride *= c.channels;
+                    args.activation.op = c.activation;
+                    device.table().convolution_tiles(args, device.queue());
+                } else {
+                    device.table().convolution(args, device.queue());
+                }
                 return list_of(device.fetch(args.out, kPoints, count));
             },
             [=] {
@@ -229,6 +242,10 @@ KernelCase convolution_case(const ConvolutionCase& c, bool last) {
                 inputs.push_back(per_point(*weight));
                 if (c.bias) inputs.push_back(per_point(*bias));
                 auto results = operator_at_points(op_type, kPoints, inputs, attributes, 22);
+                if (c.activation == UnaryOp::relu) {
+                    for (float& value : results[0].as<float>())
+                        value = std::max(value, 0.0F);
+                }
                 if (last) results[0] = channels_inside(results[0], c.filters, plane_of(w.output));
                 return results;
             },
@@ -259,6 +276,35 @@ void add_convolution_cases(std::vector<KernelCase>& cases) {
         cases.push_back(convolution_case(one, false));
         cases.push_back(convolution_case(one, true));
     }
+}
+
+/// Shapes of which each asks for something else of the tiles: whole samples together, bands of rows, channels and
+/// filters in pieces, rows and samples that do not come out even, stores of 8, 2 and 1 filters.
+void add_tile_cases(std::vector<KernelCase>& cases) {
+    const AttributeMap same3{{"pads", Ints{1, 1, 1, 1}}};
+    const AttributeMap same5{{"pads", Ints{2, 2, 2, 2}}};
+    const AttributeMap strided{{"pads", Ints{1, 0, 2, 1}}, {"strides", Ints{2, 3}}, {"dilations", Ints{2, 1}}};
+    const auto tiled = [](ConvolutionCase one, std::int64_t samples, UnaryOp activation = UnaryOp::identity) {
+        one.name = "tiles_" + one.name;
+        one.tiles = true;
+        one.samples = samples;
+        one.activation = activation;
+        return convolution_case(one, true);
+    };
+    const DType f32 = DType::f32;
+    cases.push_back(tiled({"lenet_first", {28, 28}, 1, 6, 1, {5, 5}, same5}, 3, UnaryOp::relu));
+    cases.push_back(tiled({"lenet_second", {14, 14}, 6, 16, 1, {5, 5}, {}}, 11, UnaryOp::relu));
+    cases.push_back(tiled({"two_pieces", {13, 11}, 21, 8, 1, {3, 3}, same3, false}, 9));
+    cases.push_back(tiled({"many_filters", {7, 6}, 5, 43, 1, {3, 3}, same3}, 5));
+    cases.push_back(tiled({"wide_rows", {9, 150}, 3, 5, 1, {3, 3}, same3}, 2));
+    cases.push_back(tiled({"strided_dilated", {19, 17}, 3, 4, 1, {3, 2}, strided, false}, 4));
+    cases.push_back(tiled({"pointwise", {6, 5}, 5, 3, 1, {1, 1}, {}}, 7));
+    cases.push_back(tiled({"1d", {31}, 3, 4, 1, {4}, {{"pads", Ints{2, 1}}, {"strides", Ints{2}}}}, 6));
+    for (const DType type : {DType::f16, DType::bf16}) {
+        cases.push_back(tiled({"pairs", {9, 8}, 3, 6, 1, {3, 3}, same3, true, type}, 3));
+        cases.push_back(tiled({"packs", {12, 12}, 8, 16, 1, {5, 5}, same5, true, type}, 3, UnaryOp::relu));
+    }
+    cases.push_back(tiled({"odd", {8, 9}, 2, 9, 1, {3, 3}, same3, true, f32}, 2, UnaryOp::relu));
 }
 
 /// Linear interpolation with half-pixel centres, as ONNX's Resize does it by default; the taps are worked out here.
@@ -308,6 +354,7 @@ std::vector<KernelCase> window_cases() {
     std::vector<KernelCase> cases;
     add_pool_cases(cases);
     add_convolution_cases(cases);
+    add_tile_cases(cases);
     cases.push_back(resample_case(5, 13));
     cases.push_back(resample_case(12, 5));
     return cases;
