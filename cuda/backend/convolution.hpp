@@ -29,6 +29,13 @@ struct ConvolutionProblem {
     bool residual = false;                  ///< like the result, added to it
     bool relu = false;
     std::int64_t alignment = 16;  ///< bytes that the address of every operand is a multiple of
+    /// Convolutions of as many points, each with weights of its own, that a plan may compute at once, and elements from
+    /// one to the next; 0: one for all. Libraries know nothing of it: their plans compute one at a time.
+    std::int64_t points = 1;
+    std::int64_t stride_images = 0;
+    std::int64_t stride_weights = 0;
+    std::int64_t stride_bias = 0;
+    std::int64_t stride_result = 0;
 
     friend bool operator==(const ConvolutionProblem&, const ConvolutionProblem&) = default;
 };
@@ -40,12 +47,15 @@ struct ConvolutionOperands {
     const void* residual = nullptr;
     void* result = nullptr;  ///< not the images; may be the residual
     void* workspace = nullptr;
+    std::int64_t points = 1;  ///< more than one only where the plan covers points
 };
 
 /// One way to compute a convolution: joins all that its problem has of bias, residual and activation, or none, or all
 /// but the activation.
 class ConvolutionPlan : public LibraryPlan {
 public:
+    /// Whether a run computes all points of its operands; else it computes one.
+    [[nodiscard]] virtual bool covers_points() const { return false; }
     /// Called from Queue::launch with its native handle.
     virtual void run(const ConvolutionOperands& operands, void* stream) const = 0;
 };

@@ -135,6 +135,7 @@ struct DeviceFacts {
     std::int64_t most_products = 65535;         ///< matrices that one product of the library takes at most
     std::int64_t l2_bytes = 0;                  ///< of the cache that all multiprocessors share
     std::int64_t shared_bytes = 0;              ///< of shared memory that one block may take
+    bool tiles_convolutions = true;             ///< whether our own kernel is among the ways of a convolution
     std::string architecture;                   ///< "sm_90": results depend on it
     std::vector<std::string> library_versions;  ///< "cuDNN 9.13.0": results depend on them
     std::string driver;                         ///< "580.65.06": what is tuned is tuned for it

@@ -45,6 +45,7 @@ public:
             [plan = plan_, slots = slots_, addresses, points = points_, launches = launches_](void* stream) {
                 for (std::int64_t point = 0; point < points; point += points / launches) {
                     Operands operands;
+                    if constexpr (requires { operands.points; }) operands.points = points / launches;
                     for (std::size_t k = 0; k < slots.size(); ++k)
                         slots[k].set(operands, addresses[k] + point * slots[k].point_bytes());
                     plan->run(operands, stream);
@@ -79,7 +80,7 @@ private:
 
 /// A product: once where its batch may cover all points.
 using GemmOperation = LibraryOperation<GemmPlan, GemmOperands>;
-/// A convolution: its weights differ from point to point, so it runs once a point.
+/// A convolution: its weights differ from point to point, so it runs once a point where its plan does not cover them.
 using ConvolutionOperation = LibraryOperation<ConvolutionPlan, ConvolutionOperands>;
 
 }  // namespace lossmap::cuda

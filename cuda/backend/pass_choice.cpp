@@ -8,6 +8,7 @@
 #include "cuda/backend/pass_model.hpp"
 #include "cuda/backend/plans/recorded_plan.hpp"
 #include "cuda/backend/resident_theta.hpp"
+#include "cuda/backend/tiled_convolution.hpp"
 
 namespace lossmap::cuda {
 namespace {
@@ -50,7 +51,12 @@ Probe probe(const ExecutableRequest& request, Planner& planner, BuildOptions opt
     costs.traffic_bytes = a_sample(parts.traffic_bytes);
     costs.widest_bytes = a_sample(parts.widest_bytes);
     // The library's convolutions run once a point: its weights are its own.
-    costs.point_launches = convolutions;
+    for (const ConvolutionProblem& problem : parts.convolutions) {
+        if (const auto times = convolution_times(problem, planner.device().facts()))
+            costs.either_way.push_back(*times);
+        else
+            costs.point_launches += 1;
+    }
     costs.stage_launches = stages;
     costs.launches = std::max<std::int64_t>(operations - convolutions - stages, 0);
     costs.macs = program->macs_per_sample;

@@ -11,7 +11,6 @@ namespace {
 /// A kernel of a recorded pass, back to back, and about half a round of blocks in which it starts or ends. A block of a
 /// stage takes 8 images through 18 layers in some 170 us (docs/gpu.md).
 constexpr double kLaunchSeconds = 3e-6;
-constexpr double kConvolutionSeconds = 8e-6;
 constexpr double kStageSeconds = 9e-5;
 /// Of HBM3 in practice, and of its second-level cache.
 constexpr double kMemoryBytesASecond = 2.8e12;
@@ -57,12 +56,23 @@ std::vector<std::int64_t> choices(std::int64_t whole, std::int64_t most, std::in
     return result;
 }
 
+/// What a convolution takes beyond its arithmetic, by the way that is better for the size.
+double excess_seconds(const ConvolutionTimes& times, const PassSize& size) {
+    const auto samples = static_cast<double>(size.samples);
+    const auto points = static_cast<double>(size.points);
+    const double library = points * (kConvolutionSeconds + samples * times.library);
+    const double tiles = kLaunchSeconds + points * samples * times.tiles;
+    return std::min(library, tiles) - points * samples * std::min(times.library, times.tiles);
+}
+
 /// Seconds of launches and memory.
 double moving_seconds(const PassCosts& costs, const PassLimits& limits, const PassSize& size) {
     const auto evaluations = static_cast<double>(size.points * size.samples);
-    const double launches = kLaunchSeconds * static_cast<double>(costs.launches) +
-                            kConvolutionSeconds * static_cast<double>(costs.point_launches * size.points) +
-                            kStageSeconds * static_cast<double>(costs.stage_launches);
+    double launches = kLaunchSeconds * static_cast<double>(costs.launches) +
+                      kConvolutionSeconds * static_cast<double>(costs.point_launches * size.points) +
+                      kStageSeconds * static_cast<double>(costs.stage_launches);
+    for (const ConvolutionTimes& times : costs.either_way)
+        launches += excess_seconds(times, size);
     // Half of the cache, as weights and streams go through it, too.
     const bool cached =
         evaluations * static_cast<double>(costs.widest_bytes) * 2.0 <= static_cast<double>(limits.cache_bytes);

@@ -6,17 +6,29 @@
 
 namespace lossmap::cuda {
 
+/// What a launch of a library's convolution in a recorded pass takes beside its arithmetic: it starts and ends with
+/// about half a round of blocks.
+inline constexpr double kConvolutionSeconds = 8e-6;
+
+/// Seconds that a convolution takes of a large device which is full, a sample: a library's, launched once a point, and
+/// that of a kernel which covers all points.
+struct ConvolutionTimes {
+    double library = 0.0;
+    double tiles = 0.0;
+};
+
 /// What a pass of a network costs, as its estimate tells.
 struct PassCosts {
     std::int64_t constant_bytes = 0;
-    std::int64_t weight_bytes = 0;      ///< of a point, all sets
-    std::int64_t evaluation_bytes = 0;  ///< of memory that a (point, sample) takes
-    std::int64_t traffic_bytes = 0;     ///< that all operations together read and write of them
-    std::int64_t widest_bytes = 0;      ///< the same of one operation: what a cache would have to hold
-    std::int64_t launches = 0;          ///< of small kernels that cover all points
-    std::int64_t point_launches = 0;    ///< of convolutions, once a point
-    std::int64_t stage_launches = 0;    ///< of whole stages, whose blocks run long
-    std::int64_t macs = 0;              ///< multiply-adds of a (point, sample)
+    std::int64_t weight_bytes = 0;               ///< of a point, all sets
+    std::int64_t evaluation_bytes = 0;           ///< of memory that a (point, sample) takes
+    std::int64_t traffic_bytes = 0;              ///< that all operations together read and write of them
+    std::int64_t widest_bytes = 0;               ///< the same of one operation: what a cache would have to hold
+    std::int64_t launches = 0;                   ///< of small kernels that cover all points
+    std::int64_t point_launches = 0;             ///< of convolutions, once a point
+    std::vector<ConvolutionTimes> either_way{};  ///< of convolutions that are launched once a point, or once
+    std::int64_t stage_launches = 0;             ///< of whole stages, whose blocks run long
+    std::int64_t macs = 0;                       ///< multiply-adds of a (point, sample)
 };
 
 /// What a pass may be.
@@ -41,8 +53,8 @@ struct PassSize {
 
 /// Seconds that an evaluation which counts takes on a large GPU: launches and the time in which a kernel does not fill
 /// the device, spread over the pass; memory, at the cache's rate where an operation's arrays fit it; both over the
-/// share of the pass that is no filling up. Arithmetic is left out: it is the same for every size. Rates are those of
-/// an H100, to be replaced by what is measured.
+/// share of the pass that is no filling up. Arithmetic is left out where it is the same for every size. Rates are those
+/// of an H100, to be replaced by what is measured.
 [[nodiscard]] double estimated_seconds(const PassCosts& costs, const PassLimits& limits, const PassSize& size);
 
 /// Seconds that a pass takes, arithmetic included: for what measuring costs, and what it is worth. Rough.

@@ -156,6 +156,7 @@ TEST(CudaExecutable, RecordsWhatComputesEachOperation) {
     HostDeviceOptions options;
     for (const bool has_convolutions : {true, false}) {
         options.has_convolutions = has_convolutions;
+        options.tiles_convolutions = false;
         const Emulated emulated(options);
         NetworkRunner runner = emulated.runner(small_net(), 8);
         runner.request().tile_samples = 2;
@@ -203,6 +204,7 @@ TEST(CudaExecutable, ALabelThatIsNoClassIsRefusedByItsSample) {
 TEST(CudaExecutable, OperationsAreMeasuredOnTheDevicesClock) {
     HostDeviceOptions options;
     options.ways.front().seconds = 1e-3;
+    options.tiles_convolutions = false;
     const Emulated emulated(options);
     NetworkRunner runner = emulated.runner(small_net(), 13);
     runner.request().tile_samples = 2;

@@ -154,6 +154,7 @@ HostDeviceOptions choose_options(Random& random) {
     HostDeviceOptions options;
     options.joins_work = random.chance(0.5);
     options.has_convolutions = !random.chance(0.2);
+    options.tiles_convolutions = random.chance(0.5);
     options.most_points = random.between(1, 5);
     options.pass_bytes = random.one_of<std::int64_t>({1, 1 << 16, 4 << 20});
     options.shared_bytes = random.one_of<std::int64_t>({227 << 10, 227 << 10, 99 << 10, 48 << 10});

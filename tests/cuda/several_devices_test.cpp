@@ -87,9 +87,11 @@ TEST(SeveralDevices, OfDifferentMemoryComputeWithOnePlan) {
 }
 
 TEST(SeveralDevices, ThatWouldComputeDifferentlyAreRefused) {
-    HostDeviceOptions other;
+    HostDeviceOptions one;
+    one.tiles_convolutions = false;
+    HostDeviceOptions other = one;
     other.has_convolutions = false;
-    auto mixed = devices(1);
+    auto mixed = devices(1, one);
     mixed.push_back(std::make_shared<HostDevice>(other));
     const NetworkRunner runner(small_net(), 9, 5, backend_of(mixed));
     try {

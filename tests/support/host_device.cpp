@@ -194,6 +194,7 @@ HostDevice::HostDevice(const HostDeviceOptions& options)
     facts_.pass_bytes = options.pass_bytes;
     facts_.most_points = options.most_points;
     facts_.most_products = options.most_products;
+    facts_.tiles_convolutions = options.tiles_convolutions;
     facts_.shared_bytes = options.shared_bytes;
     facts_.architecture = "host";
     facts_.library_versions = {"host loops 1"};

@@ -37,6 +37,7 @@ struct HostDeviceOptions {
     std::int64_t most_points = 4;
     std::int64_t most_products = 65535;     ///< of one call
     std::int64_t shared_bytes = 227 << 10;  ///< a block's; of a Hopper GPU
+    bool tiles_convolutions = true;         ///< false: our own kernel is none of the ways of a convolution
     bool has_convolutions = true;           ///< false: there are no ways, as in a library without an engine
     int spoiled_convolution = 0;    ///< the plan of this number, from 1, computes something wrong: for comparators
     std::int64_t sound_runs = -1;   ///< of convolutions, after which all are wrong; -1: all are sound

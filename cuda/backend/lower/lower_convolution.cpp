@@ -8,6 +8,7 @@
 #include "cuda/backend/lower/joined_layer.hpp"
 #include "cuda/backend/lower/lowerings.hpp"
 #include "cuda/backend/lower/windows.hpp"
+#include "cuda/backend/tiled_convolution.hpp"
 #include "graph/ops/window.hpp"
 
 namespace lossmap::cuda {
@@ -122,6 +123,14 @@ private:
         problem.alignment = std::min({images_.alignment(), packed_.alignment(), result_.alignment()});
         if (bias_) problem.alignment = std::min(problem.alignment, bias_->alignment());
         if (residual_) problem.alignment = std::min(problem.alignment, residual_->alignment());
+        const std::int64_t points = builder_.points_of(output_);
+        if (tiled_way(problem, builder_.device().facts())) {
+            problem.points = points;
+            problem.stride_images = images_.point_stride;
+            problem.stride_weights = packed_.point_stride;
+            problem.stride_bias = bias_ ? bias_->point_stride : 0;
+            problem.stride_result = result_.point_stride;
+        }
         return problem;
     }
 
@@ -135,7 +144,8 @@ private:
         const Located workspace =
             builder_.temporary(phase, DType::u8, {static_cast<std::int64_t>(plan->workspace_bytes())}, false);
         const std::int64_t points = builder_.points_of(output_);
-        auto operation = std::make_unique<ConvolutionOperation>("convolution", std::move(plan), points, points);
+        const std::int64_t launches = plan->covers_points() ? 1 : points;
+        auto operation = std::make_unique<ConvolutionOperation>("convolution", std::move(plan), points, launches);
         operation->read(&ConvolutionOperands::images, images_);
         operation->read(&ConvolutionOperands::weights, packed_);
         if (joined.bias) operation->read(&ConvolutionOperands::bias, *bias_);

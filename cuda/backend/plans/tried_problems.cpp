@@ -9,6 +9,7 @@
 #include "core/error.hpp"
 #include "cuda/backend/plans/problem_text.hpp"
 #include "cuda/backend/queue_guard.hpp"
+#include "cuda/backend/tiled_convolution.hpp"
 
 namespace lossmap::cuda {
 namespace {
@@ -23,6 +24,9 @@ constexpr std::size_t kMostPieces = 16;
 constexpr int kRounds = 3;
 constexpr int kRunsARound = 5;
 constexpr double kEnoughSeconds = 0.1;
+/// Points that ways of convolutions are timed over, where one of them covers points.
+constexpr std::int64_t kMostTriedPoints = 64;
+constexpr std::int64_t kMostTriedBytes = std::int64_t{256} << 20;
 
 float number_of(std::uint32_t index) {
     // A multiplicative sequence (Knuth, The Art of Computer Programming 2, 3.2.1): any numbers of both signs will do.
@@ -139,14 +143,26 @@ Verdict TriedOnDevice::verdict_on(const LibraryPlan& plan) {
 double TriedOnDevice::seconds_of(const LibraryPlan& plan) {
     const QueueGuard guard(queue_, queue_);
     take_memory(plan);
+    const auto round_of_runs = [&] {
+        for (int k = 0; k < kRunsARound; ++k)
+            queue_all(plan);
+    };
+    std::unique_ptr<Recording> recording;
+    if (many_launches()) {
+        // So many launches would wait for the host.
+        try {
+            recording = queue_.record(round_of_runs);
+        } catch (const CannotRecord&) {
+        }
+    }
     double least = std::numeric_limits<double>::infinity();
     double spent = 0.0;
     for (int round = 0; round < kRounds && spent < kEnoughSeconds; ++round) {
         const auto begin = queue_.timed_mark();
-        for (int k = 0; k < kRunsARound; ++k) {
-            run(plan);
-            queue_rest(plan);
-        }
+        if (recording != nullptr)
+            queue_.replay(*recording);
+        else
+            round_of_runs();
         const auto end = queue_.timed_mark();
         end->synchronize();
         const double seconds = end->seconds_since(*begin);
@@ -156,23 +172,41 @@ double TriedOnDevice::seconds_of(const LibraryPlan& plan) {
     return least;
 }
 
+TriedConvolution::TriedConvolution(Device& device, Queue& queue, const ConvolutionProblem& problem)
+    : TriedOnDevice(device, queue), problem_(problem) {
+    const std::int64_t images = problem.images * problem.channels * product(problem.input);
+    const std::int64_t results = problem.images * problem.out_channels * product(problem.output);
+    const std::int64_t bytes = (images + 2 * results) * static_cast<std::int64_t>(size_of(problem.type));
+    points_ = std::clamp<std::int64_t>(kMostTriedBytes / std::max<std::int64_t>(bytes, 1), 1,
+                                       std::min(problem.points, kMostTriedPoints));
+}
+
 std::string TriedConvolution::text() const { return text_of(problem_); }
 
 std::vector<LibraryWay> TriedConvolution::offers(std::string& why_none) {
-    return device().convolution_ways(problem_, why_none);
+    std::vector<LibraryWay> ways = device().convolution_ways(problem_, why_none);
+    // Second to the library's favourite where it is not the likely winner: it is measured, and not taken without that.
+    if (const auto own = tiled_way(problem_, device().facts())) {
+        const bool first = ways.empty() || tiles_are_likely(problem_, device().facts());
+        ways.insert(first ? ways.begin() : ways.begin() + 1, *own);
+    }
+    return ways;
 }
 
 std::shared_ptr<LibraryPlan> TriedConvolution::build(const LibraryWay& way, std::span<const std::byte> serialized) {
+    if (way.family == kTiledFamily) return make_tiled_plan(problem_, device().kernels());
     return device().build_convolution(problem_, way, serialized);
 }
 
 std::vector<TriedOnDevice::Array*> TriedConvolution::inputs() {
     const ConvolutionProblem& p = problem_;
     if (images_.bytes == 0) {
-        images_ = array(p.images * p.channels * product(p.input), p.type);
-        weights_ = array(p.out_channels * (p.channels / p.groups) * product(p.kernel), p.type);
-        if (p.bias) bias_ = array(p.out_channels, DType::f32);
-        if (p.residual) residual_ = array(p.images * p.out_channels * product(p.output), p.type);
+        images_ = array(extent(p.images * p.channels * product(p.input), p.stride_images), p.type);
+        weights_ =
+            array(extent(p.out_channels * (p.channels / p.groups) * product(p.kernel), p.stride_weights), p.type);
+        if (p.bias) bias_ = array(extent(p.out_channels, p.stride_bias), DType::f32);
+        if (p.residual)
+            residual_ = array(extent(p.images * p.out_channels * product(p.output), p.stride_result), p.type);
     }
     std::vector<Array*> result{&images_, &weights_};
     if (p.bias) result.push_back(&bias_);
@@ -181,33 +215,57 @@ std::vector<TriedOnDevice::Array*> TriedConvolution::inputs() {
 }
 
 TriedOnDevice::Array& TriedConvolution::result() {
+    const ConvolutionProblem& p = problem_;
     if (result_.bytes == 0)
-        result_ = array(problem_.images * problem_.out_channels * product(problem_.output), problem_.type);
+        result_ = array(extent(p.images * p.out_channels * product(p.output), p.stride_result), p.type);
     return result_;
 }
 
-void TriedConvolution::queue_library(const LibraryPlan& plan, void* workspace) {
-    const ConvolutionOperands operands{images_.memory.data(),   weights_.memory.data(), bias_.memory.as<float>(),
-                                       residual_.memory.data(), result_.memory.data(),  workspace};
+void TriedConvolution::queue_from(const LibraryPlan& plan, void* workspace, std::int64_t point) {
+    const auto& own = static_cast<const ConvolutionPlan&>(plan);
+    const auto at = [&](const Array& operand, std::int64_t stride) {
+        return operand.bytes == 0
+                   ? nullptr
+                   : operand.memory.data() + point * stride * static_cast<std::int64_t>(size_of(operand.type));
+    };
+    ConvolutionOperands operands;
+    operands.images = at(images_, problem_.stride_images);
+    operands.weights = at(weights_, problem_.stride_weights);
+    operands.bias = reinterpret_cast<const float*>(at(bias_, problem_.stride_bias));
+    operands.residual = at(residual_, problem_.stride_result);
+    operands.result = at(result_, problem_.stride_result);
+    operands.workspace = workspace;
+    operands.points = own.covers_points() ? points_ : 1;
     std::vector<Access> accesses{
         images_.access(false), weights_.access(false), result_.access(true), {workspace, plan.workspace_bytes(), true}};
     if (problem_.bias) accesses.push_back(bias_.access(false));
     if (problem_.residual) accesses.push_back(residual_.access(false));
-    const auto& own = static_cast<const ConvolutionPlan&>(plan);
     queue().launch("convolution", accesses, [&own, operands](void* stream) { own.run(operands, stream); });
+}
+
+void TriedConvolution::queue_library(const LibraryPlan& plan, void* workspace) { queue_from(plan, workspace, 0); }
+
+void TriedConvolution::queue_all(const LibraryPlan& plan) {
+    const std::int64_t step = static_cast<const ConvolutionPlan&>(plan).covers_points() ? points_ : 1;
+    for (std::int64_t point = 0; point < points_; point += step)
+        queue_from(plan, workspace().data(), point);
+    queue_rest(plan);
 }
 
 void TriedConvolution::queue_rest(const LibraryPlan& plan) {
     const ConvolutionProblem& p = problem_;
     const JoinedWork joined = plan.joined();
     kernels::EpilogueArgs args;
+    args.points = points_;
     args.rows = p.images * product(p.output);
     args.channels = p.out_channels;
     args.in.type = args.out.type = args.residual.type = p.type;
     args.in.data = args.out.data = result_.memory.data();
+    args.in.point_stride = args.out.point_stride = args.residual.point_stride = p.stride_result;
     std::vector<Access> accesses{result_.access(true)};
     if (p.bias && !joined.bias) {
         args.bias.data = bias_.memory.data();
+        args.bias.point_stride = p.stride_bias;
         accesses.push_back(bias_.access(false));
     }
     if (p.residual && !joined.residual) {

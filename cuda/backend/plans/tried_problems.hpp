@@ -36,6 +36,15 @@ protected:
     virtual void queue_library(const LibraryPlan& plan, void* workspace) = 0;
     /// Queues what the plan leaves to other kernels, where it leaves something.
     virtual void queue_rest(const LibraryPlan& plan) = 0;
+    /// Queues all that is timed: a run, and the rest.
+    virtual void queue_all(const LibraryPlan& plan) {
+        run(plan);
+        queue_rest(plan);
+    }
+    /// Whether `queue_all` launches much: it is recorded then, as passes are.
+    [[nodiscard]] virtual bool many_launches() const { return false; }
+    void run(const LibraryPlan& plan);
+    [[nodiscard]] Memory& workspace() { return workspace_; }
     [[nodiscard]] Array array(std::int64_t elements, DType type) const;
     [[nodiscard]] Device& device() const { return device_; }
     [[nodiscard]] Queue& queue() const { return queue_; }
@@ -43,7 +52,6 @@ protected:
 private:
     void take_memory(const LibraryPlan& plan);
     void fill_with_numbers(const Array& array);
-    void run(const LibraryPlan& plan);
     /// Pieces of the result, from its beginning to its end.
     [[nodiscard]] std::vector<std::byte> sampled_result();
     [[nodiscard]] bool result_begins_with_nan();
@@ -55,10 +63,11 @@ private:
     Memory workspace_;
 };
 
+/// Beside the library's ways, that of our own kernel, which covers all points (tiled_convolution.hpp). Where there is
+/// one, all ways are timed over a number of points, recorded, as in a pass.
 class TriedConvolution final : public TriedOnDevice {
 public:
-    TriedConvolution(Device& device, Queue& queue, const ConvolutionProblem& problem)
-        : TriedOnDevice(device, queue), problem_(problem) {}
+    TriedConvolution(Device& device, Queue& queue, const ConvolutionProblem& problem);
 
     [[nodiscard]] std::string text() const override;
     [[nodiscard]] std::vector<LibraryWay> offers(std::string& why_none) override;
@@ -70,8 +79,16 @@ private:
     [[nodiscard]] Array& result() override;
     void queue_library(const LibraryPlan& plan, void* workspace) override;
     void queue_rest(const LibraryPlan& plan) override;
+    void queue_all(const LibraryPlan& plan) override;
+    [[nodiscard]] bool many_launches() const override { return points_ > 1; }
+    /// From a point on, as many as the plan computes at once.
+    void queue_from(const LibraryPlan& plan, void* workspace, std::int64_t point);
+    [[nodiscard]] std::int64_t extent(std::int64_t elements, std::int64_t stride) const {
+        return (points_ - 1) * stride + elements;
+    }
 
     ConvolutionProblem problem_;
+    std::int64_t points_ = 1;  ///< that trials run
     Array images_, weights_, bias_, residual_, result_;
 };
 
