@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/block_rows.hpp"
 #include "kernels/operand.hpp"
@@ -165,6 +166,78 @@ struct ReduceThread {
     }
 };
 
+/// kPackWidth outputs a thread, for sums and means whose outputs lie side by side while their elements do not: what
+/// ReduceThread adds, in its order, by accesses of 16 bytes of which several are on their way at once.
+struct ReducePacked {
+    static constexpr int kAtOnce = 4;
+
+    ReduceAccess<double> access;
+
+    LOSSMAP_HD void operator()(std::int64_t point, std::int64_t pack) const {
+        const ReduceArgs& args = access.args;
+        const std::int64_t output = pack * kPackWidth;
+        const std::int64_t base = access.base_of(point, output);
+        double totals[kPackWidth] = {};
+        switch (args.in.type) {
+            case DType::f16: add<Half>(base, totals); break;
+            case DType::bf16: add<BFloat16>(base, totals); break;
+            default: add<float>(base, totals); break;
+        }
+        float values[kPackWidth];
+        LOSSMAP_UNROLL
+        for (int k = 0; k < kPackWidth; ++k)
+            values[k] = static_cast<float>(reduce_finish(args.op, totals[k], access.count));
+        flag_pack(args.overflow, args.out.type, point, output, values);
+        store_pack(args.out.data, args.out.type, point * args.out.point_stride + output, values);
+    }
+
+    static bool fits(const ReduceArgs& args) {
+        const auto apart = [](const Dims& dims, const Strides& strides, int count) {
+            for (int axis = 0; axis < count; ++axis) {
+                if (dims.extents[axis] != 1 && strides.values[axis] % kPackWidth != 0) return false;
+            }
+            return true;
+        };
+        const int last = args.kept.rank - 1;
+        return (args.op == ReduceOp::sum || args.op == ReduceOp::mean) && last >= 0 &&
+               args.kept_strides.values[last] == 1 && args.kept.extents[last] % kPackWidth == 0 &&
+               apart(args.kept, args.kept_strides, last) &&
+               apart(args.reduced, args.reduced_strides, args.reduced.rank) && is_packable(args.in, kPackWidth) &&
+               is_packable(args.out, args.kept.count());
+    }
+
+private:
+    template <typename T>
+    LOSSMAP_HD void add(std::int64_t base, double (&totals)[kPackWidth]) const {
+        const void* data = access.args.in.data;
+        std::int64_t k = 0;
+        for (; k + kAtOnce <= access.count; k += kAtOnce) {
+            float values[kAtOnce][kPackWidth];
+            LOSSMAP_UNROLL
+            for (int j = 0; j < kAtOnce; ++j)
+                load_packs<T, kPackWidth>(data, offset_of(base, k + j), values[j]);
+            LOSSMAP_UNROLL
+            for (int j = 0; j < kAtOnce; ++j)
+                add_pack(values[j], totals);
+        }
+        for (; k < access.count; ++k) {
+            float values[kPackWidth];
+            load_packs<T, kPackWidth>(data, offset_of(base, k), values);
+            add_pack(values, totals);
+        }
+    }
+    [[nodiscard]] LOSSMAP_HD std::int64_t offset_of(std::int64_t base, std::int64_t k) const {
+        std::int64_t at[1];
+        access.reduced.offsets(k, at);
+        return base + at[0];
+    }
+    LOSSMAP_HD static void add_pack(const float (&values)[kPackWidth], double (&totals)[kPackWidth]) {
+        LOSSMAP_UNROLL
+        for (int k = 0; k < kPackWidth; ++k)
+            totals[k] += static_cast<double>(values[k]);
+    }
+};
+
 /// kLanes threads an output.
 template <typename A, int kLanes>
 struct ReduceBlock {
@@ -226,8 +299,12 @@ void launch_reduce_as(const ReduceArgs& args, const Launch& launch) {
     // planes): one thread each reads along the outputs, where there are enough of them.
     const bool interleaved = access.kept.rank > 0 && access.kept.strides[0][access.kept.rank - 1] == 1 &&
                              access.reduced.rank > 0 && access.reduced.strides[0][access.reduced.rank - 1] != 1;
-    if (access.count < kFewElements || (interleaved && access.count < kManyElements && outputs >= kManyElements))
+    if (access.count < kFewElements || (interleaved && access.count < kManyElements && outputs >= kManyElements)) {
+        if constexpr (std::is_same_v<A, double>) {
+            if (ReducePacked::fits(args)) return launch.items(args.points, outputs / kPackWidth, ReducePacked{access});
+        }
         return launch.items(args.points, outputs, ReduceThread<A>{access});
+    }
     if (access.count < kManyElements)
         return launch.blocks(args.points, RowBlock<32>::blocks_of(outputs), ReduceBlock<A, 32>{access, outputs});
     launch.blocks(args.points, RowBlock<256>::blocks_of(outputs), ReduceBlock<A, 256>{access, outputs});

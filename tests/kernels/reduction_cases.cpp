@@ -158,6 +158,16 @@ std::vector<KernelCase> reduction_cases() {
             cases.push_back(reduce_case(reduction, random_ints({kPoints, 3, 50}, 164, 1, 5), {1}));
     }
     cases.push_back(reduce_case(kReductions[1], random_floats({kPoints, 12, 36, 100}, 169), {1}));  // channels last
+    // The same by packs of channels: a number of elements that is no multiple of those read at once; few of them; rows
+    // that are taken together; not a sum.
+    for (const DType type : {DType::f32, DType::f16, DType::bf16}) {
+        const Tensor channels = as_storage(with_specials(random_floats({kPoints, 12, 39, 104}, 170)), type);
+        cases.push_back(reduce_case(kReductions[1], channels, {1}));
+        cases.push_back(reduce_case(kReductions[0], as_storage(random_floats({kPoints, 3, 7, 16}, 172), type), {1}));
+        cases.push_back(
+            reduce_case(kReductions[1], as_storage(random_floats({kPoints, 3, 2, 5, 8}, 173), type), {1, 2}));
+    }
+    cases.push_back(reduce_case(kReductions[3], random_floats({kPoints, 12, 39, 104}, 174), {1}));
     cases.push_back(reduce_case(kReductions[0], as_storage(medium, DType::f16), {1}));
     cases.push_back(reduce_case(kReductions[0], as_storage(medium, DType::bf16), {1}));
     const Tensor ties = as_floats(as_storage(random_floats({kPoints, 3, 7, 4}, 165), DType::bf16));
