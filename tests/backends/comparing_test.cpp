@@ -61,6 +61,7 @@ TEST(ComparingBackend, StatisticsAreComparedToo) {
     good.backend->compile(good.request)->estimate_statistics(points, good.runner.chunk(), 5, sums);
     EXPECT_EQ(sums[0].batches, 1);
     HostDeviceOptions options;
+    options.tiles_convolutions = false;
     options.spoiled_convolution = 3;  // behind the two of inference
     Case bad(emulated(options));
     bad.request.statistics_batches = {5};
@@ -76,6 +77,7 @@ TEST(ComparingBackend, StatisticsAreComparedToo) {
 TEST(ComparingBackend, ADeviceWithAWrongLayerIsFoundByTheLayersName) {
     // The second convolution of the network comes out wrong.
     HostDeviceOptions options;
+    options.tiles_convolutions = false;
     options.spoiled_convolution = 2;
     Case c(emulated(options));
     const auto executable = c.backend->compile(c.request);

@@ -86,6 +86,7 @@ TEST(LayerCheck, AFaultShowsWhereItArisesAndNowhereElse) {
     const auto expected = layers_of(sound);
     for (const int wrong : {1, 2}) {
         HostDeviceOptions options;
+        options.tiles_convolutions = false;
         options.spoiled_convolution = wrong;
         NetworkRunner runner(small_net(), 4, 5, emulated(options));
         const auto layers = layers_of(runner);

@@ -85,6 +85,7 @@ TEST_F(DeviceCheckTest, ASoundDeviceHasNoFailure) {
 
 TEST_F(DeviceCheckTest, AWrongLayerIsNamed) {
     HostDeviceOptions options;
+    options.tiles_convolutions = false;
     options.spoiled_convolution = 2;
     const DeviceCheck result = check(prepare(), options);
     EXPECT_THAT(result.failure(), AllOf(HasSubstr("computes 'b' (Conv, Relu) wrong at ("), HasSubstr("it differs by")));
@@ -97,6 +98,7 @@ TEST_F(DeviceCheckTest, ALossThatNoLayerExplainsIsFoundToo) {
     HostDeviceOptions options;
     // Two points of which layers are shown, one a pass, two layers; afterwards nothing is right.
     options.most_points = 1;
+    options.tiles_convolutions = false;
     options.sound_runs = 2 * 2;
     const DeviceCheck result = check(prepare(), options);
     EXPECT_THAT(result.failure(), AllOf(HasSubstr("the loss at (0, 0) is"), HasSubstr("--disable-pass")));
@@ -114,6 +116,7 @@ TEST_F(DeviceCheckTest, ReducedPrecisionsAreHeldToTheirOwnRounding) {
     EXPECT_FALSE(loss.agrees());
     EXPECT_GT(result.layers[0].worst.bound, 1e-3);
     HostDeviceOptions options;
+    options.tiles_convolutions = false;
     options.spoiled_convolution = 1;
     PreparedRun other = prepare();
     other.config.precision = Precision::bf16;
