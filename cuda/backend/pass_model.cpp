@@ -8,13 +8,13 @@
 namespace lossmap::cuda {
 namespace {
 
-/// A kernel of a recorded pass, back to back, and about half a round of blocks in which it starts or ends. A block of a
-/// stage takes 8 images through 18 layers in some 170 us (docs/gpu.md).
-constexpr double kLaunchSeconds = 3e-6;
+/// A kernel of a recorded pass: 0.8 us as a node of a graph, measured, and about half a round of blocks in which it
+/// starts or ends, which was not. A block of a stage takes 8 images through 18 layers in some 170 us (docs/gpu.md).
+constexpr double kLaunchSeconds = 0.8e-6 + 1.5e-6;
 constexpr double kStageSeconds = 9e-5;
-/// Of HBM3 in practice, and of its second-level cache.
-constexpr double kMemoryBytesASecond = 2.8e12;
-constexpr double kCacheBytesASecond = 5.5e12;
+/// Of an H100's memory, copied, and of its second-level cache, read; measured (docs/gpu.md).
+constexpr double kMemoryBytesASecond = 2.83e12;
+constexpr double kCacheBytesASecond = 7.8e12;
 /// Of large products on tensor cores in practice.
 constexpr double kMacsASecond = 1e14;
 /// Sizes that the model holds for so much worse than its favourite are not measured: where they differ little, and
