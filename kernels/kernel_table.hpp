@@ -34,6 +34,7 @@
 #include "kernels/split_stage.hpp"
 #include "kernels/stage.hpp"
 #include "kernels/unary.hpp"
+#include "kernels/warpgroup_stage.hpp"
 
 /// The one list of operations: ENTRY(name, arguments).
 #define LOSSMAP_KERNELS(ENTRY)                         \
@@ -67,6 +68,7 @@
     ENTRY(stage, StageArgs)                            \
     ENTRY(split_stage, StageArgs)                      \
     ENTRY(tf32_stage, StageArgs)                       \
+    ENTRY(warpgroup_stage, StageArgs)                  \
     ENTRY(gemm, GemmArgs)                              \
     ENTRY(copy, CopyArgs)                              \
     ENTRY(gather, GatherArgs)                          \

@@ -281,7 +281,8 @@ inline void check_split_stage(const StageArgs& args) {
 template <typename Launch>
 void launch_split_stage(const StageArgs& args, const Launch& launch) {
     check_split_stage(args);
-    launch_shape<SplitStage>([](const auto& visit) { for_each_split_shape(visit); }, args, launch);
+    launch_shape<SplitStage>([](const auto& visit) { for_each_split_shape(visit); }, args,
+                             [&](std::int64_t items, const auto& body) { launch.warps(items, body); });
 }
 
 /// Weights have one half; no layer adds both its input and the one in front of it, and no skips cross.
@@ -294,7 +295,8 @@ void launch_tf32_stage(const StageArgs& args, const Launch& launch) {
         if (both || (layer > 0 && skips_cross(args.kinds[layer - 1], kind)))
             refuse("tf32_stage", "skips at layer", layer);
     }
-    launch_shape<SplitStage>([](const auto& visit) { for_each_tf32_shape(visit); }, args, launch);
+    launch_shape<SplitStage>([](const auto& visit) { for_each_tf32_shape(visit); }, args,
+                             [&](std::int64_t items, const auto& body) { launch.warps(items, body); });
 }
 
 }  // namespace lossmap::kernels

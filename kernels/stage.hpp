@@ -259,7 +259,7 @@ inline void check_stage(const StageArgs& args, DType pixels) {
     require((args.kinds[0] & kStageAddPrevious) == 0 || args.residual.data != nullptr, "layer without its residual", 0);
 }
 
-/// Launches the body for the shape that the arguments name; refuses others.
+/// Launches the body for the shape that the arguments name, with launch(items, body); refuses others.
 template <template <typename> typename Body, typename ForEachShape, typename Launch>
 void launch_shape(const ForEachShape& for_each_shape, const StageArgs& args, const Launch& launch) {
     bool found = false;
@@ -271,7 +271,7 @@ void launch_shape(const ForEachShape& for_each_shape, const StageArgs& args, con
         found = true;
         const std::int64_t tiles = (args.samples + Shape::kImages - 1) / Shape::kImages;
         const std::int64_t items = args.points * tiles;
-        launch.warps(items, Body<Shape>{args, FastExtent(tiles, is_narrow(items))});
+        launch(items, Body<Shape>{args, FastExtent(tiles, is_narrow(items))});
     });
     if (!found) refuse("stage", "shape", args.channels);
 }
@@ -279,7 +279,8 @@ void launch_shape(const ForEachShape& for_each_shape, const StageArgs& args, con
 template <typename Launch>
 void launch_stage(const StageArgs& args, const Launch& launch) {
     check_stage(args, DType::f16);
-    launch_shape<Stage>([](const auto& visit) { for_each_stage_shape(visit); }, args, launch);
+    launch_shape<Stage>([](const auto& visit) { for_each_stage_shape(visit); }, args,
+                        [&](std::int64_t items, const auto& body) { launch.warps(items, body); });
 }
 
 }  // namespace lossmap::kernels

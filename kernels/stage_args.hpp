@@ -16,6 +16,9 @@ enum StageLayer : std::uint8_t {
     kStageAddPrevious = 4,  ///< adds the input of the layer in front of it; of the first layer: `residual`
 };
 
+/// What a value below which nothing is kept is, twice: 0 for ReLU, -inf otherwise.
+LOSSMAP_HD constexpr std::uint32_t stage_floor(bool relu) { return relu ? 0u : 0xfc00fc00u; }
+
 /// A chain of 3x3 convolutions with stride 1, zero padding and equal channels on square planes, with bias, residual
 /// additions and ReLU: out = layer_n(.. layer_1(in)), f16 between layers, f32 sums. Activations stay in shared memory.
 /// Pixels in global memory may hold fewer channels than the kernel computes: the others are zeros.

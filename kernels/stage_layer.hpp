@@ -39,9 +39,6 @@ struct StageState {
     LOSSMAP_HD static int first_channel(const Warp& warp) { return warp.index % Shape::kChannelGroups * 16; }
 };
 
-/// What a value below which nothing is kept is, twice: 0 for ReLU, -inf otherwise.
-LOSSMAP_HD constexpr std::uint32_t stage_floor(bool relu) { return relu ? 0u : 0xfc00fc00u; }
-
 /// One layer along one strip of 16 columns. An input row, loaded once for each horizontal tap, adds to the output rows
 /// above, at and below it, whose sums are three sets of registers.
 template <typename Shape, typename Warp>

@@ -24,7 +24,8 @@ struct StageJob {
     int layers = 2;
     std::int64_t points = 1;
     std::int64_t samples = 1;
-    bool exit = false;  ///< to half the side and twice the channels, with a shortcut, instead of the result
+    bool warpgroup = false;  ///< on wgmma
+    bool exit = false;       ///< to half the side and twice the channels, with a shortcut, instead of the result
 
     [[nodiscard]] std::int64_t image() const { return std::int64_t{1} * side * side * channels; }
     /// Blocks of weights: a layer's, and two for each of the exit's convolutions.
@@ -61,7 +62,7 @@ public:
     }
 
     void launch(const cuda::Stream& stream) const {
-        run(kernels::cuda_kernels(),
+        run(job_, kernels::cuda_kernels(),
             arguments(device_in_.data(), device_weights_.data(), device_bias_.data(), device_out_.data(),
                       device_flags_.template as<std::uint32_t>()),
             {stream.get()});
@@ -76,7 +77,8 @@ public:
         cuda::copy_to_host(flags.data(), device_flags_.data(), device_flags_.size_bytes(), stream);
         stream.synchronize();
         if (std::ranges::count(flags, 0u) != std::ssize(flags)) return std::numeric_limits<double>::infinity();
-        run(kernels::host_kernels(), arguments(in_.data(), weights_.data(), bias_.data(), host.data(), nullptr), {});
+        run(job_, kernels::host_kernels(), arguments(in_.data(), weights_.data(), bias_.data(), host.data(), nullptr),
+            {});
         double largest = 0.0, difference = 0.0;
         for (std::size_t k = 0; k < host.size(); ++k) {
             const double apart = std::abs(number(device[k]) - number(host[k]));
@@ -121,8 +123,12 @@ private:
         return parts;
     }
 
-    static void run(const kernels::KernelTable& table, const kernels::StageArgs& args, kernels::Queue queue) {
-        (kProducts == 3 ? table.split_stage : kProducts == 1 ? table.tf32_stage : table.stage)(args, queue);
+    static void run(const StageJob& job, const kernels::KernelTable& table, const kernels::StageArgs& args,
+                    kernels::Queue queue) {
+        (kProducts == 3   ? table.split_stage
+         : kProducts == 1 ? table.tf32_stage
+         : job.warpgroup  ? table.warpgroup_stage
+                          : table.stage)(args, queue);
     }
 
     [[nodiscard]] kernels::StageArgs arguments(const void* in, const void* weights, const void* bias, void* out,

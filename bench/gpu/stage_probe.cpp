@@ -1,6 +1,6 @@
-// stage_probe: the fused stage kernels on one GPU, in fp16, in fp32 by split products and in tf32: each shape at
-// several (points x images), after its results have been compared with the emulation of the same code on the host; and
-// the same of the prototype on wgmma. JSON on stdout, progress on stderr.
+// stage_probe: the fused stage kernels on one GPU, in fp16 by mma.sync and by wgmma, in fp32 by split products and in
+// tf32: each shape at several (points x images), after its results have been compared with the emulation of the same
+// code on the host. JSON on stdout, progress on stderr. An argument: only kernels whose name has it ("warpgroup 32").
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -13,11 +13,9 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/gpu/gemm_probe.hpp"
-#include "bench/gpu/layer_probe.hpp"
 #include "bench/gpu/probe_kernels.hpp"
 #include "bench/gpu/probe_timer.hpp"
 #include "bench/gpu/stage_job.hpp"
-#include "bench/gpu/wgmma_probe.hpp"
 #include "core/dtype.hpp"
 #include "cuda/runtime/buffer.hpp"
 #include "cuda/runtime/device.hpp"
@@ -33,8 +31,26 @@ using nlohmann::json;
 template <int kProducts>
 constexpr double kTolerance = kProducts == 3 ? 1e-4 : 1e-2;
 
+/// Puts what `measure` returns into `result` under the name, or why it failed; also on stderr, as what follows may take
+/// too long.
+template <typename Measure>
+void report(nlohmann::json& result, const std::string& name, const Measure& measure) {
+    std::fprintf(stderr, "%s\n", name.c_str());
+    try {
+        result[name] = measure();
+    } catch (const std::exception& error) {
+        result[name] = {{"failure", error.what()}};
+    }
+    std::fprintf(stderr, "%s\n", result[name].dump().c_str());
+}
+
+constexpr const char* kKinds[] = {"stages", "split", "tf32", "warpgroup"};
+
 class StageProbe {
 public:
+    /// @param only  part of the names of the kernels that are to be measured
+    explicit StageProbe(std::string only) : only_(std::move(only)) {}
+
     json run() {
         const cuda::DeviceList list = cuda::list_devices();
         const cuda::DeviceProperties& device = list.devices.front();
@@ -45,6 +61,8 @@ public:
         });
         ceiling_tflops_ = 2.0 * work.multiply_adds / ms * 1e-9;
         json result;
+        for (const char* kind : kKinds)
+            result[kind] = json::object();
         result["device"] = {{"name", device.name}, {"multiprocessors", device.multiprocessors}};
         result["mma_sync_tflops"] = ceiling_tflops_;
         result["mma_sync_sums"] = sums();
@@ -52,14 +70,17 @@ public:
         kernels::for_each_stage_shape([&](auto shape) { measure_shape<0>(result["stages"], "", shape); });
         kernels::for_each_split_shape([&](auto shape) { measure_shape<3>(result["split"], "split ", shape); });
         kernels::for_each_tf32_shape([&](auto shape) { measure_shape<1>(result["tf32"], "tf32 ", shape); });
-        result["wgmma"] = probe_wgmma_layers(device.multiprocessors, stream_);
+        if (device.compute_major == 9) {
+            kernels::for_each_warpgroup_shape(
+                [&](auto shape) { measure_shape<0>(result["warpgroup"], "warpgroup ", shape); });
+        }
         return result;
     }
 
     /// The best rate of each shape in a line, for people.
     static std::string summary(const json& result) {
         std::string text = fmt::format("mma.sync {:.0f} TFLOP/s", result.at("mma_sync_tflops").get<double>());
-        for (const char* kind : {"stages", "split", "tf32", "wgmma"}) {
+        for (const char* kind : kKinds) {
             for (const auto& [name, stage] : result.at(kind).items()) {
                 double best = 0.0;
                 for (const json& row : stage.value("rows", json::array()))
@@ -72,7 +93,7 @@ public:
     }
     /// Whether every shape was timed.
     static bool complete(const json& result) {
-        for (const char* kind : {"stages", "split", "tf32", "wgmma"})
+        for (const char* kind : kKinds)
             for (const json& stage : result.at(kind))
                 if (stage.contains("failure")) return false;
         return true;
@@ -105,8 +126,11 @@ private:
     void measure_shape(json& results, const char* kind, Shape) {
         const std::string name = fmt::format("{}{}x{}x{}, {} images a block", kind, Shape::kChannels, Shape::kSide,
                                              Shape::kSide, Shape::kImages);
+        if (name.find(only_) == std::string::npos) return;
         report(results, name, [&] {
-            return measure<kProducts>({Shape::kChannels, Shape::kSide, Shape::kImages}, Shape::kHasExit);
+            StageJob job{Shape::kChannels, Shape::kSide, Shape::kImages};
+            job.warpgroup = requires { Shape::kWarpgroups; };
+            return measure<kProducts>(job, Shape::kHasExit);
         });
     }
 
@@ -157,6 +181,7 @@ private:
                 {"ns_an_image_and_layer", ms * 1e6 / images / job.layers}};
     }
 
+    std::string only_;
     cuda::Stream stream_;
     double ceiling_tflops_ = 0.0;
 };
@@ -164,11 +189,11 @@ private:
 }  // namespace
 }  // namespace lossmap::bench
 
-int main() {
+int main(int count, char** arguments) {
     try {
         const lossmap::cuda::DeviceList list = lossmap::cuda::list_devices();
         if (list.devices.empty()) throw lossmap::InputError("no CUDA device: {}", list.why_none);
-        const nlohmann::json result = lossmap::bench::StageProbe().run();
+        const nlohmann::json result = lossmap::bench::StageProbe(count > 1 ? arguments[1] : "").run();
         std::cout << result.dump(2) << std::endl;
         std::fprintf(stderr, "%s\n", lossmap::bench::StageProbe::summary(result).c_str());
         return lossmap::bench::StageProbe::complete(result) ? 0 : 1;

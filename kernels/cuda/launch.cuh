@@ -62,6 +62,18 @@ __global__ void __launch_bounds__(Body::kThreads, min_blocks<Body>())
         body.run(block, item);
 }
 
+/// As many blocks as the device holds at once, at most `items`, with so many bytes of shared memory each.
+template <typename Kernel>
+unsigned resident_blocks(Kernel kernel, int threads, int shared_bytes, std::int64_t items) {
+    int device = 0, multiprocessors = 0, blocks = 0;
+    LOSSMAP_CUDA(cudaGetDevice(&device));
+    LOSSMAP_CUDA(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
+    LOSSMAP_CUDA(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes));
+    LOSSMAP_CUDA(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, threads, shared_bytes));
+    const std::int64_t resident = static_cast<std::int64_t>(multiprocessors) * blocks;
+    return static_cast<unsigned>(items < resident ? items : resident);
+}
+
 /// Launches bodies on a stream; see HostLaunch for their meaning. Checks the launch, does not synchronise.
 class CudaLaunch {
 public:
@@ -85,15 +97,7 @@ public:
     template <typename Body>
     void warps(std::int64_t items, const Body& body) const {
         if (items <= 0) return;
-        int device = 0, multiprocessors = 0, blocks = 0;
-        LOSSMAP_CUDA(cudaGetDevice(&device));
-        LOSSMAP_CUDA(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
-        LOSSMAP_CUDA(
-            cudaFuncSetAttribute(run_warps<Body>, cudaFuncAttributeMaxDynamicSharedMemorySize, Body::kSharedBytes));
-        LOSSMAP_CUDA(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, run_warps<Body>, Body::kThreads,
-                                                                   Body::kSharedBytes));
-        const std::int64_t resident = static_cast<std::int64_t>(multiprocessors) * blocks;
-        const auto grid = static_cast<unsigned>(items < resident ? items : resident);
+        const unsigned grid = resident_blocks(run_warps<Body>, Body::kThreads, Body::kSharedBytes, items);
         run_warps<<<grid, Body::kThreads, Body::kSharedBytes, stream_>>>(body, items);
         LOSSMAP_CUDA_LAUNCHED("run_warps");
     }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/host/host_warp.hpp"
+#include "kernels/host/host_warpgroup.hpp"
 
 namespace lossmap::kernels {
 
@@ -47,6 +48,15 @@ public:
         HostBlock<Body> block(reversed_);
         for_each(items, [&](std::int64_t item) {
             block.restart();
+            body.run(block, item);
+        });
+    }
+
+    /// The same with blocks of Body::kWarpgroups warpgroups.
+    template <typename Body>
+    void warpgroups(std::int64_t items, const Body& body) const {
+        for_each(items, [&](std::int64_t item) {
+            HostWarpgroupBlock<Body> block(!reversed_);
             body.run(block, item);
         });
     }

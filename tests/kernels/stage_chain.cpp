@@ -261,4 +261,50 @@ KernelCase flags_of(const std::string& name, std::shared_ptr<const Chain> chain,
             [chain, expected] { return list_of(Tensor::from<std::int64_t>(expected, {chain->samples + 1})); }, 0.0};
 }
 
+KernelCase input_flags_case(Chain shape) {
+    const std::int64_t side = shape.side, channels = shape.channels;
+    shape.samples = 9;
+    auto chain = dense(std::move(shape));
+    const auto put = [&](std::int64_t sample, std::int64_t k, float value) {
+        store_float(chain->in.data(), DType::f16, sample * chain->image() + k, value);
+    };
+    // Only negative sums: the first layer's weights of channel 5 are below 0 everywhere.
+    for (std::int64_t k = 0; k < channels; ++k) {
+        for (std::int64_t tap = 0; tap < 9; ++tap)
+            chain->weights.as<float>()[static_cast<std::size_t>((k * channels + 5) * 9 + tap)] = -2.0F;
+    }
+    for (std::int64_t pixel = 0; pixel < side * side; ++pixel) {
+        put(3, pixel * channels + 5, 60000.0F);
+        put(8, pixel * channels + 5, 60000.0F);
+    }
+    put(6, 17, NAN);
+    return flags_of(fmt::format("flags_overflow_in_front_of_a_relu_{}x{}", channels, side), chain);
+}
+
+KernelCase exit_flags_case(Chain shape) {
+    auto chain = dense(std::move(shape));
+    const auto weight = [&](std::int64_t block, std::int64_t filter, std::int64_t channel) {
+        return chain->weights.as<float>().data() + ((block * 32 + filter) * 32 + channel) * 9;
+    };
+    for (std::int64_t k = 0; k < 32; ++k) {
+        std::fill_n(weight(0, k, 5), 9, 0.0F);
+        std::fill_n(weight(0, k, 6), 9, 0.0F);
+        std::fill_n(weight(1, k, 5), 9, -1.0F);
+        weight(4, k, 6)[4] = 60000.0F;
+    }
+    // What the layer makes of channels 5 and 6 is what comes in.
+    std::fill_n(weight(0, 5, 0), std::int64_t{9} * 32, 0.0F);
+    std::fill_n(weight(0, 6, 0), std::int64_t{9} * 32, 0.0F);
+    weight(0, 5, 5)[4] = weight(0, 6, 6)[4] = 1.0F;
+    for (std::int64_t pixel = 0; pixel < chain->pixels(); ++pixel) {
+        store_float(chain->in.data(), DType::f16, pixel * 32 + 5, 50000.0F);
+        for (std::int64_t sample = 1; sample < 3; ++sample) {
+            store_float(chain->in.data(), DType::f16, (sample * chain->pixels() + pixel) * 32 + 5, 0.0F);
+            store_float(chain->in.data(), DType::f16, (sample * chain->pixels() + pixel) * 32 + 6,
+                        sample == 2 ? 2.0F : 0.0F);
+        }
+    }
+    return flags_of("flags_overflow_at_the_exit", chain);
+}
+
 }  // namespace lossmap::kernels::test

@@ -21,19 +21,23 @@ struct Chain {
     int exit_channels = 0;
     bool shortcut = false;
     int products = 0;  ///< of f16 halves for one of f32: 3, split_stage; 1, tf32_stage; 0: activations are f16, stage
+    bool warpgroup = false;  ///< on wgmma: warpgroup_stage instead of stage
     Tensor in, residual, weights, bias;
 
     [[nodiscard]] std::int64_t layers() const { return static_cast<std::int64_t>(kinds.size()); }
     [[nodiscard]] std::int64_t parts() const { return (exit_channels + channels - 1) / channels; }
     [[nodiscard]] std::int64_t blocks() const { return layers() + parts() * (shortcut ? 2 : 1); }
     [[nodiscard]] const char* kernel() const {
-        return products == 3 ? "split_stage" : products == 1 ? "tf32_stage" : "stage";
+        return products == 3 ? "split_stage" : products == 1 ? "tf32_stage" : warpgroup ? "warpgroup_stage" : "stage";
     }
     [[nodiscard]] DType type() const { return products > 0 ? DType::f32 : DType::f16; }
     [[nodiscard]] std::int64_t halves() const { return products == 3 ? 2 : 1; }  ///< of a weight
     void launch(Device& device, const StageArgs& args) const {
         const KernelTable& table = device.table();
-        (products == 3 ? table.split_stage : products == 1 ? table.tf32_stage : table.stage)(args, device.queue());
+        (products == 3   ? table.split_stage
+         : products == 1 ? table.tf32_stage
+         : warpgroup     ? table.warpgroup_stage
+                         : table.stage)(args, device.queue());
     }
     [[nodiscard]] std::int64_t pixels() const { return std::int64_t{1} * side * side; }
     [[nodiscard]] std::int64_t filters() const { return std::int64_t{9} * channels * channels; }
@@ -52,6 +56,7 @@ struct Chain {
         chain.side = Of::kSide;
         chain.tile_images = Of::kImages;
         chain.kinds = std::move(kinds);
+        chain.warpgroup = requires { Of::kWarpgroups; };
         return chain;
     }
 };
@@ -73,6 +78,10 @@ inline constexpr std::uint8_t kPlain = 0, kRelu = kStageRelu, kInner = kStageRel
 /// Which samples are flagged: as is `expected`, or in fp16 those that overflow.
 [[nodiscard]] KernelCase flags_of(const std::string& name, std::shared_ptr<const Chain> chain,
                                   std::vector<std::int64_t> expected = {});
+/// One sample's input is too large in one channel, negative sums in front of a ReLU; another one's is NaN.
+[[nodiscard]] KernelCase input_flags_case(Chain shape);
+/// The exit's sums do not fit f16 in one sample, below zero in front of its ReLU; another sample's shortcut neither.
+[[nodiscard]] KernelCase exit_flags_case(Chain shape);
 /// Integers up to `limit` and few weights a filter: every sum is exact, so must be the result.
 [[nodiscard]] std::shared_ptr<Chain> integers(Chain shape, std::int64_t limit = 3);
 /// Random numbers in every place, of a size that layers keep.

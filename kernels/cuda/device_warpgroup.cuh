@@ -1,0 +1,154 @@
+#pragma once
+
+#include <cstdint>
+#include <cute/arch/mma_sm90_gmma.hpp>
+#include <utility>
+
+#include "kernels/matrix_layout.hpp"
+
+/// The warpgroup that kernels/warpgroup_stage.hpp is written for, as instructions (sm_90a). What each operation means
+/// is told, and tested, by HostWarpgroup.
+namespace lossmap::kernels {
+
+/// m64nNk16: both operands from shared memory, or the left one from registers.
+template <int N>
+struct WgmmaInstruction;
+template <int N>
+struct WgmmaFromRegisters;
+#define LOSSMAP_WGMMA(Name, kind, n)                                                                                   \
+    template <>                                                                                                        \
+    struct Name<n>                                                                                                     \
+        : cute::SM90::GMMA::MMA_64x##n##x16_F32F16F16_##kind<cute::SM90::GMMA::Major::K, cute::SM90::GMMA::Major::K> { \
+    };
+LOSSMAP_WGMMA(WgmmaInstruction, SS, 16)
+LOSSMAP_WGMMA(WgmmaInstruction, SS, 32)
+LOSSMAP_WGMMA(WgmmaInstruction, SS, 64)
+LOSSMAP_WGMMA(WgmmaInstruction, SS, 96)
+LOSSMAP_WGMMA(WgmmaInstruction, SS, 192)
+LOSSMAP_WGMMA(WgmmaFromRegisters, RS, 32)
+#undef LOSSMAP_WGMMA
+
+class DeviceWarpgroup {
+public:
+    /// Those of one thread; every thread's code asks for its own.
+    template <typename T, int N>
+    struct Registers {
+        T values[N];
+        __device__ T& at(int, int k) { return values[k]; }
+        __device__ const T& at(int, int k) const { return values[k]; }
+    };
+
+    __device__ explicit DeviceWarpgroup(unsigned char* shared)
+        // The same in all lanes, and known to be: what is made of it lives in uniform registers.
+        : index(__shfl_sync(0xffffffffu, static_cast<int>(threadIdx.x) / 128, 0)),
+          thread_(static_cast<int>(threadIdx.x) % 128),
+          shared_(shared),
+          base_(static_cast<std::uint32_t>(__cvta_generic_to_shared(shared))) {}
+
+    const int index;
+
+    template <typename Visit>
+    __device__ void each_thread(const Visit& visit) const {
+        visit(thread_);
+    }
+
+    __device__ std::uint32_t load(int offset) const {
+        return *reinterpret_cast<const std::uint32_t*>(shared_ + offset);
+    }
+    __device__ void store(int offset, std::uint32_t value) const {
+        *reinterpret_cast<std::uint32_t*>(shared_ + offset) = value;
+    }
+    __device__ void clear_pack(int offset) const {
+        *reinterpret_cast<uint4*>(shared_ + offset) = make_uint4(0, 0, 0, 0);
+    }
+    __device__ void copy_out(void* target, int offset) const {
+        *static_cast<uint4*>(target) = *reinterpret_cast<const uint4*>(shared_ + offset);
+    }
+    __device__ void copy_in(int offset, const void* source, bool real) const {
+        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(base_ + offset), "l"(source),
+                     "r"(real ? 16 : 0)
+                     : "memory");
+    }
+    __device__ void wait_for_copies() const { asm volatile("cp.async.wait_all;" ::: "memory"); }
+    __device__ void publish() const { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
+
+    template <int N>
+    __device__ void load_matrices(Registers<std::uint32_t, N>& to, int first, const Registers<int, 1>& rows,
+                                  int offset) const {
+        asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                     : "=r"(to.values[first]), "=r"(to.values[first + 1]), "=r"(to.values[first + 2]),
+                       "=r"(to.values[first + 3])
+                     : "r"(base_ + rows.values[0] + offset)
+                     : "memory");
+    }
+    template <int N>
+    __device__ void store_matrices(const Registers<std::uint32_t, N>& from, int first, const Registers<int, 1>& rows,
+                                   int offset) const {
+        asm volatile(
+            "stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(base_ + rows.values[0] + offset),
+            "r"(from.values[first]), "r"(from.values[first + 1]), "r"(from.values[first + 2]),
+            "r"(from.values[first + 3])
+            : "memory");
+    }
+
+    __device__ MatrixDescriptor operand(const MatrixLayout& layout) const {
+        return MatrixDescriptor::of(layout, base_);
+    }
+    __device__ void begin() const { cute::warpgroup_arrive(); }
+    __device__ void commit() const { cute::warpgroup_commit_batch(); }
+    template <int S>
+    __device__ void multiply(Registers<float, S>& sums, const MatrixDescriptor& a, const MatrixDescriptor& b,
+                             bool add) const {
+        call(sums, a.bits(), b.bits(), add, std::make_index_sequence<S>{});
+    }
+    template <int S, int N>
+    __device__ void multiply(Registers<float, S>& sums, const Registers<std::uint32_t, N>& pixels, int first,
+                             const MatrixDescriptor& b, bool add) const {
+        call(sums, &pixels.values[first], b.bits(), add, std::make_index_sequence<S>{});
+    }
+    template <int S>
+    __device__ void finish(Registers<float, S>& sums) const {
+        cute::warpgroup_wait<0>();
+#pragma unroll
+        for (int k = 0; k < S; ++k)
+            cute::warpgroup_fence_operand(sums.values[k]);
+    }
+
+private:
+    __device__ static constexpr cute::SM90::GMMA::ScaleOut scale(bool add) {
+        return add ? cute::SM90::GMMA::ScaleOut::One : cute::SM90::GMMA::ScaleOut::Zero;
+    }
+    template <int S, std::size_t... I>
+    __device__ static void call(Registers<float, S>& sums, std::uint64_t a, std::uint64_t b, bool add,
+                                std::index_sequence<I...>) {
+        WgmmaInstruction<2 * S>::fma(a, b, sums.values[I]..., scale(add));
+    }
+    template <int S, std::size_t... I>
+    __device__ static void call(Registers<float, S>& sums, const std::uint32_t* a, std::uint64_t b, bool add,
+                                std::index_sequence<I...>) {
+        WgmmaFromRegisters<2 * S>::fma(a[0], a[1], a[2], a[3], b, sums.values[I]..., scale(add));
+    }
+
+    int thread_;
+    unsigned char* shared_;
+    std::uint32_t base_;
+};
+
+/// A block whose warpgroups pass a barrier behind each phase.
+template <typename Body>
+class DeviceWarpgroupBlock {
+public:
+    __device__ explicit DeviceWarpgroupBlock(unsigned char* shared) : group_(shared) {}
+
+    template <typename Work>
+    __device__ void phase(const Work& work) {
+        work(group_, state_);
+        __syncthreads();
+    }
+
+private:
+    DeviceWarpgroup group_;
+    typename Body::template State<DeviceWarpgroup> state_;
+};
+
+}  // namespace lossmap::kernels
