@@ -28,7 +28,7 @@ public:
           state_(state),
           part_(part),
           tensor_(tensor),
-          weights_(group.operand(Shape::weights(block % Shape::kWeightBuffers, 0, 0))),
+          weights_(group.operand(Shape::weights(block % Shape::kWeightBuffers, 0, 0, 0))),
           source_(args.layers % 2 * Shape::kBufferBytes),
           target_(Shape::kBufferBytes - source_) {}
 

@@ -19,7 +19,7 @@ struct WarpgroupState {
 /// output rows below, at and above it.
 template <typename Shape, typename Group>
 class WarpgroupWalk {
-    static constexpr int kPart = Shape::kCellChannels / 2;  ///< registers of one vertical tap's sums
+    static constexpr int kPart = Shape::kGroupFilters / 2;  ///< registers of one vertical tap's sums
 
     template <int N>
     using Sums = typename Group::template Registers<float, N>;
@@ -33,24 +33,29 @@ public:
         : group_(group),
           state_(state),
           kind_(args.kinds[layer]),
-          weights_(group.operand(Shape::weights(layer % Shape::kWeightBuffers, 0, 0))),
+          weights_(group.operand(Shape::weights(layer % Shape::kWeightBuffers, group.index / Shape::kBands, 0, 0))),
           source_(layer % 2 * Shape::kBufferBytes),
           target_(Shape::kBufferBytes - source_) {
+        const int first_filter = group.index / Shape::kBands * Shape::kGroupFilters;
         group.each_thread([&](int thread) {
             // Matrices 0 and 1 are 8 rows of a product and the next 8, of one plane; 2 and 3 those of the next plane.
             const int matrix = thread % 32 / 8;
-            places_.at(thread, 0) =
-                (thread / 32 * 16 + matrix % 2 * 8 + thread % 8) * 16 + matrix / 2 * Shape::kPlaneBytes;
+            places_.at(thread, 0) = (thread / 32 * 16 + matrix % 2 * 8 + thread % 8) * 16 +
+                                    (first_filter / 8 + matrix / 2) * Shape::kPlaneBytes;
             LOSSMAP_UNROLL
             for (int k = 0; k < kPart / 2; ++k)
-                bias_.at(thread, k) = bias[(k / 2 * 8 + group_sum_place(thread, k % 2).column) % Shape::kChannels];
+                bias_.at(thread, k) =
+                    bias[(first_filter + k / 2 * 8 + group_sum_place(thread, k % 2).column) % Shape::kChannels];
         });
     }
 
-    LOSSMAP_HD void run() {
-        const int begin = group_.index * Shape::kBandRows, end = begin + Shape::kBandRows;
+    /// @param refill  refill(tap) fetches the next layer's weights of a horizontal tap, where there is one buffer: this
+    ///                layer's are not read any more
+    template <typename Refill>
+    LOSSMAP_HD void run(const Refill& refill) {
+        const int begin = group_.index % Shape::kBands * Shape::kBandRows, end = begin + Shape::kBandRows;
         Part upper, next;  // output rows y - 1 and y, incomplete
-        if (begin > 0 || Shape::kHalo > 0) {
+        if (Shape::kHalo > 0 || (Shape::kBands > 1 && begin > 0)) {
             // Of the row above the band only what it adds to the row below it.
             Part sums;
             multiply<0>(sums, begin - 1);
@@ -59,15 +64,18 @@ public:
         } else {
             set_bias(next);
         }
-        // Unrolled, the products would wait for each other (ptxas C7511).
+        constexpr int kLast =
+            kRefills ? Shape::kBatchRows : 0;  ///< rows whose products are followed by others' weights
+                                               // Unrolled, the products would wait for each other (ptxas C7511).
 #if defined(__CUDA_ARCH__)
 #pragma unroll 1
 #endif
-        for (int y = begin; y < end; y += Shape::kBatchRows)
-            pass(y, y > begin, upper, next);
+        for (int y = begin; y < end - kLast; y += Shape::kBatchRows)
+            pass(y, y > begin, upper, next, [](int) {});
+        if constexpr (kRefills) pass(end - kLast, true, upper, next, refill);
         Pairs residual;
         load_residual(residual, end - 1);
-        if (end < Shape::kRows || Shape::kHalo > 0) {
+        if (Shape::kHalo > 0 || (Shape::kBands > 1 && end < Shape::kRows)) {
             Part sums;
             multiply<2>(sums, end);
             group_.finish(sums);
@@ -77,42 +85,47 @@ public:
     }
 
 private:
-    /// Input rows y and, in a batch of two, y + 1.
-    LOSSMAP_HD void pass(int y, bool has_upper, Part& upper, Part& next) {
-        if constexpr (Shape::kBatchRows == 1) {
-            Sums<3 * kPart> sums;
-            Pairs residual;
-            if (has_upper) load_residual(residual, y - 1);
-            multiply<0>(sums, y);
-            group_.finish(sums);
-            if (has_upper) {
-                add<2>(upper, upper, sums);
-                store(y - 1, upper, residual);
+    static constexpr bool kRefills = Shape::kWeightBuffers == 1;
+
+    /// Input rows y and y + 1, whose products run together.
+    template <typename Refill>
+    LOSSMAP_HD void pass(int y, bool has_upper, Part& upper, Part& next, const Refill& refill) {
+        static_assert(Shape::kBatchRows == 2);
+        Sums<3 * kPart> first, second;
+        Pairs of_upper, of_next;
+        load_residual(of_next, y);
+        if (has_upper) load_residual(of_upper, y - 1);
+        group_.begin();
+        if constexpr (kRefills) {
+            LOSSMAP_UNROLL
+            for (int tap = 0; tap < 3; ++tap) {
+                products<0>(first, y, tap * Shape::kChunks, (tap + 1) * Shape::kChunks);
+                products<0>(second, y + 1, tap * Shape::kChunks, (tap + 1) * Shape::kChunks);
+                group_.commit();
             }
-            add<1>(upper, next, sums);
-            add_bias(next, sums);
+            group_.template wait_for_all_but<2>();
+            refill(0);
+            group_.template wait_for_all_but<1>();
+            refill(1);
+            group_.template wait_for_all_but<0>();
+            refill(2);
         } else {
-            Sums<3 * kPart> first, second;
-            Pairs of_upper, of_next;
-            load_residual(of_next, y);
-            if (has_upper) load_residual(of_upper, y - 1);
-            group_.begin();
-            products<0>(first, y);
-            products<0>(second, y + 1);
+            products<0>(first, y, 0, Shape::kSteps);
+            products<0>(second, y + 1, 0, Shape::kSteps);
             group_.commit();
-            group_.finish(first);
-            group_.finish(second);
-            if (has_upper) {
-                add<2>(upper, upper, first);
-                store(y - 1, upper, of_upper);
-            }
-            add<1>(next, next, first);
-            add<2>(next, next, second);
-            store(y, next, of_next);
-            add_bias(upper, first);
-            add<1>(upper, upper, second);
-            add_bias(next, second);
         }
+        group_.finish(first);
+        group_.finish(second);
+        if (has_upper) {
+            add<2>(upper, upper, first);
+            store(y - 1, upper, of_upper);
+        }
+        add<1>(next, next, first);
+        add<2>(next, next, second);
+        store(y, next, of_next);
+        add_bias(upper, first);
+        add<1>(upper, upper, second);
+        add_bias(next, second);
     }
 
     LOSSMAP_HD float bias_of(int thread, int index) const { return bias_.at(thread, index / 4 * 2 + index % 2); }
@@ -146,14 +159,15 @@ private:
     template <int kTap, typename RowSums>
     LOSSMAP_HD void multiply(RowSums& sums, int y) {
         group_.begin();
-        products<kTap>(sums, y);
+        products<kTap>(sums, y, 0, Shape::kSteps);
         group_.commit();
     }
+    /// .. of some steps.
     template <int kTap, typename RowSums>
-    LOSSMAP_HD void products(RowSums& sums, int y) {
+    LOSSMAP_HD void products(RowSums& sums, int y, int first_step, int end_step) {
         const MatrixDescriptor row = group_.operand(Shape::pixels(source_, y, 0));
         LOSSMAP_UNROLL
-        for (int step = 0; step < Shape::kSteps; ++step)
+        for (int step = first_step; step < end_step; ++step)
             group_.multiply(sums, row.moved(Shape::pixel_distance(step)),
                             weights_.moved(Shape::weight_distance(step, kTap)), step > 0);
     }
@@ -202,6 +216,7 @@ private:
             const GroupSumPlace place = group_sum_place(thread, 0);
             const int distance = Shape::copy_distance(place.row % Shape::kSlots, y);
             if (distance == 0) return;
+            static_assert(Shape::kHalo == 0 || Shape::kFilterGroups == 1);
             const int to = target_ + Shape::cell_offset(0, y, 0) + distance + place.row * 16 + place.column * 2;
             LOSSMAP_UNROLL
             for (int k = 0; k < kPart / 2; ++k)

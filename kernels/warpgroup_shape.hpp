@@ -15,7 +15,7 @@ namespace lossmap::kernels {
 /// copy of their neighbour's next row. Channels stand in planes of 8, 16 bytes a cell. A cell of zeros stands in front
 /// of every row and behind the last one.
 template <int kChannelsIn, int kSideIn, int kImagesIn, int kPairIn, int kWarpgroupsIn, int kWeightBuffersIn,
-          int kBatchRowsIn>
+          int kBatchRowsIn, int kFilterGroupsIn>
 struct WarpgroupShape {
     static constexpr int kChannels = kChannelsIn;
     static constexpr int kSide = kSideIn;
@@ -24,6 +24,8 @@ struct WarpgroupShape {
     static constexpr int kWarpgroups = kWarpgroupsIn;
     static constexpr int kWeightBuffers = kWeightBuffersIn;  ///< 2: the next layer's weights are fetched under this one
     static constexpr int kBatchRows = kBatchRowsIn;          ///< of input, whose products run together
+    static constexpr int kFilterGroups = kFilterGroupsIn;    ///< that different warpgroups compute
+    static constexpr int kBands = kWarpgroups / kFilterGroups;  ///< of rows, that different warpgroups compute
     static constexpr int kThreads = kWarpgroups * 128;
 
     static constexpr int kPixels = kSide * kSide;
@@ -48,13 +50,14 @@ struct WarpgroupShape {
     /// K of a layer, in steps of 16 channels: a horizontal tap's, or those of the four pixels that a pair reads.
     static constexpr int kChunks = kChannels / 16;
     static constexpr int kSteps = kPair == 2 ? 4 : 3 * kChunks;
-    static constexpr int kColumns = 3 * kCellChannels;          ///< N: the three vertical taps side by side
-    static constexpr int kWeights = 9 * kChannels * kChannels;  ///< of a layer, in global memory
-    static constexpr int kWeightPacks = kSteps * 2 * kColumns;  ///< .. of 8 in shared memory
+    static constexpr int kGroupFilters = kCellChannels / kFilterGroups;
+    static constexpr int kColumns = 3 * kGroupFilters;                   ///< N: the three vertical taps side by side
+    static constexpr int kWeights = 9 * kChannels * kChannels;           ///< of a layer, in global memory
+    static constexpr int kWeightPacks = kSteps * 2 * 3 * kCellChannels;  ///< .. of 8 in shared memory
     static constexpr int kWeightBytes = kWeightPacks * 16;
     static constexpr int kWeightOffset = 2 * kBufferBytes;
     static constexpr int kSharedBytes = kWeightOffset + kWeightBuffers * kWeightBytes;
-    static constexpr int kBandRows = kRows / kWarpgroups;  ///< of output, that a warpgroup computes
+    static constexpr int kBandRows = kRows / kBands;  ///< of output, that a warpgroup computes
 
     /// Behind the last layer: half the side, up to twice the channels (kernels/warpgroup_exit.hpp).
     static constexpr int kExitSide = kSide / 2;
@@ -66,8 +69,9 @@ struct WarpgroupShape {
 
     static_assert(kSlots * kCells == 64 && kHalves * kImages == kSlots && kRows * kHalves == kSide);
     static_assert(kPair == 1 || (kPair == 2 && kChannels == 16));
-    static_assert(kChannels % 16 == 0 && kRows % kWarpgroups == 0 && kBandRows % kBatchRows == 0);
-    static_assert(kExitUnits % kWarpgroups == 0);
+    static_assert(kChannels % 16 == 0 && kRows % kBands == 0 && kBandRows % kBatchRows == 0);
+    static_assert(kExitUnits % kWarpgroups == 0 && (kFilterGroups == 1 || !kHasExit));
+    static_assert(kWeightBuffers == 2 || (kBands == 1 && kPair == 1));
     static_assert(!kHasExit || 2 * kExitPlanes * kImages * kExitPixels * 16 <= kBufferBytes);
 
     LOSSMAP_HD static constexpr int slot_of(int image, int half) { return half * kImages + image; }
@@ -113,26 +117,29 @@ struct WarpgroupShape {
         return pixels(0, 0, step).start - pixels(0, 0, 0).start;
     }
     LOSSMAP_HD static constexpr int weight_distance(int step, int first) {
-        return weights(0, step, first).start - weights(0, 0, 0).start;
+        return weights(0, 0, step, first).start - weights(0, 0, 0, 0).start;
     }
     /// A: an input row.
     LOSSMAP_HD static constexpr MatrixLayout pixels(int buffer, int y, int step) {
         return {buffer + step_chunk(step) * 2 * kPlaneBytes + cell_offset(0, y, step_shift(step)), kPlaneBytes, 128};
     }
-    /// B: weights of a step; columns begin with vertical tap `first`.
-    LOSSMAP_HD static constexpr MatrixLayout weights(int buffer, int step, int first) {
-        return {kWeightOffset + buffer * kWeightBytes + weight_pack(step, 0, first, 0) * 16, kColumns * 16, 128};
+    /// B: weights of a step for a group of filters; columns begin with vertical tap `first`.
+    LOSSMAP_HD static constexpr MatrixLayout weights(int buffer, int group, int step, int first) {
+        return {kWeightOffset + buffer * kWeightBytes + weight_pack(step, 0, first, group * kGroupFilters) * 16,
+                kColumns * 16, 128};
     }
-    /// Place of 8 weights of a layer in shared memory: [step][half of its 16 channels][vertical tap][filter of a cell].
+    /// Place of 8 weights of a layer in shared memory: [group of filters][step][half of its 16 channels][vertical
+    /// tap][filter].
     LOSSMAP_HD static constexpr int weight_pack(int step, int plane, int y, int filter) {
-        return ((step * 2 + plane) * 3 + y) * kCellChannels + filter;
+        const int row = filter / kGroupFilters * kSteps * 2 + step * 2 + plane;
+        return (row * 3 + y) * kGroupFilters + filter % kGroupFilters;
     }
     /// Where 8 weights of a layer in global memory, [3, 3, channels / 8, filters, 8], belong for a pixel of a cell.
     LOSSMAP_HD static constexpr int weight_place(int pack, int pixel) {
         constexpr int kRow = 3 * kChannelPlanes;  ///< horizontal taps and planes of a vertical tap
         const int filter = pack % kChannels, y = pack / kChannels / kRow, tap_plane = pack / kChannels % kRow;
         // A pair's second pixel has its taps one step further.
-        return ((tap_plane + pixel * kChannelPlanes) * 3 + y) * kCellChannels + pixel * kChannels + filter;
+        return weight_pack(0, tap_plane + pixel * kChannelPlanes, y, pixel * kChannels + filter);
     }
     static constexpr int kSourcePacks = kWeights / 8;
     /// Places that no weight belongs in, as their step's pixel is no neighbour of their filters': zeros.
@@ -140,7 +147,7 @@ struct WarpgroupShape {
     LOSSMAP_HD static constexpr int zero_pack(int k) {
         // Of the first step for second pixels, of the last one for first ones.
         const int filter = k % kChannels, row = k / kChannels % 6, pixel = 1 - k / kChannels / 6;
-        return ((pixel == 1 ? 0 : kSteps - 1) * 6 + row) * kCellChannels + pixel * kChannels + filter;
+        return weight_pack(pixel == 1 ? 0 : kSteps - 1, row / 3, row % 3, pixel * kChannels + filter);
     }
 
     /// A pixel that the exit writes: row `row` of unit `unit`'s 64.
@@ -169,9 +176,9 @@ struct WarpgroupShape {
 };
 
 /// The shapes that kernels exist for: the stages of a ResNet for images of 32 x 32 pixels, sized for 227 KB.
-using Warpgroup16x32 = WarpgroupShape<16, 32, 2, 2, 2, 2, 2>;
-using Warpgroup32x16 = WarpgroupShape<32, 16, 4, 1, 2, 2, 2>;
-using Warpgroup64x8 = WarpgroupShape<64, 8, 8, 1, 2, 1, 1>;
+using Warpgroup16x32 = WarpgroupShape<16, 32, 2, 2, 2, 2, 2, 1>;
+using Warpgroup32x16 = WarpgroupShape<32, 16, 4, 1, 2, 2, 2, 1>;
+using Warpgroup64x8 = WarpgroupShape<64, 8, 8, 1, 2, 1, 2, 2>;
 
 /// Calls visit(Shape{}) for each of them.
 template <typename Visit>

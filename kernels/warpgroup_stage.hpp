@@ -36,13 +36,8 @@ struct WarpgroupStage {
         block.phase([&](auto& group, auto& state) { load(group, state, point, first); });
         for (int weights = 0; weights < args.blocks(); ++weights) {
             block.phase([&](auto& group, auto& state) {
-                if (Shape::kWeightBuffers == 2) copy_weights(group, point, weights + 1);
+                if constexpr (Shape::kWeightBuffers == 2) copy_weights(group, point, weights + 1);
                 compute(group, state, point, weights);
-                ready(group);
-            });
-            if (Shape::kWeightBuffers == 2) continue;
-            block.phase([&](auto& group, auto&) {
-                copy_weights(group, point, weights + 1);
                 ready(group);
             });
         }
@@ -126,17 +121,40 @@ private:
         });
     }
 
+    [[nodiscard]] LOSSMAP_HD const Half* weights_of(std::int64_t point, int block) const {
+        return static_cast<const Half*>(args.weights.data) + point * args.weights.point_stride +
+               static_cast<std::int64_t>(block) * Shape::kWeights;
+    }
+
     /// Copies block `block` of weights, where there is one.
     template <typename Group>
     LOSSMAP_HD void copy_weights(Group& group, std::int64_t point, int block) const {
         if (block >= args.blocks()) return;
         const int to = Shape::kWeightOffset + block % Shape::kWeightBuffers * Shape::kWeightBytes;
-        const Half* source = static_cast<const Half*>(args.weights.data) + point * args.weights.point_stride +
-                             static_cast<std::int64_t>(block) * Shape::kWeights;
+        const Half* source = weights_of(point, block);
         share_out(group, Shape::kSourcePacks, [&](int k) {
             LOSSMAP_UNROLL
             for (int pixel = 0; pixel < Shape::kPair; ++pixel)
                 group.copy_in(to + Shape::weight_place(k, pixel) * 16, source + k * 8, true);
+        });
+    }
+
+    /// The same of one horizontal tap, and for the filters that this warpgroup alone reads.
+    template <typename Group>
+    LOSSMAP_HD void copy_tap(Group& group, std::int64_t point, int block, int tap) const {
+        if (block >= args.blocks()) return;
+        constexpr int kFilters = Shape::kGroupFilters, kRows = 3 * Shape::kChannelPlanes;
+        static_assert(128 % kFilters == 0 && kRows * kFilters % 128 == 0);
+        const Half* source = weights_of(point, block);
+        group.each_thread([&](int thread) {
+            const int filter = group.index * kFilters + thread % kFilters;
+            LOSSMAP_UNROLL
+            for (int k = 0; k < kRows * kFilters / 128; ++k) {
+                const int row = thread / kFilters + k * (128 / kFilters);
+                const int y = row / Shape::kChannelPlanes, plane = row % Shape::kChannelPlanes;
+                const int pack = ((y * 3 + tap) * Shape::kChannelPlanes + plane) * Shape::kChannels + filter;
+                group.copy_in(Shape::kWeightOffset + Shape::weight_place(pack, 0) * 16, source + pack * 8, true);
+            }
         });
     }
 
@@ -146,7 +164,9 @@ private:
         const float* bias = static_cast<const float*>(args.bias.data) + point * args.bias.point_stride +
                             std::int64_t{1} * block * Shape::kChannels;
         if (block < args.layers) {
-            WarpgroupWalk<Shape, Group>(args, group, state, block, bias).run();
+            WarpgroupWalk<Shape, Group>(args, group, state, block, bias).run([&](int tap) {
+                if constexpr (Shape::kWeightBuffers == 1) copy_tap(group, point, block + 1, tap);
+            });
         } else if constexpr (Shape::kHasExit) {
             const int parts = args.exit_parts(), index = block - args.layers;
             WarpgroupExit<Shape, Group>(args, group, state, index % parts, index / parts, block).run(bias);

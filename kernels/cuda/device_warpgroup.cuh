@@ -114,6 +114,11 @@ public:
             cute::warpgroup_fence_operand(sums.values[k]);
     }
 
+    template <int kBatches>
+    __device__ void wait_for_all_but() const {
+        cute::warpgroup_wait<kBatches>();
+    }
+
 private:
     __device__ static constexpr cute::SM90::GMMA::ScaleOut scale(bool add) {
         return add ? cute::SM90::GMMA::ScaleOut::One : cute::SM90::GMMA::ScaleOut::Zero;

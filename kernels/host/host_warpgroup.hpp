@@ -49,7 +49,9 @@ public:
     void clear_pack(int offset) { std::memset(at(*shared_, offset, 16), 0, 16); }
     void copy_out(void* target, int offset) const { std::memcpy(target, at(*shared_, offset, 16), 16); }
     void copy_in(int offset, const void* source, bool real) {
-        do_or_wait(copies_, [this, offset, source, real] {
+        // Every second warpgroup copies at once even where its products are late: over what they still have to read, if
+        // that were not waited for.
+        do_or_wait(copies_, late_ && index % 2 == 0, [this, offset, source, real] {
             if (real)
                 std::memcpy(at(*shared_, offset, 16), source, 16);
             else
@@ -82,12 +84,12 @@ public:
     /// In front of a batch of products: registers that they read or write are what they should be.
     void begin() const {}
     /// Behind a batch.
-    void commit() const {}
+    void commit() { batches_.push_back(std::exchange(products_, {})); }
     /// sums = a x b, or += where `add`, with as many columns as there are sums.
     template <int S>
     void multiply(Registers<float, S>& sums, const MatrixDescriptor& a, const MatrixDescriptor& b, bool add) {
         spoil(sums, add);
-        do_or_wait(products_, [this, &sums, left = a.layout(), right = b.layout(), add] {
+        do_or_wait(products_, late_, [this, &sums, left = a.layout(), right = b.layout(), add] {
             product(
                 sums, [&](int row, int k) { return half_at(left.offset(row, k)); }, right, add);
         });
@@ -98,7 +100,7 @@ public:
     void multiply(Registers<float, S>& sums, const Registers<std::uint32_t, N>& pixels, int first,
                   const MatrixDescriptor& b, bool add) {
         spoil(sums, add);
-        do_or_wait(products_, [this, &sums, &pixels, first, right = b.layout(), add] {
+        do_or_wait(products_, late_, [this, &sums, &pixels, first, right = b.layout(), add] {
             float left[64][16];
             for (int thread = 0; thread < 128; ++thread) {
                 for (int k = 0; k < 8; ++k) {
@@ -114,14 +116,21 @@ public:
     }
     template <int S>
     void finish(Registers<float, S>&) {
-        carry_out(products_);
+        wait_for_all_but<0>();
+        if (!products_.empty()) refuse("wgmma", "products that belong to no batch", std::ssize(products_));
+    }
+    /// Waits until so many of the batches at most are not done.
+    template <int kBatches>
+    void wait_for_all_but() {
+        for (; std::ssize(batches_) > kBatches; batches_.erase(batches_.begin()))
+            carry_out(batches_.front());
     }
 
 private:
     using Work = std::function<void()>;
 
-    void do_or_wait(std::vector<Work>& list, Work work) const {
-        if (late_) return list.push_back(std::move(work));
+    static void do_or_wait(std::vector<Work>& list, bool late, Work work) {
+        if (late) return list.push_back(std::move(work));
         work();
     }
     static void carry_out(std::vector<Work>& list) {
@@ -193,6 +202,7 @@ private:
     bool late_;
     std::vector<Work> copies_;
     std::vector<Work> products_;
+    std::vector<std::vector<Work>> batches_;
 };
 
 /// All warpgroups of a block on the host: each passes a phase before the next phase begins. Shared memory starts as

@@ -102,14 +102,16 @@ TEST(WarpgroupShape, AStepOfKReadsThePixelsThatItsWeightsAreFor) {
         // For each row of a product (a cell) and column (a vertical tap, a pixel of the cell and a filter).
         for (int row = 0; row < 64; ++row) {
             const int slot = row % Shape::kSlots, cell = row / Shape::kSlots;
-            for (int column = 0; column < Shape::kColumns; column += 5) {
-                const int tap_y = column / Shape::kCellChannels, of_cell = column % Shape::kCellChannels;
+            for (int k = 0; k < 3 * Shape::kCellChannels; k += 5) {
+                const int tap_y = k / Shape::kCellChannels, of_cell = k % Shape::kCellChannels;
+                const int group = of_cell / Shape::kGroupFilters;
+                const int column = tap_y * Shape::kGroupFilters + of_cell % Shape::kGroupFilters;
                 const int filter = of_cell % Shape::kChannels, x = cell * Shape::kPair + of_cell / Shape::kChannels;
                 std::set<int> sources;
                 for (int step = 0; step < Shape::kSteps; ++step) {
                     for (int half = 0; half < 2; ++half) {
                         const int pack = Shape::weight_pack(step, half, tap_y, of_cell);
-                        const MatrixLayout b = Shape::weights(Shape::kWeightBuffers - 1, step, 0);
+                        const MatrixLayout b = Shape::weights(Shape::kWeightBuffers - 1, group, step, 0);
                         ASSERT_EQ(b.offset(column, 8 * half),
                                   Shape::kWeightOffset + (Shape::kWeightBuffers - 1) * Shape::kWeightBytes + pack * 16);
                         const auto found = source_of.find(pack);
@@ -203,6 +205,7 @@ TEST(HostWarpgroup, MultipliesWhatDescriptorsPointAt) {
         HostWarpgroup::Registers<float, 8> sums;
         group.multiply(sums, pixels_at, b, false);
         group.multiply(sums, pixels_at, b, true);
+        group.commit();
         EXPECT_EQ(std::isnan(sums.at(5, 4)), late);
         group.finish(sums);
         for (int thread = 0; thread < 128; ++thread) {
@@ -232,6 +235,8 @@ TEST(HostWarpgroup, MultipliesWhatDescriptorsPointAt) {
     group.multiply(sums, pixels, 4, b, false);
     HostWarpgroup::Registers<float, 8> others;
     group.multiply(others, pixels_at, b, false);
+    group.commit();
+    group.finish(others);
     for (int thread = 0; thread < 128; ++thread) {
         for (int index = 0; index < 8; ++index)
             ASSERT_EQ(sums.at(thread, index), others.at(thread, index));
