@@ -55,7 +55,7 @@ def short_names(symbols):
     text = output_of(tool("c++filt"), text="\n".join(symbols))
     names = {}
     for symbol, name in zip(symbols, text.splitlines()):
-        body = re.search(r"run_(?:items|blocks|warps)<(.*)>\(", name)
+        body = re.search(r"run_(?:items|blocks|warps|warpgroups)<(.*)>\(", name)
         names[symbol] = re.sub(r"lossmap::kernels::", "", body.group(1) if body else name).replace(" ", "")
     return names
 
