@@ -70,7 +70,7 @@ private:
                 LOSSMAP_UNROLL
                 for (int x = kFirstX; x <= kLastX; ++x)
                     group_.multiply(sums[k], row.moved(Shape::pixel_distance(Shape::step_of(x, 0))),
-                                    weights_.moved(Shape::weight_distance(Shape::step_of(x, 0), y)),
+                                    weights_.moved(Shape::weight_distance(Shape::step_of(x, 0), Shape::tap_block(y))),
                                     y > kFirstY || x > kFirstX);
             }
         }
@@ -89,7 +89,8 @@ private:
         LOSSMAP_UNROLL
         for (int k = 0; k < kProducts * kUnits; ++k) {
             const int step = Shape::step_of(kFirst + k % kProducts / Shape::kChunks, k % Shape::kChunks);
-            group_.multiply(sums[k / kProducts], pixels, 4 * k, weights_.moved(Shape::weight_distance(step, tap_y)),
+            group_.multiply(sums[k / kProducts], pixels, 4 * k,
+                            weights_.moved(Shape::weight_distance(step, Shape::tap_block(tap_y))),
                             add || k % kProducts > 0);
         }
         group_.commit();

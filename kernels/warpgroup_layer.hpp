@@ -53,44 +53,114 @@ public:
     ///                layer's are not read any more
     template <typename Refill>
     LOSSMAP_HD void run(const Refill& refill) {
-        const int begin = group_.index % Shape::kBands * Shape::kBandRows, end = begin + Shape::kBandRows;
-        Part upper, next;  // output rows y - 1 and y, incomplete
-        if (Shape::kHalo > 0 || (Shape::kBands > 1 && begin > 0)) {
-            // Of the row above the band only what it adds to the row below it.
-            Part sums;
-            multiply<0>(sums, begin - 1);
-            group_.finish(sums);
-            add_bias(next, sums);
-        } else {
-            set_bias(next);
-        }
-        constexpr int kLast =
-            kRefills ? Shape::kBatchRows : 0;  ///< rows whose products are followed by others' weights
-                                               // Unrolled, the products would wait for each other (ptxas C7511).
-#if defined(__CUDA_ARCH__)
-#pragma unroll 1
-#endif
-        for (int y = begin; y < end - kLast; y += Shape::kBatchRows)
-            pass(y, y > begin, upper, next, [](int) {});
-        if constexpr (kRefills) pass(end - kLast, true, upper, next, refill);
-        Pairs residual;
-        load_residual(residual, end - 1);
-        if (Shape::kHalo > 0 || (Shape::kBands > 1 && end < Shape::kRows)) {
-            Part sums;
-            multiply<2>(sums, end);
-            group_.finish(sums);
-            add<0>(upper, upper, sums);
-        }
-        store(end - 1, upper, residual);
+        begin_ = group_.index % Shape::kBands * Shape::kBandRows;
+        if constexpr (Shape::kRotates)
+            rotate();
+        else
+            carry(refill);
     }
 
 private:
+    [[nodiscard]] LOSSMAP_HD int end() const { return begin_ + Shape::kBandRows; }
+    [[nodiscard]] LOSSMAP_HD bool reads_above() const { return Shape::kHalo > 0 || (Shape::kBands > 1 && begin_ > 0); }
+    [[nodiscard]] LOSSMAP_HD bool reads_below() const {
+        return Shape::kHalo > 0 || (Shape::kBands > 1 && end() < Shape::kRows);
+    }
+
+    /// The three parts of a row's products are added to what the rows in front of it left.
+    template <typename Refill>
+    LOSSMAP_HD void carry(const Refill& refill) {
+        Part upper, next;  // output rows y - 1 and y, incomplete
+        if (reads_above()) {
+            // Of the row above the band only what it adds to the row below it.
+            Part sums;
+            multiply(sums, begin_ - 1, Shape::tap_block(0));
+            group_.finish(sums);
+            add_bias(next, sums);
+        } else {
+            set_bias(next, 0);
+        }
+        constexpr int kLast = kRefills ? 2 : 0;  ///< rows whose products are followed by others' weights
+                                                 // Unrolled, the products would wait for each other (ptxas C7511).
+#if defined(__CUDA_ARCH__)
+#pragma unroll 1
+#endif
+        for (int y = begin_; y < end() - kLast; y += 2)
+            pass(y, y > begin_, upper, next, [](int) {});
+        if constexpr (kRefills) pass(end() - kLast, true, upper, next, refill);
+        Pairs residual;
+        load_residual(residual, end() - 1);
+        if (reads_below()) {
+            Part sums;
+            multiply(sums, end(), Shape::tap_block(2));
+            group_.finish(sums);
+            add<0>(upper, upper, sums);
+        }
+        round(residual, upper, 0);
+        store(end() - 1, residual);
+    }
+
+    /// Three rows of output take turns in three parts of the sums, to which products are added as they are: row o of
+    /// the band in part o % 3. An input row finds its three taps in the order of the parts, whichever that is.
+    LOSSMAP_HD void rotate() {
+        Sums<3 * kPart> sums;
+        Pairs pending;  // rounded, not stored: that happens under the next row's products
+        set_bias(sums, 0);
+        set_bias(sums, kPart);
+        set_bias(sums, 2 * kPart);
+        if (reads_above()) {
+            Part part;
+            multiply(part, begin_ - 1, Shape::tap_block(0));
+            group_.finish(part);
+            add<0>(sums, sums, part);
+        }
+        constexpr int kLast = Shape::kBandRows - 1;
+        for (int row = 0;; row += 3) {
+            turn<0>(sums, pending, row);
+            if (kLast % 3 == 0 && row == kLast) break;
+            turn<1>(sums, pending, row + 1);
+            if (kLast % 3 == 1 && row + 1 == kLast) break;
+            turn<2>(sums, pending, row + 2);
+            if (kLast % 3 == 2 && row + 2 == kLast) break;
+        }
+        Pairs residual;
+        load_residual(residual, end() - 1);
+        if (reads_below()) {
+            Part part;
+            multiply(part, end(), Shape::tap_block(2));
+            store(end() - 2, pending);
+            group_.finish(part);
+            add<0>(sums, sums, part, kLast % 3 * kPart);
+        } else {
+            store(end() - 2, pending);
+        }
+        round(residual, sums, kLast % 3 * kPart);
+        store(end() - 1, residual);
+    }
+    /// Row `row` of the band, which is kTurn modulo 3: completes the row above it, whose part is the next but one's
+    /// then.
+    template <int kTurn>
+    LOSSMAP_HD void turn(Sums<3 * kPart>& sums, Pairs& pending, int row) {
+        constexpr int kDone = (kTurn + 2) % 3 * kPart;
+        Pairs residual;
+        if (row > 0) load_residual(residual, begin_ + row - 1);
+        group_.begin();
+        products(sums, begin_ + row, (4 - kTurn) % 3, 0, Shape::kSteps, true);
+        group_.commit();
+        if (row > 1) store(begin_ + row - 2, pending);
+        group_.finish(sums);
+        if (row > 0) {
+            round(residual, sums, kDone);
+            pending = residual;
+        }
+        set_bias(sums, kDone);
+    }
+
     static constexpr bool kRefills = Shape::kWeightBuffers == 1;
 
     /// Input rows y and y + 1, whose products run together.
     template <typename Refill>
     LOSSMAP_HD void pass(int y, bool has_upper, Part& upper, Part& next, const Refill& refill) {
-        static_assert(Shape::kBatchRows == 2);
         Sums<3 * kPart> first, second;
         Pairs of_upper, of_next;
         load_residual(of_next, y);
@@ -99,8 +169,8 @@ private:
         if constexpr (kRefills) {
             LOSSMAP_UNROLL
             for (int tap = 0; tap < 3; ++tap) {
-                products<0>(first, y, tap * Shape::kChunks, (tap + 1) * Shape::kChunks);
-                products<0>(second, y + 1, tap * Shape::kChunks, (tap + 1) * Shape::kChunks);
+                products(first, y, 0, tap * Shape::kChunks, (tap + 1) * Shape::kChunks, false);
+                products(second, y + 1, 0, tap * Shape::kChunks, (tap + 1) * Shape::kChunks, false);
                 group_.commit();
             }
             group_.template wait_for_all_but<2>();
@@ -110,30 +180,34 @@ private:
             group_.template wait_for_all_but<0>();
             refill(2);
         } else {
-            products<0>(first, y, 0, Shape::kSteps);
-            products<0>(second, y + 1, 0, Shape::kSteps);
+            products(first, y, 0, 0, Shape::kSteps, false);
+            products(second, y + 1, 0, 0, Shape::kSteps, false);
             group_.commit();
         }
         group_.finish(first);
         group_.finish(second);
         if (has_upper) {
             add<2>(upper, upper, first);
-            store(y - 1, upper, of_upper);
+            round(of_upper, upper, 0);
+            store(y - 1, of_upper);
         }
         add<1>(next, next, first);
         add<2>(next, next, second);
-        store(y, next, of_next);
+        round(of_next, next, 0);
+        store(y, of_next);
         add_bias(upper, first);
         add<1>(upper, upper, second);
         add_bias(next, second);
     }
 
     LOSSMAP_HD float bias_of(int thread, int index) const { return bias_.at(thread, index / 4 * 2 + index % 2); }
-    LOSSMAP_HD void set_bias(Part& to) const {
+    /// Sums from `first` on = bias.
+    template <typename To>
+    LOSSMAP_HD void set_bias(To& to, int first) const {
         group_.each_thread([&](int thread) {
             LOSSMAP_UNROLL
             for (int k = 0; k < kPart; ++k)
-                to.at(thread, k) = bias_of(thread, k);
+                to.at(thread, first + k) = bias_of(thread, k);
         });
     }
     /// to = the first part of sums + bias.
@@ -145,31 +219,31 @@ private:
                 to.at(thread, k) = bias_of(thread, k) + sums.at(thread, k);
         });
     }
-    /// to = from + a part of sums.
-    template <int kIndex, typename RowSums>
-    LOSSMAP_HD void add(Part& to, const Part& from, const RowSums& sums) const {
+    /// to = from + a part of sums, in registers from `first` on of both.
+    template <int kIndex, typename To, typename RowSums>
+    LOSSMAP_HD void add(To& to, const To& from, const RowSums& sums, int first = 0) const {
         group_.each_thread([&](int thread) {
             LOSSMAP_UNROLL
             for (int k = 0; k < kPart; ++k)
-                to.at(thread, k) = from.at(thread, k) + sums.at(thread, kIndex * kPart + k);
+                to.at(thread, first + k) = from.at(thread, first + k) + sums.at(thread, kIndex * kPart + k);
         });
     }
 
-    /// Begins sums = input row y x weights, as many columns as there are sums, from vertical tap kTap on.
-    template <int kTap, typename RowSums>
-    LOSSMAP_HD void multiply(RowSums& sums, int y) {
+    /// Begins sums = input row y x weights, as many columns as there are sums, from a block of taps on.
+    template <typename RowSums>
+    LOSSMAP_HD void multiply(RowSums& sums, int y, int block) {
         group_.begin();
-        products<kTap>(sums, y, 0, Shape::kSteps);
+        products(sums, y, block, 0, Shape::kSteps, false);
         group_.commit();
     }
-    /// .. of some steps.
-    template <int kTap, typename RowSums>
-    LOSSMAP_HD void products(RowSums& sums, int y, int first_step, int end_step) {
+    /// .. of some steps; sums += where `add`.
+    template <typename RowSums>
+    LOSSMAP_HD void products(RowSums& sums, int y, int block, int first_step, int end_step, bool add) {
         const MatrixDescriptor row = group_.operand(Shape::pixels(source_, y, 0));
         LOSSMAP_UNROLL
         for (int step = first_step; step < end_step; ++step)
             group_.multiply(sums, row.moved(Shape::pixel_distance(step)),
-                            weights_.moved(Shape::weight_distance(step, kTap)), step > 0);
+                            weights_.moved(Shape::weight_distance(step, block)), add || step > 0);
     }
 
     [[nodiscard]] LOSSMAP_HD bool adds() const { return (kind_ & (kStageAddInput | kStageAddPrevious)) != 0; }
@@ -184,24 +258,30 @@ private:
             group_.load_matrices(pairs, k, places_, row + k / 2 * Shape::kPlaneBytes);
     }
 
-    /// Residual, overflow, ReLU and the rounding of one output row.
-    LOSSMAP_HD void store(int y, Part& sums, Pairs& pairs) {
-        if (adds()) {
-            group_.each_thread([&](int thread) {
-                LOSSMAP_UNROLL
-                for (int k = 0; k < kPart; ++k) {
-                    const std::uint32_t pair = pairs.at(thread, k / 2);
-                    sums.at(thread, k) += k % 2 == 0 ? first_half(pair) : second_half(pair);
+    /// pairs = sums from `first` on, and what is added to them, rounded.
+    template <typename RowSums>
+    LOSSMAP_HD void round(Pairs& pairs, const RowSums& sums, int first) const {
+        const bool has_residual = adds();
+        group_.each_thread([&](int thread) {
+            LOSSMAP_UNROLL
+            for (int k = 0; k < kPart / 2; ++k) {
+                float left = sums.at(thread, first + 2 * k), right = sums.at(thread, first + 2 * k + 1);
+                if (has_residual) {
+                    left += first_half(pairs.at(thread, k));
+                    right += second_half(pairs.at(thread, k));
                 }
-            });
-        }
+                pairs.at(thread, k) = pack_halves(left, right);
+            }
+        });
+    }
+    /// Overflow and ReLU of one output row, which is stored.
+    LOSSMAP_HD void store(int y, Pairs& pairs) {
         const std::uint32_t floor = stage_floor((kind_ & kStageRelu) != 0);
         group_.each_thread([&](int thread) {
             LOSSMAP_UNROLL
             for (int k = 0; k < kPart / 2; ++k) {
-                const std::uint32_t rounded = pack_halves(sums.at(thread, 2 * k), sums.at(thread, 2 * k + 1));
-                state_.largest.at(thread, 0) = larger_magnitudes(state_.largest.at(thread, 0), rounded);
-                pairs.at(thread, k) = larger_halves(rounded, floor);
+                state_.largest.at(thread, 0) = larger_magnitudes(state_.largest.at(thread, 0), pairs.at(thread, k));
+                pairs.at(thread, k) = larger_halves(pairs.at(thread, k), floor);
             }
         });
         const int row = target_ + Shape::cell_offset(0, y, 0);
@@ -227,6 +307,7 @@ private:
     Group& group_;
     WarpgroupState<Group>& state_;
     int kind_;
+    int begin_ = 0;  ///< of the band of rows
     MatrixDescriptor weights_;
     int source_;                                         ///< byte of the buffer that is read
     int target_;                                         ///< .. that is written

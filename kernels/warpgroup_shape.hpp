@@ -15,7 +15,7 @@ namespace lossmap::kernels {
 /// copy of their neighbour's next row. Channels stand in planes of 8, 16 bytes a cell. A cell of zeros stands in front
 /// of every row and behind the last one.
 template <int kChannelsIn, int kSideIn, int kImagesIn, int kPairIn, int kWarpgroupsIn, int kWeightBuffersIn,
-          int kBatchRowsIn, int kFilterGroupsIn>
+          bool kRotatesIn, int kFilterGroupsIn>
 struct WarpgroupShape {
     static constexpr int kChannels = kChannelsIn;
     static constexpr int kSide = kSideIn;
@@ -23,8 +23,8 @@ struct WarpgroupShape {
     static constexpr int kPair = kPairIn;
     static constexpr int kWarpgroups = kWarpgroupsIn;
     static constexpr int kWeightBuffers = kWeightBuffersIn;  ///< 2: the next layer's weights are fetched under this one
-    static constexpr int kBatchRows = kBatchRowsIn;          ///< of input, whose products run together
-    static constexpr int kFilterGroups = kFilterGroupsIn;    ///< that different warpgroups compute
+    static constexpr bool kRotates = kRotatesIn;  ///< sums of three rows of output take turns in the same registers
+    static constexpr int kFilterGroups = kFilterGroupsIn;       ///< that different warpgroups compute
     static constexpr int kBands = kWarpgroups / kFilterGroups;  ///< of rows, that different warpgroups compute
     static constexpr int kThreads = kWarpgroups * 128;
 
@@ -50,10 +50,13 @@ struct WarpgroupShape {
     /// K of a layer, in steps of 16 channels: a horizontal tap's, or those of the four pixels that a pair reads.
     static constexpr int kChunks = kChannels / 16;
     static constexpr int kSteps = kPair == 2 ? 4 : 3 * kChunks;
+    /// Filters of vertical taps 0, 1, 2 behind each other; or of 2, 1, 0, 2, 1, of which three blocks in a row are the
+    /// taps of any input row in the order in which the registers want them.
+    static constexpr int kTapBlocks = kRotates ? 5 : 3;
     static constexpr int kGroupFilters = kCellChannels / kFilterGroups;
-    static constexpr int kColumns = 3 * kGroupFilters;                   ///< N: the three vertical taps side by side
-    static constexpr int kWeights = 9 * kChannels * kChannels;           ///< of a layer, in global memory
-    static constexpr int kWeightPacks = kSteps * 2 * 3 * kCellChannels;  ///< .. of 8 in shared memory
+    static constexpr int kColumns = 3 * kGroupFilters;          ///< N: the three vertical taps side by side
+    static constexpr int kWeights = 9 * kChannels * kChannels;  ///< of a layer, in global memory
+    static constexpr int kWeightPacks = kSteps * 2 * kTapBlocks * kCellChannels;  ///< .. of 8 in shared memory
     static constexpr int kWeightBytes = kWeightPacks * 16;
     static constexpr int kWeightOffset = 2 * kBufferBytes;
     static constexpr int kSharedBytes = kWeightOffset + kWeightBuffers * kWeightBytes;
@@ -69,7 +72,7 @@ struct WarpgroupShape {
 
     static_assert(kSlots * kCells == 64 && kHalves * kImages == kSlots && kRows * kHalves == kSide);
     static_assert(kPair == 1 || (kPair == 2 && kChannels == 16));
-    static_assert(kChannels % 16 == 0 && kRows % kBands == 0 && kBandRows % kBatchRows == 0);
+    static_assert(kChannels % 16 == 0 && kRows % kBands == 0 && kBandRows % 2 == 0);
     static_assert(kExitUnits % kWarpgroups == 0 && (kFilterGroups == 1 || !kHasExit));
     static_assert(kWeightBuffers == 2 || (kBands == 1 && kPair == 1));
     static_assert(!kHasExit || 2 * kExitPlanes * kImages * kExitPixels * 16 <= kBufferBytes);
@@ -123,31 +126,40 @@ struct WarpgroupShape {
     LOSSMAP_HD static constexpr MatrixLayout pixels(int buffer, int y, int step) {
         return {buffer + step_chunk(step) * 2 * kPlaneBytes + cell_offset(0, y, step_shift(step)), kPlaneBytes, 128};
     }
-    /// B: weights of a step for a group of filters; columns begin with vertical tap `first`.
+    /// The first block that holds a vertical tap; others may stand three further.
+    LOSSMAP_HD static constexpr int tap_block(int tap) { return kRotates ? 2 - tap : tap; }
+    /// B: weights of a step for a group of filters; columns begin with block `first`.
     LOSSMAP_HD static constexpr MatrixLayout weights(int buffer, int group, int step, int first) {
         return {kWeightOffset + buffer * kWeightBytes + weight_pack(step, 0, first, group * kGroupFilters) * 16,
-                kColumns * 16, 128};
+                kTapBlocks * kGroupFilters * 16, 128};
     }
     /// Place of 8 weights of a layer in shared memory: [group of filters][step][half of its 16 channels][vertical
     /// tap][filter].
-    LOSSMAP_HD static constexpr int weight_pack(int step, int plane, int y, int filter) {
+    LOSSMAP_HD static constexpr int weight_pack(int step, int plane, int block, int filter) {
         const int row = filter / kGroupFilters * kSteps * 2 + step * 2 + plane;
-        return (row * 3 + y) * kGroupFilters + filter % kGroupFilters;
+        return (row * kTapBlocks + block) * kGroupFilters + filter % kGroupFilters;
     }
     /// Where 8 weights of a layer in global memory, [3, 3, channels / 8, filters, 8], belong for a pixel of a cell.
     LOSSMAP_HD static constexpr int weight_place(int pack, int pixel) {
         constexpr int kRow = 3 * kChannelPlanes;  ///< horizontal taps and planes of a vertical tap
         const int filter = pack % kChannels, y = pack / kChannels / kRow, tap_plane = pack / kChannels % kRow;
         // A pair's second pixel has its taps one step further.
-        return weight_pack(0, tap_plane + pixel * kChannelPlanes, y, pixel * kChannels + filter);
+        return weight_pack(0, tap_plane + pixel * kChannelPlanes, tap_block(y), pixel * kChannels + filter);
+    }
+    /// Bytes to the other place of a weight; 0: there is one only.
+    LOSSMAP_HD static constexpr int second_distance(int pack) {
+        const int y = pack / kChannels / (3 * kChannelPlanes);
+        return kRotates && y > 0 ? 3 * kGroupFilters * 16 : 0;
     }
     static constexpr int kSourcePacks = kWeights / 8;
+    static constexpr int kSecondPacks = kRotates ? kSourcePacks * 2 / 3 : 0;
     /// Places that no weight belongs in, as their step's pixel is no neighbour of their filters': zeros.
-    static constexpr int kZeroPacks = kWeightPacks - kPair * kSourcePacks;
+    static constexpr int kZeroPacks = kWeightPacks - kPair * (kSourcePacks + kSecondPacks);
     LOSSMAP_HD static constexpr int zero_pack(int k) {
         // Of the first step for second pixels, of the last one for first ones.
-        const int filter = k % kChannels, row = k / kChannels % 6, pixel = 1 - k / kChannels / 6;
-        return weight_pack(pixel == 1 ? 0 : kSteps - 1, row / 3, row % 3, pixel * kChannels + filter);
+        const int filter = k % kChannels, row = k / kChannels % (2 * kTapBlocks);
+        const int pixel = 1 - k / kChannels / (2 * kTapBlocks);
+        return weight_pack(pixel == 1 ? 0 : kSteps - 1, row / kTapBlocks, row % kTapBlocks, pixel * kChannels + filter);
     }
 
     /// A pixel that the exit writes: row `row` of unit `unit`'s 64.
@@ -176,9 +188,9 @@ struct WarpgroupShape {
 };
 
 /// The shapes that kernels exist for: the stages of a ResNet for images of 32 x 32 pixels, sized for 227 KB.
-using Warpgroup16x32 = WarpgroupShape<16, 32, 2, 2, 2, 2, 2, 1>;
-using Warpgroup32x16 = WarpgroupShape<32, 16, 4, 1, 2, 2, 2, 1>;
-using Warpgroup64x8 = WarpgroupShape<64, 8, 8, 1, 2, 1, 2, 2>;
+using Warpgroup16x32 = WarpgroupShape<16, 32, 2, 2, 2, 2, true, 1>;
+using Warpgroup32x16 = WarpgroupShape<32, 16, 4, 1, 2, 2, false, 1>;
+using Warpgroup64x8 = WarpgroupShape<64, 8, 8, 1, 2, 1, false, 2>;
 
 /// Calls visit(Shape{}) for each of them.
 template <typename Visit>

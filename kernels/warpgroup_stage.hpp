@@ -134,8 +134,11 @@ private:
         const Half* source = weights_of(point, block);
         share_out(group, Shape::kSourcePacks, [&](int k) {
             LOSSMAP_UNROLL
-            for (int pixel = 0; pixel < Shape::kPair; ++pixel)
-                group.copy_in(to + Shape::weight_place(k, pixel) * 16, source + k * 8, true);
+            for (int pixel = 0; pixel < Shape::kPair; ++pixel) {
+                const int place = to + Shape::weight_place(k, pixel) * 16, second = Shape::second_distance(k);
+                group.copy_in(place, source + k * 8, true);
+                if (second != 0) group.copy_in(place + second, source + k * 8, true);
+            }
         });
     }
 

@@ -43,8 +43,7 @@ public:
         : index(__shfl_sync(0xffffffffu, static_cast<int>(threadIdx.x) / 128, 0)),
           thread_(static_cast<int>(threadIdx.x) % 128),
           shared_(shared),
-          base_(static_cast<std::uint32_t>(__cvta_generic_to_shared(shared))),
-          uniform_base_(__shfl_sync(0xffffffffu, base_, 0)) {}
+          base_(static_cast<std::uint32_t>(__cvta_generic_to_shared(shared))) {}
 
     const int index;
 
@@ -93,7 +92,7 @@ public:
     }
 
     __device__ MatrixDescriptor operand(const MatrixLayout& layout) const {
-        return MatrixDescriptor::of(layout, uniform_base_);
+        return MatrixDescriptor::of(layout, base_);
     }
     __device__ void begin() const { cute::warpgroup_arrive(); }
     __device__ void commit() const { cute::warpgroup_commit_batch(); }
@@ -138,7 +137,6 @@ private:
     int thread_;
     unsigned char* shared_;
     std::uint32_t base_;
-    std::uint32_t uniform_base_;  ///< the same, for descriptors
 };
 
 /// A block whose warpgroups pass a barrier behind each phase.

@@ -88,8 +88,13 @@ TEST(WarpgroupShape, AStepOfKReadsThePixelsThatItsWeightsAreFor) {
             zeros.insert(Shape::zero_offset(k));
         std::map<int, int> source_of;
         for (int pack = 0; pack < Shape::kSourcePacks; ++pack) {
-            for (int pixel = 0; pixel < Shape::kPair; ++pixel)
-                EXPECT_TRUE(source_of.emplace(Shape::weight_place(pack, pixel), pack).second);
+            for (int pixel = 0; pixel < Shape::kPair; ++pixel) {
+                const int place = Shape::weight_place(pack, pixel), second = Shape::second_distance(pack) / 16;
+                EXPECT_TRUE(source_of.emplace(place, pack).second);
+                if (second != 0) {
+                    EXPECT_TRUE(source_of.emplace(place + second, pack).second);
+                }
+            }
         }
         std::set<int> unused;
         for (int k = 0; k < Shape::kZeroPacks; ++k)
@@ -102,15 +107,16 @@ TEST(WarpgroupShape, AStepOfKReadsThePixelsThatItsWeightsAreFor) {
         // For each row of a product (a cell) and column (a vertical tap, a pixel of the cell and a filter).
         for (int row = 0; row < 64; ++row) {
             const int slot = row % Shape::kSlots, cell = row / Shape::kSlots;
-            for (int k = 0; k < 3 * Shape::kCellChannels; k += 5) {
-                const int tap_y = k / Shape::kCellChannels, of_cell = k % Shape::kCellChannels;
+            for (int k = 0; k < Shape::kTapBlocks * Shape::kCellChannels; k += 5) {
+                const int block = k / Shape::kCellChannels, of_cell = k % Shape::kCellChannels;
+                const int tap_y = Shape::kRotates ? (5 - block) % 3 : block;  // 2, 1, 0, 2, 1
                 const int group = of_cell / Shape::kGroupFilters;
-                const int column = tap_y * Shape::kGroupFilters + of_cell % Shape::kGroupFilters;
+                const int column = block * Shape::kGroupFilters + of_cell % Shape::kGroupFilters;
                 const int filter = of_cell % Shape::kChannels, x = cell * Shape::kPair + of_cell / Shape::kChannels;
                 std::set<int> sources;
                 for (int step = 0; step < Shape::kSteps; ++step) {
                     for (int half = 0; half < 2; ++half) {
-                        const int pack = Shape::weight_pack(step, half, tap_y, of_cell);
+                        const int pack = Shape::weight_pack(step, half, block, of_cell);
                         const MatrixLayout b = Shape::weights(Shape::kWeightBuffers - 1, group, step, 0);
                         ASSERT_EQ(b.offset(column, 8 * half),
                                   Shape::kWeightOffset + (Shape::kWeightBuffers - 1) * Shape::kWeightBytes + pack * 16);
