@@ -23,17 +23,16 @@ public:
         }
     }
 
-    /// @param kernel  for chains of convolutions, whose results in the middle are left out then; nullptr: there is none
-    void steps(const StageKernel* kernel) {
+    /// @param kernels  for chains of convolutions, whose results in the middle are left out then
+    void steps(std::vector<const StageKernel*> kernels) {
         const std::vector<Step>& steps = program_.lowering.steps;
         std::optional<StageChains> chains;
-        if (kernel != nullptr)
-            chains.emplace(builder_, program_.lowering, *kernel, builder_.device().facts().shared_bytes);
+        if (!kernels.empty()) chains.emplace(builder_, program_.lowering, std::move(kernels));
         std::vector<bool> done(steps.size(), false);
         for (std::size_t index = 0; index < steps.size(); ++index) {
             if (done[index]) continue;
             const Step& step = steps[index];
-            if (chains && stage(*chains, *kernel, index, done)) continue;
+            if (chains && stage(*chains, index, done)) continue;
             const Node& node = builder_.node(step.node);
             const std::vector<ValueId> outputs = results_of(step);
             attempt(node, outputs, [&] {
@@ -52,7 +51,7 @@ public:
 
 private:
     /// Lowers the chain that begins with a step, where there is one.
-    bool stage(const StageChains& chains, const StageKernel& kernel, std::size_t index, std::vector<bool>& done) {
+    bool stage(const StageChains& chains, std::size_t index, std::vector<bool>& done) {
         const Step& step = program_.lowering.steps[index];
         const auto chain = chains.from(index);
         if (!chain) {
@@ -72,8 +71,8 @@ private:
             done[member] = true;
         }
         program_.stages.push_back(std::move(names));
-        program_.stage_arithmetic = kernel.arithmetic;
-        attempt(builder_.node(step.node), outputs, [&] { lower_stage(builder_, program_.lowering, *chain, kernel); });
+        program_.stage_arithmetic = chain->kernel->arithmetic;
+        attempt(builder_.node(step.node), outputs, [&] { lower_stage(builder_, program_.lowering, *chain); });
         return true;
     }
 
@@ -200,7 +199,9 @@ std::unique_ptr<Program> build_program(const ExecutableRequest& request, BoundRe
     bind_inputs(*program, builder);
     Compiler compiler(*program, builder);
     compiler.theta_nodes();
-    compiler.steps(request.traceable ? nullptr : stage_kernel(options, request.passes));
+    std::vector<const StageKernel*> kernels;
+    if (!request.traceable) kernels = stage_kernels(options, request.passes, builder.device().facts());
+    compiler.steps(std::move(kernels));
     compiler.require_all();
     builder.begin("output");
     program->output = builder.read(program->bound.output, {Demand::Form::dense, DType::f32});

@@ -8,6 +8,7 @@
 #include "cuda/backend/lower/unary_functions.hpp"
 #include "graph/ops/window.hpp"
 #include "kernels/split_stage.hpp"
+#include "kernels/warpgroup_stage.hpp"
 
 namespace lossmap::cuda {
 namespace {
@@ -33,9 +34,12 @@ bool can_be_packed(std::int64_t channels) { return channels < 8 || channels % 8 
 
 }  // namespace
 
-const StageKernel* stage_kernel(const BuildOptions& options, const PassSet& passes) {
+std::vector<const StageKernel*> stage_kernels(const BuildOptions& options, const PassSet& passes,
+                                              const DeviceFacts& facts) {
     using kernels::KernelTable;
     static constexpr StageKernel kHalf{"stage", &KernelTable::stage, &kernels::stage_fit, DType::f16, "fp16", 1, true};
+    static constexpr StageKernel kWarpgroups{
+        "warpgroup_stage", &KernelTable::warpgroup_stage, &kernels::warpgroup_fit, DType::f16, "fp16", 1, true};
     static constexpr StageKernel kSplit{"split_stage",
                                         &KernelTable::split_stage,
                                         &kernels::split_fit,
@@ -51,19 +55,22 @@ const StageKernel* stage_kernel(const BuildOptions& options, const PassSet& pass
                                        1,
                                        false};
     // Statistics rest on plain fp32.
-    if (options.training) return nullptr;
-    if (options.precision == Precision::fp16 && passes.stages) return &kHalf;
-    if (options.precision == Precision::tf32 && passes.stages) return &kTf32;
-    if (options.precision == Precision::fp32 && passes.split_stages) return &kSplit;
-    return nullptr;
+    if (options.training) return {};
+    if (options.precision == Precision::fp32 && passes.split_stages) return {&kSplit};
+    if (!passes.stages) return {};
+    if (options.precision == Precision::tf32) return {&kTf32};
+    if (options.precision != Precision::fp16) return {};
+    // wgmma is sm_90a's: neither older nor newer devices have it.
+    if (passes.warpgroup_stages && facts.architecture == "sm_90") return {&kWarpgroups, &kHalf};
+    return {&kHalf};
 }
 
-StageChains::StageChains(const ProgramBuilder& builder, const Lowering& lowering, const StageKernel& kernel,
-                         std::int64_t shared_bytes)
+StageChains::StageChains(const ProgramBuilder& builder, const Lowering& lowering,
+                         std::vector<const StageKernel*> kernels)
     : builder_(builder),
       lowering_(lowering),
-      kernel_(kernel),
-      shared_bytes_(shared_bytes),
+      kernels_(std::move(kernels)),
+      shared_bytes_(builder.device().facts().shared_bytes),
       consumers_(builder.graph().consumers()),
       step_of_node_(builder.graph().nodes.size(), -1),
       is_output_(builder.graph().values.size(), false) {
@@ -75,12 +82,20 @@ StageChains::StageChains(const ProgramBuilder& builder, const Lowering& lowering
 
 ValueId StageChains::output_of(const Step& step) const { return builder_.node(step.last_node()).outputs[0]; }
 
+std::pair<const StageKernel*, kernels::StageFit> StageChains::fit_of(std::int64_t channels, std::int64_t side) const {
+    for (const StageKernel* kernel : kernels_) {
+        const kernels::StageFit fit = kernel->fit(channels, side, shared_bytes_);
+        if (fit.channels != 0) return {kernel, fit};
+    }
+    return {};
+}
+
 std::string StageChains::why_no_convolution(const Step& step) const {
     const Node& node = builder_.node(step.node);
     if (!node.domain.empty() || node.op_type != "Conv") return "it is no convolution";
     const ValueId output = output_of(step);
     if (!builder_.per_point(output)) return "its result is the same at all points";
-    if (builder_.storage(output) != kernel_.pixels)
+    if (builder_.storage(output) != kernels_.front()->pixels)
         return fmt::format("its result is not kept in {}", name_of(builder_.options().precision));
     for (std::size_t k = 1; k < node.inputs.size(); ++k) {
         if (node.has_input(k) && depends_on_samples(builder_.class_of(node.inputs[k])))
@@ -102,7 +117,7 @@ std::string StageChains::why_not(const Step& step) const {
     if (source.size() != 4 || !has_window(node, source, weights, 3, 1))
         return "it is not 3x3 with stride 1 and a border of 1";
     if (source[2] != source[3]) return "its planes are not square";
-    const kernels::StageFit fit = kernel_.fit(weights[0], source[2], shared_bytes_);
+    const kernels::StageFit fit = fit_of(weights[0], source[2]).second;
     if (fit.channels == 0 || !can_be_packed(weights[0])) {
         return fmt::format("no kernel keeps {} channels of {} x {} pixels in {} KB", weights[0], source[2], source[3],
                            shared_bytes_ >> 10);
@@ -153,6 +168,9 @@ std::optional<StageChain> StageChains::from(std::size_t start) const {
     const Step& first = lowering_.steps[start];
     if (!why_not(first).empty()) return {};
     StageChain chain;
+    const Shape& shape = builder_.shape(output_of(first));
+    const auto [kernel, fit] = fit_of(shape[1], shape[2]);
+    chain.kernel = kernel;
     const ValueId input = builder_.node(first.node).inputs[0];
     if (first.residual_add >= 0 && first.residual != input) chain.residual = first.residual;
     ValueId previous = chain.residual;
@@ -162,7 +180,7 @@ std::optional<StageChain> StageChains::from(std::size_t start) const {
         const auto kind = kind_of(step, previous);
         if (!kind) break;
         const bool crosses = !chain.kinds.empty() && kernels::skips_cross(chain.kinds.back(), *kind);
-        if (crosses && !kernel_.crossing_skips) break;
+        if (crosses && !kernel->crossing_skips) break;
         chain.steps.push_back(*index);
         chain.kinds.push_back(*kind);
         previous = builder_.node(step.node).inputs[0];
@@ -174,8 +192,6 @@ std::optional<StageChain> StageChains::from(std::size_t start) const {
     if (length == 0) return {};
     chain.steps.resize(length);
     chain.kinds.resize(length);
-    const Shape& shape = builder_.shape(output_of(first));
-    const kernels::StageFit fit = kernel_.fit(shape[1], shape[2], shared_bytes_);
     chain.channels = fit.channels;
     chain.side = static_cast<int>(shape[2]);
     chain.tile_images = fit.tile_images;

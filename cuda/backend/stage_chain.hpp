@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cuda/backend/program_builder.hpp"
@@ -23,11 +24,14 @@ struct StageKernel {
     bool crossing_skips;     ///< what a layer adds may be the input of one that adds something itself
 };
 
-/// The kernel for a program; nullptr: its precision has none, or the pass is left out.
-[[nodiscard]] const StageKernel* stage_kernel(const BuildOptions& options, const PassSet& passes);
+/// The kernels for a program, the favourite first: the first one that has a chain's shape takes it. Their pixels and
+/// arithmetic are the same. Empty: its precision has none, or the pass is left out.
+[[nodiscard]] std::vector<const StageKernel*> stage_kernels(const BuildOptions& options, const PassSet& passes,
+                                                            const DeviceFacts& facts);
 
 /// Steps that one launch of a stage kernel computes: each reads what the one in front of it made.
 struct StageChain {
+    const StageKernel* kernel = nullptr;
     std::vector<std::size_t> steps;   ///< of the lowering, in order; the first one may change the number of channels
     std::vector<std::uint8_t> kinds;  ///< kernels::StageLayer bits, one a step
     ValueId residual = kNoValue;      ///< what the first layer adds, unless it is its own input
@@ -46,9 +50,8 @@ struct StageChain {
 /// Finds chains in a lowered graph, by what the steps are and by who reads their results.
 class StageChains {
 public:
-    /// @param shared_bytes  of shared memory that a block may take
-    StageChains(const ProgramBuilder& builder, const Lowering& lowering, const StageKernel& kernel,
-                std::int64_t shared_bytes);
+    /// @param kernels  at least one
+    StageChains(const ProgramBuilder& builder, const Lowering& lowering, std::vector<const StageKernel*> kernels);
 
     /// Why a step cannot be a layer of a chain; "" when it can, a first one at least.
     [[nodiscard]] std::string why_not(const Step& step) const;
@@ -57,6 +60,9 @@ public:
 
 private:
     [[nodiscard]] ValueId output_of(const Step& step) const;
+    /// The kernel for layers of a shape and how it takes them; no channels where there is none.
+    [[nodiscard]] std::pair<const StageKernel*, kernels::StageFit> fit_of(std::int64_t channels,
+                                                                          std::int64_t side) const;
     [[nodiscard]] std::optional<std::uint8_t> kind_of(const Step& step, ValueId previous) const;
     /// The step that convolves `value`, alike to `first`; nullopt when there is none.
     [[nodiscard]] std::optional<std::size_t> next(ValueId value, const Step& first) const;
@@ -70,8 +76,8 @@ private:
 
     const ProgramBuilder& builder_;
     const Lowering& lowering_;
-    const StageKernel& kernel_;
-    std::int64_t shared_bytes_;
+    std::vector<const StageKernel*> kernels_;
+    std::int64_t shared_bytes_;  ///< of shared memory that a block may take
     std::vector<std::vector<std::int32_t>> consumers_;
     std::vector<std::int32_t> step_of_node_;  ///< by node: the step that begins with it, -1
     std::vector<bool> is_output_;

@@ -19,6 +19,8 @@ std::span<const PassInfo> pass_table() {
          "tf32)"},
         {"split_stages", &PassSet::split_stages,
          "the same in fp32, on tensor cores: each operand is two fp16 halves, each product three (CUDA)"},
+        {"warpgroup_stages", &PassSet::warpgroup_stages,
+         "the same on Hopper's wgmma (CUDA, fp16, compute capability 9.0)"},
     };
     return kPasses;
 }

@@ -17,9 +17,10 @@ struct PassSet {
     bool transforms = true;
     bool stages = true;
     bool split_stages = true;
+    bool warpgroup_stages = true;
 
     [[nodiscard]] static constexpr PassSet none() {
-        return {false, false, false, false, false, false, false, false, false};
+        return {false, false, false, false, false, false, false, false, false, false};
     }
     friend bool operator==(const PassSet&, const PassSet&) = default;
 };

@@ -56,6 +56,16 @@ inline ReferenceNet wide_net(const std::function<Handle(ReferenceNet&, Handle)>&
     return net;
 }
 
+/// Sample 3 of wide_net(block) is large, and a norm in the chain makes a hundred times more of it: sums near 1e6, of
+/// both signs.
+inline void overflow_sample_3(NetworkRunner& runner) {
+    auto inputs = const_cast<SampleChunk&>(runner.chunk()).inputs[0].as<float>();
+    for (std::size_t k = std::size_t{3} * 3 * 64; k < std::size_t{4} * 3 * 64; ++k)
+        inputs[k] *= 1e4F;
+    for (float& weight : runner.net().origin().weights)
+        weight *= 2.0F;
+}
+
 struct Emulated {
     std::shared_ptr<HostDevice> device;
     NetworkRunner runner;

@@ -22,6 +22,7 @@ using test::Handle;
 using test::HostDevice;
 using test::HostDeviceOptions;
 using test::NetworkRunner;
+using test::overflow_sample_3;
 using test::projected_entry;
 using test::ReferenceNet;
 using test::three_stages;
@@ -196,14 +197,8 @@ TEST(CudaStage, WhatOverflowsInsideIsComputedAgain) {
     Emulated half(net(), 5);
     Emulated exact(net(), 5);
     exact.runner.request().precision = Precision::fp32;
-    for (Emulated* one : {&half, &exact}) {
-        // Sample 3 is large, and a norm in the chain makes a hundred times more of it: sums near 1e6, of both signs.
-        auto inputs = const_cast<SampleChunk&>(one->runner.chunk()).inputs[0].as<float>();
-        for (std::size_t k = std::size_t{3} * 3 * 64; k < std::size_t{4} * 3 * 64; ++k)
-            inputs[k] *= 1e4F;
-        for (float& weight : one->runner.net().origin().weights)
-            weight *= 2.0F;
-    }
+    for (Emulated* one : {&half, &exact})
+        overflow_sample_3(one->runner);
     ASSERT_EQ(half.stages().size(), 1u);
     const std::vector<Point> points{{{0.0, 0.0}}, {{0.1, 0.2}}};
     const auto expected = exact.runner.sums(*exact.runner.compile(), points);

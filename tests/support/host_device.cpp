@@ -196,7 +196,7 @@ HostDevice::HostDevice(const HostDeviceOptions& options)
     facts_.most_products = options.most_products;
     facts_.tiles_convolutions = options.tiles_convolutions;
     facts_.shared_bytes = options.shared_bytes;
-    facts_.architecture = "host";
+    facts_.architecture = options.architecture;
     facts_.library_versions = {"host loops 1"};
     facts_.driver = options.driver;
 }

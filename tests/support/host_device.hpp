@@ -51,6 +51,7 @@ struct HostDeviceOptions {
     std::function<double(std::int64_t points, std::int64_t samples)> product_seconds;
     std::int64_t most_bytes_at_once = std::int64_t{1} << 40;  ///< a larger allocation finds no memory
     std::string driver = "1.0";
+    std::string architecture = "host";
 };
 
 /// What happened on an emulated device.

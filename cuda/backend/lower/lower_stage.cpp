@@ -12,11 +12,11 @@ constexpr std::int64_t kGroup = 8;  ///< channels that stand together
 /// One chain on its way into the program.
 class StageLowering {
 public:
-    StageLowering(ProgramBuilder& builder, const Lowering& lowering, const StageChain& chain, const StageKernel& kernel)
+    StageLowering(ProgramBuilder& builder, const Lowering& lowering, const StageChain& chain)
         : builder_(builder),
           lowering_(lowering),
           chain_(chain),
-          kernel_(kernel),
+          kernel_(*chain.kernel),
           channels_(chain.channels),
           block_{3, 3, channels_ / kGroup, channels_, kGroup} {}
 
@@ -149,9 +149,8 @@ private:
 
 }  // namespace
 
-void lower_stage(ProgramBuilder& builder, const Lowering& lowering, const StageChain& chain,
-                 const StageKernel& kernel) {
-    StageLowering(builder, lowering, chain, kernel).lower();
+void lower_stage(ProgramBuilder& builder, const Lowering& lowering, const StageChain& chain) {
+    StageLowering(builder, lowering, chain).lower();
 }
 
 }  // namespace lossmap::cuda

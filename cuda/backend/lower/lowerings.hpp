@@ -14,7 +14,7 @@ namespace lossmap::cuda {
 [[nodiscard]] bool lower_dense(ProgramBuilder& builder, const Step& step);
 
 /// A chain of convolutions in one launch, with the layout of their weights. A chain that was found can be run.
-void lower_stage(ProgramBuilder& builder, const Lowering& lowering, const StageChain& chain, const StageKernel& kernel);
+void lower_stage(ProgramBuilder& builder, const Lowering& lowering, const StageChain& chain);
 
 /// Reshape and its like, Transpose, Expand, Split, Cast to the same type: other strides, nothing moves.
 [[nodiscard]] bool lower_view(ProgramBuilder& builder, const Node& node);
