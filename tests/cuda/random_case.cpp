@@ -162,6 +162,7 @@ HostDeviceOptions choose_options(Random& random) {
     options.reversed = random.chance(0.3);
     options.records = !random.chance(0.2);
     if (random.chance(0.2)) options.most_products = random.between(1, 3);
+    options.architecture = random.one_of<std::string>({"host", "sm_90"});
     return options;
 }
 
@@ -217,7 +218,8 @@ std::string text_of(const RandomCase& one) {
     text << " | joins " << one.options.joins_work << " convolutions " << one.options.has_convolutions << " points "
          << one.options.most_points << " pass " << one.options.pass_bytes << " shared " << one.options.shared_bytes
          << " eager " << (one.options.pace == Pace::eager) << " reversed " << one.options.reversed << " records "
-         << one.options.records << " products " << one.options.most_products << " passes";
+         << one.options.records << " products " << one.options.most_products << " on " << one.options.architecture
+         << " passes";
     for (const PassInfo& pass : pass_table()) {
         if (!(request.passes.*pass.enabled)) text << " -" << pass.name;
     }
