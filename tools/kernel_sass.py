@@ -8,7 +8,8 @@ A kernel for C channels holds three copies of a row's pass, each with 9 C / 16 t
 of four matrices for each of 3 C / 16 pairs of tap and channels, and such a load for each of 9 C / 16 pieces of weights;
 with an exit one row more, with a load and two tiles for each of 9 + 1 taps; what it copies into shared memory goes past
 the registers; nothing lies in local memory. A kernel for split products has one tile or two, three products for each,
-twice the loads of pixels, and a load of weights for each tile; one for tf32 what a kernel for fp16 has.
+twice the loads of pixels, and a load of weights for each tile; one for tf32 what a kernel for fp16 has. A kernel on wgmma
+holds the products of three input rows or, where one set of weights serves all layers, of two times two, 96 columns each.
 """
 
 import argparse
@@ -22,11 +23,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from kernel_resources import SKIPPED, Missing, output_of, short_names, tool  # noqa: E402
 
-OBJECTS = ("stage.cu.o", "split_stage.cu.o", "tf32_stage.cu.o")
+OBJECTS = ("stage.cu.o", "split_stage.cu.o", "tf32_stage.cu.o", "warpgroup_stage.cu.o")
 ARCHITECTURE = re.compile(r"^\s*arch\s*=\s*(\S+)")
 FUNCTION = re.compile(r"^\s*Function : (\S+)")
-INSTRUCTION = re.compile(r"^\s*/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+\s+)?([A-Z][A-Z0-9_]*(?:\.[A-Z0-9_]+)*)")
-SHAPE = re.compile(r"(Stage|Split)Shape<([\d,]+)>")
+INSTRUCTION = re.compile(r"^\s*/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+\s+)?([A-Z][A-Z0-9_]*(?:\.[A-Z0-9_x]+)*)")
+SHAPE = re.compile(r"(Stage|Split|Warpgroup)Shape<([\w,]+)>")
 
 
 def parse(text):
@@ -46,18 +47,31 @@ def number_of(opcodes, *beginnings):
     return sum(count for opcode, count in opcodes.items() if opcode.startswith(beginnings))
 
 
-def complaints(name, opcodes):
-    """Sentences about what a kernel of that name should hold and does not."""
-    kind, numbers = SHAPE.search(name).groups()
-    channels, side, *others = map(int, numbers.split(","))
+def expected_of_warps(kind, numbers):
+    """Opcodes and how often a kernel whose warps compute holds them."""
+    channels, side, *others = map(int, numbers)
     chunks = channels // 16
     exit_taps = 10 if channels < 64 and side % 2 == 0 else 0
     tiles, products, pixels, weights = 2, 1, 1, 1
     if kind == "Split":
         tiles, products = others[3:5]
         pixels, weights = (2, tiles) if products == 3 else (1, 1)
-    expected = (("HMMA.16816.F32", (3 * 9 + exit_taps) * chunks * tiles * products),
-                ("LDSM", ((3 * 3 + exit_taps) * pixels + 9 * weights) * chunks))
+    return (("HMMA.16816.F32", (3 * 9 + exit_taps) * chunks * tiles * products),
+            ("LDSM", ((3 * 3 + exit_taps) * pixels + 9 * weights) * chunks))
+
+
+def expected_of_warpgroups(kind, numbers):
+    """The same where warpgroups do."""
+    channels, _, _, pair, _, buffers, rotates, _ = numbers
+    steps = 4 if pair == "2" else 3 * int(channels) // 16
+    rows = 3 if rotates == "true" else 2 if buffers == "2" else 4
+    return (("HGMMA.64x96x16.F32", steps * rows), ("HMMA", 0))
+
+
+def complaints(name, opcodes):
+    """Sentences about what a kernel of that name should hold and does not."""
+    kind, numbers = SHAPE.search(name).groups()
+    expected = (expected_of_warpgroups if kind == "Warpgroup" else expected_of_warps)(kind, numbers.split(","))
     found = [f"{opcode}: {number_of(opcodes, opcode)} instead of {count}" for opcode, count in expected
              if number_of(opcodes, opcode) != count]
     if not number_of(opcodes, "LDGSTS"):

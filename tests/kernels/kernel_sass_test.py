@@ -26,6 +26,9 @@ SPLIT = "SplitStage<SplitShape<16,32,1,4,8,2,3,1>>"
 GOOD_SPLIT = Counter({"HMMA.16816.F32": 222, "LDSM.16.M88.4": 56, "LDGSTS.E.BYPASS.128": 14})
 SPLIT_WITHOUT_EXIT = Counter({"HMMA.16816.F32": 324, "LDSM.16.M88.4": 108, "LDGSTS.E.BYPASS.128": 14})
 
+WARPGROUPS = "WarpgroupStage<WarpgroupShape<16,32,2,2,2,2,true,1>>"
+GOOD_WARPGROUPS = Counter({"HGMMA.64x96x16.F32": 12, "HGMMA.64x16x16.F32": 40, "LDGSTS.E.BYPASS.128": 20})
+
 
 class KernelSass(unittest.TestCase):
     def test_counts_instructions(self):
@@ -40,6 +43,11 @@ class KernelSass(unittest.TestCase):
         self.assertEqual(kernel_sass.complaints("SplitStage<SplitShape<32,16,4,1,8,2,1,1>>", GOOD), [])
         self.assertEqual(kernel_sass.complaints(SPLIT, Counter({**GOOD_SPLIT, "HMMA.16816.F32": 148})),
                          ["HMMA.16816.F32: 148 instead of 222"])
+        self.assertEqual(kernel_sass.complaints(WARPGROUPS, GOOD_WARPGROUPS), [])
+        self.assertEqual(kernel_sass.complaints("WarpgroupStage<WarpgroupShape<64,8,8,1,2,1,false,2>>",
+                                                Counter({**GOOD_WARPGROUPS, "HGMMA.64x96x16.F32": 48})), [])
+        self.assertEqual(kernel_sass.complaints(WARPGROUPS, Counter({**GOOD_WARPGROUPS, "HGMMA.64x96x16.F32": 8})),
+                         ["HGMMA.64x96x16.F32: 8 instead of 12"])
         for change, sentence in (({"HMMA.16816.F32": 147}, "HMMA.16816.F32: 147 instead of 148"),
                                  ({"LDSM.16.M88.4": 72}, "LDSM: 72 instead of 56"),
                                  ({"LDGSTS.E.BYPASS.128": 0}, "no asynchronous copy (LDGSTS)"),
