@@ -14,9 +14,9 @@ struct WarpgroupState {
     typename Group::template Registers<std::uint32_t, 1> largest;  ///< magnitudes stored so far
 };
 
-/// One layer of a warpgroup's band of rows. An input row times the weights of all three vertical taps at once: it is
-/// read once for 3 x kCellChannels columns, whose three parts are added in registers, always the same ones, to the
-/// output rows below, at and above it.
+/// One layer of a warpgroup's band of rows, for its group of filters. An input row times the weights of all three
+/// vertical taps at once: it is read once for 3 x kGroupFilters columns, whose three parts belong to the output rows
+/// below, at and above it. They are added to those in registers, or are those registers (Shape::kRotates).
 template <typename Shape, typename Group>
 class WarpgroupWalk {
     static constexpr int kPart = Shape::kGroupFilters / 2;  ///< registers of one vertical tap's sums
@@ -80,8 +80,9 @@ private:
         } else {
             set_bias(next, 0);
         }
-        constexpr int kLast = kRefills ? 2 : 0;  ///< rows whose products are followed by others' weights
-                                                 // Unrolled, the products would wait for each other (ptxas C7511).
+        // Rows whose products are followed by others' weights.
+        constexpr int kLast = kRefills ? 2 : 0;
+        // Unrolled, the products would wait for each other (ptxas C7511).
 #if defined(__CUDA_ARCH__)
 #pragma unroll 1
 #endif
