@@ -58,7 +58,9 @@ class CommittedTable(unittest.TestCase):
         architectures = {row[1] for row in rows}
         self.assertLessEqual({"sm_80", "sm_86", "sm_89", "sm_90a"}, architectures)
         for kernel in {row[0] for row in rows}:
-            self.assertEqual({row[1] for row in rows if row[0] == kernel}, architectures, kernel)
+            # wgmma exists for one of them.
+            expected = {"sm_90a"} if kernel.startswith("WarpgroupStage") else architectures
+            self.assertEqual({row[1] for row in rows if row[0] == kernel}, expected, kernel)
 
     def test_only_trigonometric_slow_paths_need_a_stack(self):
         _, rows = kernel_resources.read_csv(Path(__file__).resolve().parent / "kernel_resources.csv")
