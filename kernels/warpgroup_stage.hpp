@@ -16,9 +16,8 @@ namespace lossmap::kernels {
 /// What kernels/stage.hpp does, on `wgmma` (sm_90a): one block takes one tile of images at one point through all
 /// layers. `Block` is HostWarpgroupBlock or DeviceWarpgroupBlock: phase(work) runs work(group, state) in all warpgroups
 /// and passes a barrier.
-template <typename ShapeIn>
+template <typename Shape>
 struct WarpgroupStage {
-    using Shape = ShapeIn;
     static constexpr int kThreads = Shape::kThreads;
     static constexpr int kWarpgroups = Shape::kWarpgroups;
     static constexpr int kSharedBytes = Shape::kSharedBytes;
