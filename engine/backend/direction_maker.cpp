@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/error.hpp"
+#include "core/gaussian_row.hpp"
 #include "core/philox.hpp"
 
 namespace lossmap {
@@ -98,9 +99,9 @@ private:
 void fill_gaussian(const ParameterSpace& space, std::uint64_t seed, int axis, std::span<float> direction) {
     for (const Parameter& parameter : space.weights) {
         const std::uint64_t hash = name_hash(parameter.name);
-        float* values = direction.data() + parameter.offset;
-        for (std::int64_t i = 0; i < parameter.size; ++i)
-            values[i] = gaussian(seed, static_cast<std::uint32_t>(axis), hash, static_cast<std::uint64_t>(i));
+        gaussian_row(
+            seed, static_cast<std::uint32_t>(axis), hash, 0,
+            direction.subspan(static_cast<std::size_t>(parameter.offset), static_cast<std::size_t>(parameter.size)));
     }
 }
 

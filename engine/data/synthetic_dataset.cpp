@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.hpp"
+#include "core/gaussian_row.hpp"
 #include "core/philox.hpp"
 #include "data/selection.hpp"
 #include "io/hash.hpp"
@@ -37,9 +38,7 @@ Tensor make(const FieldInfo& field, std::uint64_t seed, std::int64_t bound, std:
                 static_cast<std::int64_t>(random_bits(seed, stream, offset + i) % static_cast<std::uint64_t>(bound));
         }
     } else {
-        const auto values = tensor.as<float>();
-        for (std::size_t i = 0; i < values.size(); ++i)
-            values[i] = gaussian(seed, kDataAxis, stream, offset + i);
+        gaussian_row(seed, kDataAxis, stream, offset, tensor.as<float>());
     }
     return tensor;
 }

@@ -56,6 +56,10 @@ public:
         return chunks_.insert_or_assign(key, std::move(samples)).first->second;
     }
 
+    [[nodiscard]] bool has(const SplitState& split, std::int64_t chunk) const {
+        return chunks_.contains({split.data, chunk});
+    }
+
     /// Starts to read a chunk on a thread of its own (Dataset::read is thread-safe).
     void read_ahead(const SplitState& split, std::int64_t chunk) {
         ahead_key_ = {split.data, chunk};
@@ -224,7 +228,12 @@ private:
             for (SplitState& split : splits_) {
                 for (std::int64_t chunk = 0; chunk < split.chunks; ++chunk) {
                     const std::vector<std::size_t> missing = add_recorded(split, chunk, block);
-                    if (!missing.empty()) evaluate(split, chunk, missing, [&] { return &store.get(split, chunk); });
+                    if (missing.empty()) continue;
+                    evaluate(split, chunk, missing, [&] {
+                        const SampleChunk& samples = store.get(split, chunk);
+                        if (chunk + 1 < split.chunks && !store.has(split, chunk + 1)) read_next(store, split, chunk);
+                        return &samples;
+                    });
                 }
             }
             if (!block.empty()) show_surface();

@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/gaussian_row.hpp"
+
 namespace lossmap {
 namespace {
 
@@ -30,6 +32,22 @@ TEST(Philox, QuantileInvertsTheNormalDistribution) {
     }
     EXPECT_NEAR(normal_quantile(0), -8.2923610758135955, 1e-14);  // quantile of 2^-54
     EXPECT_LT(std::abs(normal_quantile(std::uint64_t{1} << 52)), 1e-15);
+}
+
+TEST(Philox, RowsHaveTheBitsOfTheirElements) {
+    const std::uint64_t hash = name_hash("input");
+    const auto expect_row = [&](std::uint64_t first, std::size_t count, std::size_t step) {
+        std::vector<float> row(count, -1.0F);
+        gaussian_row(11, 0xDA, hash, first, row);
+        for (std::size_t i = 0; i < count; i += step)
+            ASSERT_EQ(row[i], gaussian(11, 0xDA, hash, first + i)) << first << " + " << i;
+    };
+    for (const std::uint64_t first : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{254}, std::uint64_t{1} << 40}) {
+        for (const std::size_t count : {0, 1, 2, 255, 256, 257, 5001})
+            expect_row(first, count, 1);
+    }
+    // More than one thread's share, every thousandth element: both parts of a block, all places of a batch.
+    expect_row(7, 2'500'001, 997);
 }
 
 TEST(Philox, GaussianHasTheMomentsOfANormalDistribution) {

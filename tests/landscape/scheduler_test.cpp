@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <bit>
+#include <chrono>
 #include <cmath>
 #include <limits>
 #include <set>
+#include <thread>
 
 #include "core/error.hpp"
 #include "tests/support/fake_executable.hpp"
@@ -142,6 +144,21 @@ TEST_P(Schedule, ReadsEachChunkOnce) {
     EXPECT_EQ(train_.reads().size(), 6u);
     EXPECT_EQ(train_.reads().back(), std::make_pair(std::int64_t{50}, std::int64_t{3}));
     EXPECT_EQ(test_.reads().size(), 2u);
+}
+
+TEST_P(Schedule, ReadsTheNextChunkWhileOneIsEvaluated) {
+    FakeExecutable executable;
+    bool in_time = true;
+    executable.before_call = [&](std::size_t before) {
+        // The first call has chunk 0 of train; nothing but the scheduler's own thread can read chunk 1 during it.
+        const auto begin = std::chrono::steady_clock::now();
+        while (before == 0 && in_time && train_.reads().size() < 2) {
+            in_time = std::chrono::steady_clock::now() - begin < std::chrono::seconds(20);
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
+    };
+    (void)run(executable, nullptr, options());
+    EXPECT_TRUE(in_time);
 }
 
 TEST_P(Schedule, ResumedAnywhereEqualsFresh) {

@@ -1,14 +1,12 @@
 #include "cuda/backend/plans/way_chooser.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
-#include <functional>
-#include <thread>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
+#include "core/in_parallel.hpp"
 #include "cuda/backend/device.hpp"
 
 namespace lossmap::cuda {
@@ -59,19 +57,6 @@ std::optional<KeptWay> decoded(std::span<const std::byte> bytes) {
     } catch (const nlohmann::json::exception&) {
         return {};
     }
-}
-
-/// Calls work(k) for k below count, on so many threads; returns when all are done. `work` does not throw.
-void in_parallel(std::size_t count, unsigned threads, const std::function<void(std::size_t)>& work) {
-    std::atomic<std::size_t> next{0};
-    const auto run = [&] {
-        for (std::size_t k = next++; k < count; k = next++)
-            work(k);
-    };
-    std::vector<std::jthread> others;
-    for (std::size_t k = 1; k < std::min<std::size_t>(threads, count); ++k)
-        others.emplace_back(run);
-    run();
 }
 
 }  // namespace
