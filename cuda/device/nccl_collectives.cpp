@@ -29,9 +29,14 @@ struct Library {
     int (*all_gather)(const void*, void*, std::size_t, int, Comm, void*) =
         library.function<int(const void*, void*, std::size_t, int, Comm, void*)>("ncclAllGather");
     const char* (*error_string)(int) = library.function<const char*(int)>("ncclGetErrorString");
+    const char* (*last_error)(Comm) = library.function<const char*(Comm)>("ncclGetLastError");
 
-    void check(int status, const char* call) const {
-        if (status != kSuccess) throw CudaError("{} failed: {}", call, error_string(status));
+    /// @param communicator  nullptr before there is one
+    void check(int status, const char* call, Comm communicator) const {
+        if (status == kSuccess) return;
+        const char* details = last_error(communicator);
+        throw CudaError("{} failed: {}{}{}", call, error_string(status), details == nullptr ? "" : ": ",
+                        details == nullptr ? "" : details);
     }
 };
 
@@ -41,9 +46,9 @@ public:
         : ordinal_(ordinal), rank_(bootstrap.rank()), size_(bootstrap.size()) {
         const DeviceGuard guard(ordinal_);
         UniqueId id{};
-        if (rank_ == 0) library_.check(library_.get_unique_id(&id), "ncclGetUniqueId");
+        if (rank_ == 0) library_.check(library_.get_unique_id(&id), "ncclGetUniqueId", nullptr);
         bootstrap.broadcast(std::as_writable_bytes(std::span(&id, 1)), 0);
-        library_.check(library_.init_rank(&communicator_, size_, id, rank_), "ncclCommInitRank");
+        library_.check(library_.init_rank(&communicator_, size_, id, rank_), "ncclCommInitRank", nullptr);
     }
     ~NcclCollectives() override { static_cast<void>(library_.destroy(communicator_)); }
 
@@ -51,11 +56,13 @@ public:
     [[nodiscard]] int size() const override { return size_; }
     void broadcast(void* data, std::size_t bytes, int root, void* stream) override {
         const DeviceGuard guard(ordinal_);
-        library_.check(library_.broadcast(data, data, bytes, kUint8, root, communicator_, stream), "ncclBroadcast");
+        library_.check(library_.broadcast(data, data, bytes, kUint8, root, communicator_, stream), "ncclBroadcast",
+                       communicator_);
     }
     void all_gather(const void* own, void* gathered, std::size_t bytes, void* stream) override {
         const DeviceGuard guard(ordinal_);
-        library_.check(library_.all_gather(own, gathered, bytes, kUint8, communicator_, stream), "ncclAllGather");
+        library_.check(library_.all_gather(own, gathered, bytes, kUint8, communicator_, stream), "ncclAllGather",
+                       communicator_);
     }
 
 private:

@@ -14,8 +14,11 @@
 
 #include "cuda/device/cublas_gemm.hpp"
 #include "cuda/device/cudnn_convolution.hpp"
+#include "cuda/device/nccl_collectives.hpp"
 #include "cuda/device/shared_library.hpp"
+#include "cuda/runtime/device.hpp"
 #include "cuda/runtime/error.hpp"
+#include "dist/local_communicators.hpp"
 
 namespace lossmap::cuda {
 namespace {
@@ -92,6 +95,19 @@ TEST(CudaLibraries, CudnnHasEveryFunction) {
           "cudnnBackendGetAttribute", "cudnnBackendFinalize", "cudnnBackendDestroyDescriptor", "cudnnBackendExecute"})
         EXPECT_NO_THROW(static_cast<void>(library.function<void()>(name))) << name;
     EXPECT_THROW(static_cast<void>(library.function<void()>("cudnnDoesNotExist")), LibraryError);
+}
+
+TEST(CudaLibraries, NcclHasEveryFunction) {
+    if (is_absent("libnccl.so.2")) GTEST_SKIP() << "NCCL 2 is not here";
+    if (!list_devices().devices.empty()) GTEST_SKIP() << "there is a GPU: its own suite calls them";
+    const auto alone = make_single_communicator();
+    try {
+        const auto collectives = make_nccl_collectives(0, *alone);
+        FAIL() << "NCCL started without a GPU";
+    } catch (const CudaError& error) {
+        // All functions were found, or it would be a LibraryError; the device is what is missing.
+        EXPECT_NE(std::string(error.what()).find("cudaGetDevice"), std::string::npos) << error.what();
+    }
 }
 
 TEST(CudaLibraries, AMissingLibraryIsNamed) {

@@ -5,68 +5,25 @@
 #include <functional>
 #include <iterator>
 #include <ostream>
+#include <string>
 #include <thread>
 
 #include <gtest/gtest.h>
 
 #include "core/error.hpp"
-#include "cpu/cpu_backend.hpp"
-#include "cuda/backend/device_communicator.hpp"
-#include "dist/local_communicators.hpp"
-#include "tests/support/host_device.hpp"
+#include "tests/dist/communicator_case.hpp"
 #include "tests/support/network_runner.hpp"
 
 namespace lossmap {
+
+void test::PrintTo(const CommunicatorCase& ranks, std::ostream* stream) { *stream << ranks.name << ranks.ranks; }
+
 namespace {
 
-using Communicators = std::vector<std::unique_ptr<Communicator>>;
+using test::CommunicatorCase;
+using test::Communicators;
 
-/// Stands in for NCCL: what ranks in threads lay down is read from the other emulated device.
-class ThreadCollectives final : public cuda::DeviceCollectives {
-public:
-    explicit ThreadCollectives(std::unique_ptr<Communicator> ranks) : ranks_(std::move(ranks)) {}
-    [[nodiscard]] int rank() const override { return ranks_->rank(); }
-    [[nodiscard]] int size() const override { return ranks_->size(); }
-    void broadcast(void* data, std::size_t bytes, int root, void*) override {
-        ranks_->broadcast({static_cast<std::byte*>(data), bytes}, root);
-    }
-    void all_gather(const void* own, void* gathered, std::size_t bytes, void*) override {
-        auto* target = static_cast<std::byte*>(gathered);
-        for (const auto& piece : ranks_->gather({static_cast<const std::byte*>(own), bytes})) {
-            if (piece.size() != bytes) throw InternalError("{} bytes instead of {}", piece.size(), bytes);
-            std::memcpy(target, piece.data(), bytes);
-            target += bytes;
-        }
-    }
-
-private:
-    std::unique_ptr<Communicator> ranks_;
-};
-
-Communicators on_devices(int ranks) {
-    Communicators result;
-    for (auto& communicator : make_thread_communicators(ranks)) {
-        result.push_back(cuda::make_device_communicator(std::make_shared<test::HostDevice>(),
-                                                        std::make_unique<ThreadCollectives>(std::move(communicator))));
-    }
-    return result;
-}
-
-Communicators alone(int) {
-    Communicators result;
-    result.push_back(make_single_communicator());
-    return result;
-}
-
-struct Kind {
-    const char* name;
-    Communicators (*make)(int ranks);
-    int ranks;
-};
-
-void PrintTo(const Kind& kind, std::ostream* stream) { *stream << kind.name << kind.ranks; }
-
-class Ranks : public ::testing::TestWithParam<Kind> {
+class Ranks : public ::testing::TestWithParam<CommunicatorCase> {
 protected:
     /// Runs body(communicator) on every rank at the same time; throws what rank 0 threw first.
     void on_all(const std::function<void(Communicator&)>& body) {
@@ -208,46 +165,40 @@ SampleChunk part_of(const SampleChunk& chunk, std::int64_t first, std::int64_t c
 TEST_P(Ranks, ComputeASurfaceTogether) {
     // As a run over several machines will: rank 0's directions, units of points and chunks dealt out, sums on every
     // rank.
-    const auto runner_on_the_cpu = [] { return test::NetworkRunner(test::small_net(), 6, 5, make_cpu_backend()); };
+    const auto make_runner = [] { return test::NetworkRunner(test::small_net(), 6, 5, GetParam().backend()); };
     const std::vector<Point> points = test::grid();
-    const auto chunk_sums = [](const test::NetworkRunner& runner, const Point& point, std::int64_t chunk) {
+    const auto chunk_sums = [](Executable& executable, const SampleChunk& all, const Point& point, std::int64_t chunk) {
         LossSums sums;
-        runner.compile()->evaluate({&point, 1}, part_of(runner.chunk(), 3 * chunk, 3), {&sums, 1});
+        executable.evaluate({&point, 1}, part_of(all, 3 * chunk, 3), {&sums, 1});
         return sums;
     };
-    const test::NetworkRunner alone = runner_on_the_cpu();
+    const test::NetworkRunner alone = make_runner();
+    const auto executable = alone.compile();
     std::vector<LossSums> expected(points.size());
     for (std::size_t p = 0; p < points.size(); ++p) {
         for (const std::int64_t chunk : {0, 1})
-            expected[p] += chunk_sums(alone, points[p], chunk);
+            expected[p] += chunk_sums(*executable, alone.chunk(), points[p], chunk);
     }
     on_all([&](Communicator& communicator) {
-        test::NetworkRunner runner = runner_on_the_cpu();
+        test::NetworkRunner runner = make_runner();
         for (const std::size_t axis : {std::size_t{0}, std::size_t{1}}) {
             if (communicator.rank() != 0) std::ranges::fill(runner.direction(axis), 0.0F);
             broadcast_weights(communicator, runner.direction(axis));
         }
+        const auto shared = runner.compile();
         std::vector<UnitSums> own;
         for (std::int64_t unit = communicator.rank(); unit < std::ssize(points) * 2; unit += communicator.size()) {
             const std::int64_t point = unit / 2;
-            own.push_back({point, unit % 2, chunk_sums(runner, points[static_cast<std::size_t>(point)], unit % 2)});
+            own.push_back({point, unit % 2,
+                           chunk_sums(*shared, runner.chunk(), points[static_cast<std::size_t>(point)], unit % 2)});
         }
         EXPECT_EQ(sum_units(communicator, own, std::ssize(points)), expected);
     });
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, Ranks,
-                         ::testing::Values(Kind{"Alone", alone, 1}, Kind{"Threads", make_thread_communicators, 1},
-                                           Kind{"Threads", make_thread_communicators, 2},
-                                           Kind{"Threads", make_thread_communicators, 3},
-                                           Kind{"Devices", on_devices, 1}, Kind{"Devices", on_devices, 3}),
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Ranks);
+INSTANTIATE_TEST_SUITE_P(Kinds, Ranks, ::testing::ValuesIn(test::communicator_cases()),
                          [](const auto& test) { return test.param.name + std::to_string(test.param.ranks); });
-
-TEST(ThreadRanks, DoNotWaitForOneThatHasEnded) {
-    auto communicators = make_thread_communicators(2);
-    std::jthread other([&] { communicators[1].reset(); });
-    EXPECT_THROW(static_cast<void>(communicators[0]->gather({})), Error);
-}
 
 }  // namespace
 }  // namespace lossmap
