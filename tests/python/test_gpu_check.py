@@ -169,6 +169,17 @@ while :; do echo "1755 MHz"; sleep 0.1; done
         self.assertEqual(steps["backends"]["status"], "failed")
         self.assertIn("0 tests ran", steps["backends"]["detail"])
 
+    def test_what_was_skipped_whole_tells_why(self):
+        self.program("lossmap", DEVICES)
+        skipped = ('#!/bin/sh\nprintf "../nccl_test.cpp:31: Skipped\\nlibnccl.so.2 cannot be loaded: not found\\n\\n"\n'
+                   'echo "[==========] 2 tests from 1 test suite ran. (0 ms total)"\n'
+                   'echo "[  PASSED  ] 0 tests."\necho "[  SKIPPED ] 2 tests."\n')
+        self.program("test_backends_gpu", skipped)
+        done, steps = self.check()
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertEqual((steps["nccl"]["status"], steps["nccl"]["detail"]),
+                         ("skipped", "2 tests ran, 0 passed, 2 skipped (libnccl.so.2 cannot be loaded: not found)"))
+
     def test_surfaces_are_compared_and_rates_read(self):
         self.program("lossmap", RUN)
         reference = self.folder / "data" / "reference"
@@ -187,6 +198,12 @@ while :; do echo "1755 MHz"; sleep 0.1; done
             self.assertNotIn("without", (self.folder / "out" / f"{name}.log").read_text())
         self.assertEqual(steps["pytorch_fp32_plain_agrees"]["status"], "passed")
         self.assertEqual(steps["pytorch_bf16_layers"]["detail"], "a layer's difference in bf16")
+        # A reduced precision's stages on the GPUs that lack the fastest kernel: rate, difference, verdict.
+        self.assertEqual(steps["pytorch_fp16_mma_layers"]["status"], "passed")
+        self.assertIn("4.00e-02", steps["pytorch_fp16_mma_differs"]["detail"])
+        for name in ("throughput_fp16", "pytorch_fp16"):
+            self.assertIn("without warpgroup_stages", (self.folder / "out" / f"{name}_mma.log").read_text())
+            self.assertNotIn("without", (self.folder / "out" / f"{name}.log").read_text())
         self.assertEqual(steps["profile_tf32"]["detail"], "12 Mevaluations/s")
         self.assertEqual(steps["profile_lenet_maxpool"]["status"], "skipped")
         self.assertNotIn("pytorch_fp32_layers", steps)  # asked for where there is something to explain
@@ -203,7 +220,7 @@ while :; do echo "1755 MHz"; sleep 0.1; done
         self.assertIn("cuda:0 computes 'r1' (Conv) wrong", steps["pytorch_fp32_layers"]["detail"])
         self.assertIn("--- pytorch_fp32_layers\na layer's difference in fp32", done.stdout)
 
-    def test_trajectories_are_compared_on_the_gpu(self):
+    def test_trajectories_and_nccl_are_steps_of_their_own(self):
         self.program("lossmap", DEVICES)
         self.program("test_backends_gpu", TESTS + 'echo "$* in $LOSSMAP_REFERENCE_DIR"\n')
         self.program("test_zoo_gpu", TESTS)
@@ -211,10 +228,13 @@ while :; do echo "1755 MHz"; sleep 0.1; done
         trajectories.mkdir()
         steps = self.check()[1]
         self.assertEqual(steps["trajectories"]["detail"], "6 tests ran, 6 passed, 0 skipped")
+        self.assertEqual((steps["nccl"]["status"], steps["nccl"]["detail"]), ("passed", "3 tests ran, 3 passed, 0 skipped"))
+        self.assertIn("--gtest_filter=*Nccl*", (self.folder / "out" / "nccl.log").read_text())
         self.assertIn(f"--gtest_filter=*TrajectoryPlane* in {trajectories}", (self.folder / "out" / "trajectories.log").read_text())
-        self.assertIn("--gtest_filter=-*TrajectoryPlane*", (self.folder / "out" / "backends.log").read_text())  # once is enough
+        self.assertIn("--gtest_filter=-*TrajectoryPlane*:*Nccl*", (self.folder / "out" / "backends.log").read_text())  # once is enough
         names = list(steps)
         self.assertEqual(names[names.index("zoo") + 1], "trajectories")
+        self.assertLess(names.index("throughput_fp16"), names.index("nccl"))
 
     def test_quickstart_agrees_with_a_part_of_it_on_the_cpu(self):
         self.program("lossmap", PLANES)
