@@ -1,25 +1,23 @@
-#include <iostream>
-
 #include "cuda/backend/cuda_backend.hpp"
 #include "cuda/backend/device_communicator.hpp"
-#include "cuda/device/cuda_device.hpp"
 #include "cuda/device/nccl_collectives.hpp"
 #include "cuda/device/shared_library.hpp"
 #include "dist/local_communicators.hpp"
+#include "tests/backends/gpu_devices.hpp"
 #include "tests/dist/communicator_case.hpp"
-#include "tests/dist/nccl_ranks.hpp"
+#include "tests/dist/nccl_gpu.hpp"
 
 namespace lossmap::test {
 namespace {
 
 NcclGpu open_gpu() {
+    const cuda::OpenedDevices& opened = gpu_devices();
+    if (opened.devices.empty()) return {nullptr, opened.why_none};
     try {
         const cuda::SharedLibrary library("libnccl.so.2");
     } catch (const cuda::LibraryError& error) {
         return {nullptr, error.what()};
     }
-    cuda::OpenedDevices opened = cuda::open_cuda_devices({0});
-    if (opened.devices.empty()) return {nullptr, opened.why_none};
     return {opened.devices.front(), ""};
 }
 
@@ -40,11 +38,7 @@ const NcclGpu& nccl_gpu() {
 
 // NCCL wants a GPU for each rank: on a machine with one the suite has a single rank, which takes the same calls.
 std::vector<CommunicatorCase> communicator_cases() {
-    const NcclGpu& gpu = nccl_gpu();
-    if (gpu.device == nullptr) {
-        std::cout << "NCCL skipped: " << gpu.why_none << '\n';
-        return {};
-    }
+    if (nccl_gpu().device == nullptr) return {};
     return {
         {"Nccl", one_rank, 1, [] { return std::shared_ptr<Backend>(cuda::make_cuda_backend({nccl_gpu().device})); }}};
 }

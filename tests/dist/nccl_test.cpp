@@ -11,7 +11,7 @@
 #include "core/error.hpp"
 #include "cuda/device/nccl_collectives.hpp"
 #include "dist/local_communicators.hpp"
-#include "tests/dist/nccl_ranks.hpp"
+#include "tests/dist/nccl_gpu.hpp"
 
 namespace lossmap::cuda {
 namespace {
