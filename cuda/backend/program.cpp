@@ -150,10 +150,11 @@ void bind_inputs(Program& program, ProgramBuilder& builder) {
     }
 }
 
+/// Of every step whose result lies somewhere: inside a stage it does not.
 void keep_results(Program& program, ProgramBuilder& builder) {
     for (const Step& step : program.lowering.steps) {
         const ValueId id = builder.node(step.last_node()).outputs[0];
-        if (id == kNoValue || builder.value(id).dtype != DType::f32) continue;
+        if (id == kNoValue || builder.value(id).dtype != DType::f32 || !builder.is_computed(id)) continue;
         program.kept.emplace_back(id, builder.read(id, {Demand::Form::dense, DType::f32}));
     }
 }
@@ -199,9 +200,7 @@ std::unique_ptr<Program> build_program(const ExecutableRequest& request, BoundRe
     bind_inputs(*program, builder);
     Compiler compiler(*program, builder);
     compiler.theta_nodes();
-    std::vector<const StageKernel*> kernels;
-    if (!request.traceable) kernels = stage_kernels(options, request.passes, builder.device().facts());
-    compiler.steps(std::move(kernels));
+    compiler.steps(stage_kernels(options, request.passes, builder.device().facts()));
     compiler.require_all();
     builder.begin("output");
     program->output = builder.read(program->bound.output, {Demand::Form::dense, DType::f32});

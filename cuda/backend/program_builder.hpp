@@ -81,6 +81,8 @@ public:
 
     /// Where a value lies already, in the form that was made first. Throws InternalError when it has not been computed.
     [[nodiscard]] Located find(ValueId id);
+    /// Whether `id` lies somewhere already; inside a stage values never do.
+    [[nodiscard]] bool is_computed(ValueId id) { return !copies(id).empty(); }
     /// The value in the form that is asked for; converted first when need be, in the phase of the value.
     [[nodiscard]] Located read(ValueId id, const Demand& demand);
     /// `array` in the form that is asked for; the conversion is added to `phase`.

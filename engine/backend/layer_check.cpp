@@ -6,7 +6,10 @@
 #include <cstring>
 #include <limits>
 #include <map>
+#include <set>
 #include <utility>
+
+#include <fmt/ranges.h>
 
 #include "backend/graph_interpreter.hpp"
 #include "core/error.hpp"
@@ -21,6 +24,8 @@ constexpr std::size_t kTrials = 2;
 /// The bound over the largest change seen: operands move at random, rounding may fall otherwise, and transforms
 /// (Winograd's) and approximations of functions add to it.
 constexpr double kSafety = 4.0;
+/// Operators of a layer that are named one by one.
+constexpr std::size_t kMostListed = 6;
 /// What lies beyond overflows when it is stored; samples that it concerns are evaluated again in fp32.
 float overflow_of(Precision precision) {
     constexpr float kHalf = 65504.0F;
@@ -91,7 +96,7 @@ public:
                 if (found != by_name_.end()) {
                     result.push_back(judge(node, id, shown_[found->second].value));
                 } else {
-                    pending_[id] = operators_of(node);
+                    pending_[id] = members_of(node);
                 }
             }
         }
@@ -122,14 +127,37 @@ private:
         }
     }
 
-    /// Operators since the last values that were shown, this one last.
-    [[nodiscard]] std::string operators_of(const Node& node) const {
-        std::string result;
+    /// Nodes since the last values that were shown, this one last.
+    [[nodiscard]] std::set<const Node*> members_of(const Node& node) const {
+        std::set<const Node*> result{&node};
         for (const ValueId id : node.inputs) {
             const auto found = pending_.find(id);
-            if (found != pending_.end()) result += found->second + ", ";
+            if (found != pending_.end()) result.insert(found->second.begin(), found->second.end());
         }
-        return result + node.op_type;
+        return result;
+    }
+
+    /// Their operators in order: "Conv, Relu"; of many, how often each: "5 Conv, 4 Relu, Add".
+    [[nodiscard]] std::string operators_of(const Node& node) const {
+        const std::set<const Node*> members = members_of(node);
+        if (members.size() <= kMostListed) {
+            std::vector<std::string> names;
+            for (const Node* member : members)
+                names.push_back(member->op_type);
+            return fmt::format("{}", fmt::join(names, ", "));
+        }
+        std::vector<std::pair<std::string, int>> counts;
+        for (const Node* member : members) {
+            const auto same = std::ranges::find(counts, member->op_type, &std::pair<std::string, int>::first);
+            if (same == counts.end())
+                counts.emplace_back(member->op_type, 1);
+            else
+                ++same->second;
+        }
+        std::vector<std::string> texts;
+        for (const auto& [name, count] : counts)
+            texts.push_back(count == 1 ? name : fmt::format("{} {}", count, name));
+        return fmt::format("{}", fmt::join(texts, ", "));
     }
 
     [[nodiscard]] LayerDifference judge(const Node& node, ValueId id, const Tensor& shown) {
@@ -180,7 +208,7 @@ private:
     std::map<std::string, std::size_t> by_name_;
     GraphInterpreter interpreter_;
     std::array<std::map<ValueId, Tensor>, kTrials> carried_;  ///< values with moved operands, where not shown
-    std::map<ValueId, std::string> pending_;                  ///< operators behind a value that is not shown
+    std::map<ValueId, std::set<const Node*>> pending_;        ///< nodes behind a value that is not shown
     std::int64_t next_stream_ = 0;
 };
 

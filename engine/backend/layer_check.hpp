@@ -11,7 +11,7 @@ namespace lossmap {
 /// A value of the network as a backend computed it, held against the interpreter.
 struct LayerDifference {
     std::string name;         ///< of the value
-    std::string operators;    ///< what computes it from values that are shown: "Conv, BatchNormalization, Relu"
+    std::string operators;    ///< what computes it from values that are shown: "Conv, Relu"; of many "5 Conv, 4 Relu"
     double largest = 0.0;     ///< largest finite element's magnitude
     double difference = 0.0;  ///< largest one of an element, over `largest`; infinite where only one is finite
     double bound = 0.0;       ///< what rounding explains, in the same unit

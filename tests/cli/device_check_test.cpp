@@ -20,27 +20,31 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-void write_network(const std::filesystem::path& file) {
+/// Layers of 8 filters, the results of which are "a", "b", ..
+void write_network(const std::filesystem::path& file, int layers, std::int64_t side) {
     test::OnnxBuilder builder;
-    builder.input("x", {-1, 3, 5, 5}).output("y", {-1, 8 * 25});
-    builder.weight("c1", {8, 3, 3, 3}).weight("c2", {8, 8, 3, 3});
-    for (const auto& [input, weight, result] : {std::tuple{"x", "c1", "first"}, {"a", "c2", "second"}}) {
-        onnx::NodeProto& node = builder.node("Conv", {input, weight}, {result});
+    builder.input("x", {-1, 3, side, side}).output("y", {-1, 8 * side * side});
+    std::string input = "x";
+    for (int layer = 0; layer < layers; ++layer) {
+        const std::string weight = "c" + std::to_string(layer), sum = "s" + std::to_string(layer);
+        builder.weight(weight, {8, layer == 0 ? 3 : 8, 3, 3});
+        onnx::NodeProto& node = builder.node("Conv", {input, weight}, {sum});
         onnx::AttributeProto& pads = *node.add_attribute();
         pads.set_name("pads");
         pads.set_type(onnx::AttributeProto::INTS);
         for (int k = 0; k < 4; ++k)
             pads.add_ints(1);
-        builder.node("Relu", {result}, {std::string(input) == "x" ? "a" : "b"});
+        input = std::string(1, static_cast<char>('a' + layer));
+        builder.node("Relu", {sum}, {input});
     }
-    builder.node("Flatten", {"b"}, {"y"});
+    builder.node("Flatten", {input}, {"y"});
     builder.save(file);
 }
 
 /// A plane over a network of two convolutions, on an emulated GPU instead of the CPU that it is prepared for.
 class DeviceCheckTest : public ::testing::Test {
 protected:
-    DeviceCheckTest() { write_network(folder_ / "net.onnx"); }
+    DeviceCheckTest() { write_network(folder_ / "net.onnx", 2, 5); }
 
     [[nodiscard]] PreparedRun prepare(const Json& changes = Json::object()) const {
         Json json = Json::parse(R"({
@@ -102,6 +106,26 @@ TEST_F(DeviceCheckTest, ALossThatNoLayerExplainsIsFoundToo) {
     options.sound_runs = 2 * 2;
     const DeviceCheck result = check(prepare(), options);
     EXPECT_THAT(result.failure(), AllOf(HasSubstr("the loss at (0, 0) is"), HasSubstr("--disable-pass")));
+}
+
+TEST_F(DeviceCheckTest, AWrongStageIsNamed) {
+    // One kernel computes the first two layers together; what the loss reads is kept in fp32, which it does not.
+    write_network(folder_ / "net.onnx", 3, 14);
+    for (const bool sound : {true, false}) {
+        PreparedRun run = prepare();
+        run.config.precision = Precision::fp16;
+        HostDeviceOptions options;
+        if (!sound) options.spoiled_stage = "stage";
+        const DeviceCheck result = check(std::move(run), options);
+        ASSERT_EQ(result.stages.size(), 1U);
+        EXPECT_EQ(result.layers.size(), 4U) << "each layer is looked at by itself, too";
+        const auto sentence = AllOf(HasSubstr("computes the stage up to 'b' (Conv, Relu, Conv, Relu) wrong"),
+                                    HasSubstr("every layer by itself agrees"));
+        EXPECT_THAT(result.failure(), testing::Conditional(sound, testing::Eq(""), sentence));
+        std::ostringstream out;
+        result.print(out);
+        EXPECT_THAT(out.str(), HasSubstr("stages, each in one launch\n  b  "));
+    }
 }
 
 TEST_F(DeviceCheckTest, ReducedPrecisionsAreHeldToTheirOwnRounding) {

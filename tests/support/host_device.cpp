@@ -12,6 +12,7 @@
 #include "core/error.hpp"
 #include "tests/support/host_device_state.hpp"
 #include "tests/support/host_plans.hpp"
+#include "tests/support/spoiled_kernels.hpp"
 
 namespace lossmap::test {
 namespace {
@@ -187,6 +188,7 @@ void HostMark::synchronize() {
 
 HostDevice::HostDevice(const HostDeviceOptions& options)
     : options_(options), state_(std::make_shared<HostDeviceState>(options)) {
+    if (!options.spoiled_stage.empty()) spoiled_kernels_ = kernels_with_a_fault(options.spoiled_stage);
     facts_.id = "cuda:0";
     facts_.description = "emulated device";
     facts_.memory_bytes = options.memory_bytes;
@@ -204,6 +206,7 @@ HostDevice::HostDevice(const HostDeviceOptions& options)
 HostDevice::~HostDevice() = default;
 
 const kernels::KernelTable& HostDevice::kernels() const {
+    if (spoiled_kernels_) return *spoiled_kernels_;
     return options_.reversed ? kernels::reversed_host_kernels() : kernels::host_kernels();
 }
 

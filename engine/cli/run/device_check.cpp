@@ -75,29 +75,52 @@ public:
                              available);
         const std::vector<Point> points = points_of(run_, request_.axes.size());
         check_layers(points);
+        if (request_.passes.stages || request_.passes.split_stages) check_stages(points);
         check_losses(points);
         return std::move(result_);
     }
 
 private:
+    /// Layers one by one: those that stages would hold show what they compute.
     void check_layers(const std::vector<Point>& points) {
         ExecutableRequest traced = request_;
         traced.traceable = true;
+        traced.passes.stages = traced.passes.split_stages = false;
         traced_ = run_.backend->compile(traced);
+        result_.layers = worst_of(*traced_, points);
+    }
+
+    /// What stages compute as the run joins them, where it does.
+    void check_stages(const std::vector<Point>& points) {
+        ExecutableRequest traced = request_;
+        traced.traceable = true;
+        const std::unique_ptr<Executable> joined = run_.backend->compile(traced);
+        const SampleChunk chunk = run_.data.front()->read(0, result_.layer_samples);
+        if (joined->trace(points.front(), chunk).size() == result_.layers.size()) return;
+        for (CheckedLayer& layer : worst_of(*joined, points)) {
+            const bool stood_alone = std::ranges::any_of(result_.layers, [&](const CheckedLayer& other) {
+                return other.worst.name == layer.worst.name && other.worst.operators == layer.worst.operators;
+            });
+            if (!stood_alone) result_.stages.push_back(std::move(layer));
+        }
+    }
+
+    [[nodiscard]] std::vector<CheckedLayer> worst_of(Executable& traced, const std::vector<Point>& points) const {
+        std::vector<CheckedLayer> result;
         const SampleChunk chunk = run_.data.front()->read(0, result_.layer_samples);
         for (const Point& point : points) {
             const std::vector<LayerDifference> layers =
-                compare_layers(request_, *traced_, point, chunk, result_.layer_samples);
-            if (result_.layers.empty()) {
+                compare_layers(request_, traced, point, chunk, result_.layer_samples);
+            if (result.empty()) {
                 for (const LayerDifference& layer : layers)
-                    result_.layers.push_back({layer, point.coordinates});
+                    result.push_back({layer, point.coordinates});
                 continue;
             }
             for (std::size_t k = 0; k < layers.size(); ++k) {
-                if (more_suspicious(layers[k], result_.layers[k].worst))
-                    result_.layers[k] = {layers[k], point.coordinates};
+                if (more_suspicious(layers[k], result[k].worst)) result[k] = {layers[k], point.coordinates};
             }
         }
+        return result;
     }
 
     void check_losses(const std::vector<Point>& points) {
@@ -142,6 +165,14 @@ std::string DeviceCheck::failure() const {
                            layer.worst.name, layer.worst.operators, at(layer.coordinates), layer.worst.difference,
                            layer.worst.bound);
     }
+    for (const CheckedLayer& stage : stages) {
+        if (stage.worst.agrees()) continue;
+        return fmt::format(
+            "{} computes the stage up to '{}' ({}) wrong at {}, though every layer by itself agrees: it differs by "
+            "{:.1e}, rounding explains {:.1e}",
+            tested, stage.worst.name, stage.worst.operators, at(stage.coordinates), stage.worst.difference,
+            stage.worst.bound);
+    }
     for (const CheckedLoss& loss : losses) {
         if (loss.agrees()) continue;
         return fmt::format(
@@ -158,9 +189,13 @@ void DeviceCheck::print(std::ostream& out) const {
     for (const CheckedLayer& layer : layers)
         width = std::max(width, layer.worst.name.size());
     out << fmt::format("  {:<{}}  {:>10}  {:>9}     computed by\n", "value", width, "difference", "bound");
-    for (const CheckedLayer& layer : layers)
+    const auto row = [&](const CheckedLayer& layer) {
         out << fmt::format("  {:<{}}  {:>10.1e}  {:>9.1e}  {}  {}\n", layer.worst.name, width, layer.worst.difference,
                            layer.worst.bound, layer.worst.agrees() ? " " : "!", layer.worst.operators);
+    };
+    std::ranges::for_each(layers, row);
+    if (!stages.empty()) out << "  stages, each in one launch\n";
+    std::ranges::for_each(stages, row);
     for (const CheckedLoss& loss : losses)
         out << fmt::format(
             "  loss of {} samples at {}: {:.9g}, layers apart {:.9g}, {} {:.9g}, difference {:.1e}, bound {:.0e}{}\n",

@@ -37,6 +37,7 @@ struct DeviceCheck {
     std::int64_t layer_samples = 0;
     std::int64_t loss_samples = 0;
     std::vector<CheckedLayer> layers;  ///< in the order of the graph
+    std::vector<CheckedLayer> stages;  ///< what many layers compute together, likewise; none on most devices
     std::vector<CheckedLoss> losses;
 
     /// One sentence about the first thing that differs; "" when nothing does.
