@@ -87,6 +87,15 @@ TEST_F(DeviceCheckTest, ASoundDeviceHasNoFailure) {
                                  HasSubstr("loss of 6 samples at (-1, -0.5)"), Not(HasSubstr("!"))));
 }
 
+TEST_F(DeviceCheckTest, ADeviceThatTakesFewSamplesAtATimeShowsThose) {
+    HostDeviceOptions options;
+    options.pass_bytes = 1;
+    const DeviceCheck result = check(prepare(), options);
+    EXPECT_EQ(result.failure(), "");
+    EXPECT_EQ(result.layer_samples, 1);
+    EXPECT_EQ(result.layers.size(), 3U);
+}
+
 TEST_F(DeviceCheckTest, AWrongLayerIsNamed) {
     HostDeviceOptions options;
     options.tiles_convolutions = false;

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
 #include "backend/bound_request.hpp"
 #include "cli/run/backends.hpp"
@@ -55,6 +56,11 @@ bool more_suspicious(const LayerDifference& a, const LayerDifference& b) {
     return a.difference * b.bound > b.difference * a.bound;
 }
 
+/// That go through a pass: values are shown of no more.
+std::int64_t samples_a_pass(const Executable& executable) {
+    return nlohmann::json::parse(executable.plan_json()).at("tile_samples").get<std::int64_t>();
+}
+
 class Check {
 public:
     Check(PreparedRun& run, const std::string& reference, int threads)
@@ -87,6 +93,7 @@ private:
         traced.traceable = true;
         traced.passes.stages = traced.passes.split_stages = false;
         traced_ = run_.backend->compile(traced);
+        result_.layer_samples = std::min(result_.layer_samples, samples_a_pass(*traced_));
         result_.layers = worst_of(*traced_, points);
     }
 
@@ -107,10 +114,10 @@ private:
 
     [[nodiscard]] std::vector<CheckedLayer> worst_of(Executable& traced, const std::vector<Point>& points) const {
         std::vector<CheckedLayer> result;
-        const SampleChunk chunk = run_.data.front()->read(0, result_.layer_samples);
+        const std::int64_t samples = std::min(result_.layer_samples, samples_a_pass(traced));
+        const SampleChunk chunk = run_.data.front()->read(0, samples);
         for (const Point& point : points) {
-            const std::vector<LayerDifference> layers =
-                compare_layers(request_, traced, point, chunk, result_.layer_samples);
+            const std::vector<LayerDifference> layers = compare_layers(request_, traced, point, chunk, samples);
             if (result.empty()) {
                 for (const LayerDifference& layer : layers)
                     result.push_back({layer, point.coordinates});
