@@ -79,8 +79,10 @@ function(lossmap_test)
   endif()
   add_test(NAME ${ARG_NAME} COMMAND ${target})
   set_tests_properties(${ARG_NAME} PROPERTIES LABELS "${ARG_LABEL}")
+  # More memory than there is has to be bad_alloc, as it is without the sanitizer, not the end of the program.
   if(LOSSMAP_SANITIZE MATCHES address)
-    # More memory than there is has to be bad_alloc, as it is without the sanitizer, not the end of the program.
     set_tests_properties(${ARG_NAME} PROPERTIES ENVIRONMENT ASAN_OPTIONS=allocator_may_return_null=1)
+  elseif(LOSSMAP_SANITIZE MATCHES thread)
+    set_tests_properties(${ARG_NAME} PROPERTIES ENVIRONMENT TSAN_OPTIONS=allocator_may_return_null=1)
   endif()
 endfunction()
