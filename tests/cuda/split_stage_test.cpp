@@ -139,10 +139,7 @@ TEST(CudaSplitStage, OtherPrecisionsAndDevicesAreNotSplit) {
               plain.runner.sums(*plain.runner.compile(), {{{0.1, 0.0}}}));
 }
 
-TEST(CudaSplitStage, ATraceableNetworkAndStatisticsAreNotSplit) {
-    Emulated traced = in_fp32(homogeneous_net());
-    traced.runner.request().traceable = true;
-    EXPECT_TRUE(traced.stages("split_stage").empty());
+TEST(CudaSplitStage, StatisticsAreNotSplit) {
     Emulated statistics = in_fp32(three_stages());
     statistics.runner.request().statistics_batches = {2};
     const nlohmann::json batch = statistics.plan().at("statistics").at(0);

@@ -138,10 +138,15 @@ TEST(CudaStage, OnlyHalfPrecisionIsJoined) {
     }
 }
 
-TEST(CudaStage, ATraceableNetworkKeepsItsValues) {
-    Emulated emulated(wide_net([](ReferenceNet& net, Handle x) { return block(net, x, 64); }));
-    emulated.runner.request().traceable = true;
-    EXPECT_TRUE(emulated.stages().empty());
+TEST(CudaStage, ATraceableNetworkShowsWhatStagesLeaveBehind) {
+    const auto shown = [](bool joined) {
+        Emulated emulated(wide_net([](ReferenceNet& net, Handle x) { return block(net, x, 64); }));
+        emulated.runner.request().traceable = true;
+        emulated.runner.request().passes.stages = joined;
+        EXPECT_EQ(emulated.stages().empty(), !joined);
+        return emulated.runner.compile()->trace({{0.0, 0.0}}, emulated.runner.chunk()).size();
+    };
+    EXPECT_EQ(shown(true) + 1, shown(false)) << "the first layer's result never leaves the stage of two";
 }
 
 TEST(CudaStage, ADeviceWithLittleSharedMemorySaysSo) {
