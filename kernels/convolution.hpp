@@ -36,6 +36,9 @@ struct ConvolutionArgs {
     std::int64_t weight_channel_stride = 0;
     std::int64_t weight_tap_strides[3] = {0, 0, 1};
     UnaryFunction activation;
+    /// convolution_tiles alone: `out` gets the maximum of every 2 x 2 positions, NaN where one of them is; the last row
+    /// or column of an odd plane is in none.
+    bool pooled = false;
     OverflowFlags overflow;  ///< elements_per_sample: 0, or anything else for a flag a sample
 };
 
@@ -163,6 +166,7 @@ void launch_convolution(const ConvolutionArgs& args, const Launch& launch) {
     if (is_trigonometric(args.activation.op)) refuse("convolution", "activation", static_cast<int>(args.activation.op));
     if (!is_float_storage(args.in.type) || !is_float_storage(args.weight.type) || !is_float_storage(args.out.type))
         refuse("convolution", "element type", static_cast<int>(args.in.type));
+    if (args.pooled) refuse("convolution", "pooled", 1);
     const std::int64_t filters = args.groups * args.group_filters;
     const auto& positions = args.window.output;
     const std::int64_t plane = positions[0] * positions[1] * positions[2];

@@ -6,6 +6,7 @@
 
 #include "core/host_device.hpp"
 #include "kernels/half_pair.hpp"
+#include "kernels/larger_number.hpp"
 #include "kernels/storage.hpp"
 
 /// fp32 as two f16, for tensor cores: what f16 keeps of a number, and kSplitScale times what that leaves. 22 bits of
@@ -38,17 +39,6 @@ LOSSMAP_HD inline SplitPair split_pair(float first, float second) {
 /// The low part of a number.
 LOSSMAP_HD inline float low_part(float value) { return (value - to_float(from_float<Half>(value))) * kSplitScale; }
 
-/// The larger one of two numbers; NaN when either is.
-LOSSMAP_HD inline float larger_number(float a, float b) {
-#if defined(__CUDA_ARCH__)
-    float result;
-    asm("max.NaN.f32 %0, %1, %2;" : "=f"(result) : "f"(a), "f"(b));
-    return result;
-#else
-    if (std::isnan(a) || std::isnan(b)) return NAN;
-    return a > b ? a : b;
-#endif
-}
 /// What a number is at least: 0 behind ReLU.
 LOSSMAP_HD inline float lowest(bool relu) { return relu ? 0.0F : -INFINITY; }
 

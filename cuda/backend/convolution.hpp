@@ -36,6 +36,10 @@ struct ConvolutionProblem {
     std::int64_t stride_weights = 0;
     std::int64_t stride_bias = 0;
     std::int64_t stride_result = 0;
+    /// Of the result only the maxima of 2 x 2 pixels are read, so that a plan may leave these in its place. Libraries
+    /// do not.
+    bool pooled = false;
+    std::int64_t stride_pooled = 0;
 
     friend bool operator==(const ConvolutionProblem&, const ConvolutionProblem&) = default;
 };
@@ -45,7 +49,7 @@ struct ConvolutionOperands {
     const void* weights = nullptr;
     const float* bias = nullptr;
     const void* residual = nullptr;
-    void* result = nullptr;  ///< not the images; may be the residual
+    void* result = nullptr;  ///< not the images; may be the residual; of a plan that pools, the maxima
     void* workspace = nullptr;
     std::int64_t points = 1;  ///< more than one only where the plan covers points
 };
@@ -56,6 +60,8 @@ class ConvolutionPlan : public LibraryPlan {
 public:
     /// Whether a run computes all points of its operands; else it computes one.
     [[nodiscard]] virtual bool covers_points() const { return false; }
+    /// Whether a run leaves the maxima of 2 x 2 pixels alone; only where the problem allows it.
+    [[nodiscard]] virtual bool pools() const { return false; }
     /// Called from Queue::launch with its native handle.
     virtual void run(const ConvolutionOperands& operands, void* stream) const = 0;
 };

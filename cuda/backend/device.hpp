@@ -130,9 +130,10 @@ struct DeviceFacts {
     std::string description;
     std::int64_t memory_bytes = 0;
     std::int64_t free_bytes = 0;
-    std::int64_t pass_bytes = 0;                ///< of activations of one pass, at most
-    std::int64_t most_points = 1;               ///< points a pass at most
-    std::int64_t most_products = 65535;         ///< matrices that one product of the library takes at most
+    std::int64_t pass_bytes = 0;         ///< of activations of one pass, at most
+    std::int64_t most_points = 1;        ///< points a pass at most
+    std::int64_t most_products = 65535;  ///< matrices that one product of the library takes at most
+    std::int64_t multiprocessors = 132;
     std::int64_t l2_bytes = 0;                  ///< of the cache that all multiprocessors share
     std::int64_t shared_bytes = 0;              ///< of shared memory that one block may take
     bool tiles_convolutions = true;             ///< whether our own kernel is among the ways of a convolution

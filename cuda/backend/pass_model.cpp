@@ -57,12 +57,18 @@ std::vector<std::int64_t> choices(std::int64_t whole, std::int64_t most, std::in
 }
 
 /// What a convolution takes beyond its arithmetic, by the way that is better for the size.
-double excess_seconds(const ConvolutionTimes& times, const PassSize& size) {
+/// @param rate  of memory, bytes a second
+double excess_seconds(const ConvolutionTimes& times, const PassSize& size, double rate) {
     const auto samples = static_cast<double>(size.samples);
     const auto points = static_cast<double>(size.points);
     const double library = points * (kConvolutionSeconds + samples * times.library);
-    const double tiles = kLaunchSeconds + points * samples * times.tiles;
-    return std::min(library, tiles) - points * samples * std::min(times.library, times.tiles);
+    // A round takes as long when there are not blocks enough for it.
+    const std::int64_t blocks = size.points * parts(size.samples, times.group_samples) * times.group_blocks;
+    const double spared = kLaunchSeconds * static_cast<double>(times.spared_launches) +
+                          points * samples * static_cast<double>(times.spared_bytes) / rate;
+    const double tiles =
+        kLaunchSeconds + static_cast<double>(parts(blocks, times.resident_blocks)) * times.round - spared;
+    return std::min(library, tiles) - points * samples * std::min(times.library, times.tiles());
 }
 
 /// Seconds of launches and memory.
@@ -71,12 +77,12 @@ double moving_seconds(const PassCosts& costs, const PassLimits& limits, const Pa
     double launches = kLaunchSeconds * static_cast<double>(costs.launches) +
                       kConvolutionSeconds * static_cast<double>(costs.point_launches * size.points) +
                       kStageSeconds * static_cast<double>(costs.stage_launches);
-    for (const ConvolutionTimes& times : costs.either_way)
-        launches += excess_seconds(times, size);
     // Half of the cache, as weights and streams go through it, too.
     const bool cached =
         evaluations * static_cast<double>(costs.widest_bytes) * 2.0 <= static_cast<double>(limits.cache_bytes);
     const double rate = cached ? kCacheBytesASecond : kMemoryBytesASecond;
+    for (const ConvolutionTimes& times : costs.either_way)
+        launches += excess_seconds(times, size, rate);
     return launches + evaluations * static_cast<double>(costs.traffic_bytes) / rate;
 }
 

@@ -10,11 +10,21 @@ namespace lossmap::cuda {
 /// about half a round of blocks.
 inline constexpr double kConvolutionSeconds = 8e-6;
 
-/// Seconds that a convolution takes of a large device which is full, a sample: a library's, launched once a point, and
-/// that of a kernel which covers all points.
+/// What the two kinds of way of a convolution take: a library's, launched once a point, and a kernel of blocks that
+/// covers all points.
 struct ConvolutionTimes {
-    double library = 0.0;
-    double tiles = 0.0;
+    double library = 0.0;              ///< seconds a sample of a device that is full
+    double round = 0.0;                ///< seconds in which the device computes as many blocks as it holds
+    std::int64_t resident_blocks = 1;  ///< that many
+    std::int64_t group_samples = 1;    ///< that share blocks
+    std::int64_t group_blocks = 1;     ///< of a point, for so many samples
+    std::int64_t spared_bytes = 0;     ///< of traffic, a sample, that the blocks save others
+    std::int64_t spared_launches = 0;  ///< of others, the same
+
+    /// Seconds a sample of a device that is full.
+    [[nodiscard]] double tiles() const {
+        return round * static_cast<double>(group_blocks) / static_cast<double>(group_samples * resident_blocks);
+    }
 };
 
 /// What a pass of a network costs, as its estimate tells.

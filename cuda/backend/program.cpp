@@ -14,7 +14,9 @@ namespace {
 /// Lowers steps and collects what cannot be run, so that one message names it all.
 class Compiler {
 public:
-    Compiler(Program& program, ProgramBuilder& builder) : program_(program), builder_(builder) {}
+    /// @param pools  whether pooling joins convolutions
+    Compiler(Program& program, ProgramBuilder& builder, bool pools)
+        : program_(program), builder_(builder), pools_(pools) {}
 
     void theta_nodes() {
         for (const std::int32_t index : program_.lowering.theta_nodes) {
@@ -34,9 +36,11 @@ public:
             const Step& step = steps[index];
             if (chains && stage(*chains, index, done)) continue;
             const Node& node = builder_.node(step.node);
+            // A layer in front of it has computed it as well.
+            if (builder_.is_there(node.outputs[0])) continue;
             const std::vector<ValueId> outputs = results_of(step);
             attempt(node, outputs, [&] {
-                if (!lower_convolution(builder_, step) && !lower_dense(builder_, step)) lower_separately(step);
+                if (!lower_convolution(builder_, step, pools_) && !lower_dense(builder_, step)) lower_separately(step);
             });
         }
     }
@@ -113,6 +117,7 @@ private:
 
     Program& program_;
     ProgramBuilder& builder_;
+    bool pools_;
     std::vector<std::string> refusals_;
 };
 
@@ -198,7 +203,7 @@ std::unique_ptr<Program> build_program(const ExecutableRequest& request, BoundRe
     if (options.training) builder.train(program->training_norms, request.space->states_size());
     keep_output_wide(graph, program->bound.output, builder);
     bind_inputs(*program, builder);
-    Compiler compiler(*program, builder);
+    Compiler compiler(*program, builder, request.passes.pooling && !request.traceable);
     compiler.theta_nodes();
     compiler.steps(stage_kernels(options, request.passes, builder.device().facts()));
     compiler.require_all();

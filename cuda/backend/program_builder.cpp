@@ -375,8 +375,10 @@ ProgramBuilder::Result ProgramBuilder::finish(std::span<const Located> kept) {
             // Constants stay; coordinates, flags and inputs are written in front of the first operation.
             const bool stays = phase == index_of(Phase::constant) || block.last == kForever;
             const std::int64_t first = stays && block.first < 0 ? 0 : std::max<std::int64_t>(block.first, 0);
+            // What was planned for and then done otherwise.
+            const bool unused = !stays && block.first < 0;
             lives.push_back({phase == index_of(Phase::constant) ? 0 : first, stays ? end : std::max(block.last, first),
-                             block.bytes});
+                             unused ? 1 : block.bytes});
         }
         MemoryPlan plan = plan_memory(lives, kBlockAlignment);
         result.offsets[phase] = std::move(plan.offsets);

@@ -79,6 +79,10 @@ public:
     /// The values of a constant, kept by the graph; nullptr for all others.
     [[nodiscard]] const Tensor* constant(ValueId id) const;
 
+    /// Whether a value has been computed.
+    [[nodiscard]] bool is_there(ValueId id) const {
+        return id != kNoValue && !copies_[static_cast<std::size_t>(id)].empty();
+    }
     /// Where a value lies already, in the form that was made first. Throws InternalError when it has not been computed.
     [[nodiscard]] Located find(ValueId id);
     /// Whether `id` lies somewhere already; inside a stage values never do.

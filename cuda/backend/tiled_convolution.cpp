@@ -11,8 +11,10 @@ namespace {
 /// to be faster by as much as the model may err.
 constexpr double kMostSlower = 2.0;
 constexpr double kLikely = 0.7;
-/// Of an H100: multiprocessors and cycles a second.
-constexpr double kCyclesASecond = 132 * 1.75e9;
+/// Of an H100, under load.
+constexpr double kCyclesASecond = 1.75e9;
+/// Of the kernel that a multiprocessor holds.
+constexpr std::int64_t kResidentBlocks = 2;
 /// Images that blocks are made for when an image's share is asked.
 constexpr std::int64_t kManyImages = 64;
 
@@ -39,7 +41,13 @@ kernels::ConvolutionArgs args_of(const ConvolutionProblem& problem) {
         w.pad_end[axis] = problem.pad_end[axis];
     }
     args.in_strides = kernels::channels_last(problem.channels, w.input);
-    args.out_strides = kernels::channels_last(problem.out_channels, w.output);
+    args.pooled = problem.pooled;
+    std::int64_t left[3] = {w.output[0], w.output[1], w.output[2]};
+    if (problem.pooled) {
+        left[1] /= 2;
+        left[2] /= 2;
+    }
+    args.out_strides = kernels::channels_last(problem.out_channels, left);
     args.weight_channel_stride = 1;
     args.weight_tap_strides[2] = args.group_channels;
     args.weight_tap_strides[1] = args.weight_tap_strides[2] * w.kernel[2];
@@ -51,7 +59,7 @@ kernels::ConvolutionArgs args_of(const ConvolutionProblem& problem) {
     args.in.point_stride = problem.stride_images;
     args.weight.point_stride = problem.stride_weights;
     args.bias.point_stride = problem.stride_bias;
-    args.out.point_stride = problem.stride_result;
+    args.out.point_stride = problem.pooled ? problem.stride_pooled : problem.stride_result;
     return args;
 }
 
@@ -70,6 +78,7 @@ public:
     [[nodiscard]] std::string implementation() const override { return std::string("kernel ") + kTiledFamily; }
     [[nodiscard]] std::vector<std::byte> serialized() const override { return {}; }
     [[nodiscard]] bool covers_points() const override { return true; }
+    [[nodiscard]] bool pools() const override { return args_.pooled; }
     void run(const ConvolutionOperands& operands, void* stream) const override {
         kernels::ConvolutionArgs args = args_;
         args.points = operands.points;
@@ -92,14 +101,22 @@ std::optional<ConvolutionTimes> convolution_times(const ConvolutionProblem& prob
     if (!facts.tiles_convolutions) return {};
     kernels::ConvolutionArgs args = args_of(problem);
     args.samples = kManyImages;
-    const auto shape = kernels::convolution_tiles_of(args);
-    if (!shape) return {};
+    const auto blocks = kernels::convolution_blocks_of(args);
+    if (!blocks) return {};
     double macs = static_cast<double>(problem.channels * problem.out_channels);
     for (std::size_t axis = 0; axis < 3; ++axis)
         macs *= static_cast<double>(problem.kernel[axis] * problem.output[axis]);
     ConvolutionTimes times;
     times.library = macs / library_macs_a_second(problem);
-    times.tiles = kernels::tiles::cycles_of(args, *shape) / kCyclesASecond / static_cast<double>(kManyImages);
+    times.group_samples = blocks->samples;
+    times.group_blocks = blocks->blocks / kernels::tiles::parts(kManyImages, blocks->samples);
+    times.resident_blocks = kResidentBlocks * facts.multiprocessors;
+    times.round = static_cast<double>(kResidentBlocks) * blocks->block_cycles / kCyclesASecond;
+    if (problem.pooled) {
+        times.spared_bytes = 2 * problem.out_channels * args.window.output[1] * args.window.output[2] *
+                             static_cast<std::int64_t>(size_of(problem.type));
+        times.spared_launches = 1;
+    }
     return times;
 }
 
@@ -107,14 +124,20 @@ std::optional<LibraryWay> tiled_way(const ConvolutionProblem& problem, const Dev
     const auto times = convolution_times(problem, facts);
     if (!times) return {};
     const auto images = static_cast<double>(problem.images);
-    if (images * times->tiles > kMostSlower * (kConvolutionSeconds + images * times->library)) return {};
+    if (images * times->tiles() > kMostSlower * (kConvolutionSeconds + images * times->library)) return {};
     return LibraryWay{kTiledFamily, kTiledFamily, joined_work(problem), true};
 }
 
 bool tiles_are_likely(const ConvolutionProblem& problem, const DeviceFacts& facts) {
     const auto times = convolution_times(problem, facts);
     const auto images = static_cast<double>(problem.images);
-    return times && images * times->tiles < kLikely * (kConvolutionSeconds + images * times->library);
+    return times && images * times->tiles() < kLikely * (kConvolutionSeconds + images * times->library);
+}
+
+bool tiles_pool(const ConvolutionProblem& problem, const DeviceFacts& facts) {
+    ConvolutionProblem pooled = problem;
+    pooled.pooled = true;
+    return !problem.residual && convolution_times(pooled, facts).has_value();
 }
 
 std::unique_ptr<ConvolutionPlan> make_tiled_plan(const ConvolutionProblem& problem, const kernels::KernelTable& table) {

@@ -14,7 +14,7 @@ namespace lossmap::cuda {
 
 inline constexpr const char* kTiledFamily = "convolution_tiles";
 
-/// Of an image, about, launches aside. Nothing where the kernel does not compute the problem.
+/// What the model knows of both kinds of way. Nothing where the kernel does not compute the problem.
 [[nodiscard]] std::optional<ConvolutionTimes> convolution_times(const ConvolutionProblem& problem,
                                                                 const DeviceFacts& facts);
 
@@ -22,6 +22,9 @@ inline constexpr const char* kTiledFamily = "convolution_tiles";
 [[nodiscard]] std::optional<LibraryWay> tiled_way(const ConvolutionProblem& problem, const DeviceFacts& facts);
 /// Whether the kernel is taken where nothing is measured.
 [[nodiscard]] bool tiles_are_likely(const ConvolutionProblem& problem, const DeviceFacts& facts);
+
+/// Whether the kernel may leave the maxima of 2 x 2 pixels of the result.
+[[nodiscard]] bool tiles_pool(const ConvolutionProblem& problem, const DeviceFacts& facts);
 
 /// Computes all points of its operands; leaves a residual to others, and the activation then, too.
 [[nodiscard]] std::unique_ptr<ConvolutionPlan> make_tiled_plan(const ConvolutionProblem& problem,

@@ -132,6 +132,7 @@ public:
         facts_.free_bytes = properties.free_bytes;
         facts_.pass_bytes = std::min(kPassBytes, properties.free_bytes / 4);
         facts_.most_points = kMostPoints;
+        facts_.multiprocessors = properties.multiprocessors;
         facts_.l2_bytes = properties.l2_bytes;
         facts_.shared_bytes = properties.shared_bytes_per_block;
         facts_.architecture = fmt::format("sm_{}{}", properties.compute_major, properties.compute_minor);

@@ -18,9 +18,10 @@ struct PassSet {
     bool stages = true;
     bool split_stages = true;
     bool warpgroup_stages = true;
+    bool pooling = true;
 
     [[nodiscard]] static constexpr PassSet none() {
-        return {false, false, false, false, false, false, false, false, false, false};
+        return {false, false, false, false, false, false, false, false, false, false, false};
     }
     friend bool operator==(const PassSet&, const PassSet&) = default;
 };

@@ -100,6 +100,42 @@ TEST(TiledConvolution, OneLaunchComputesAllPoints) {
     }
 }
 
+TEST(TiledConvolution, PoolingJoinsItAndChangesNoBits) {
+    for (const Precision precision : {Precision::fp32, Precision::bf16, Precision::fp16}) {
+        NetworkRunner joined = runner_on(std::make_shared<HostDevice>(), precision);
+        NetworkRunner apart = runner_on(std::make_shared<HostDevice>(), precision);
+        apart.request().passes.pooling = false;
+        const auto one = joined.compile();
+        const auto other = apart.compile();
+        EXPECT_THAT(other->plan_json(), HasSubstr("kernel pool"));
+        if (precision == Precision::fp16)
+            EXPECT_THAT(one->plan_json(), HasSubstr("kernel pool")) << "what overflows is looked for in front of it";
+        else
+            EXPECT_THAT(one->plan_json(), Not(HasSubstr("kernel pool")));
+        EXPECT_EQ(joined.sums(*one, test::grid()), apart.sums(*other, test::grid())) << name_of(precision);
+        EXPECT_LE(one->memory_bytes(), other->memory_bytes());
+    }
+}
+
+TEST(TiledConvolution, WhatElseReadsAConvolutionKeepsItWhole) {
+    test::ReferenceNet net({2, 8, 8}, 7);
+    const auto layer = net.relu(net.conv(net.input(), 6, 3, 1, 1, 1, true));
+    const auto pooled = net.conv(net.max_pool(layer, 2, 2, 0), 6, 3, 1, 1);
+    // Pools of another size, and of what a shortcut has been added to, stay where they are.
+    const auto other = net.max_pool(net.relu(net.conv(layer, 6, 3, 2, 1, 1, true)), 3, 1, 1);
+    const auto last = net.max_pool(net.relu(net.add(net.conv(pooled, 6, 3, 1, 1), other)), 2, 2, 0);
+    net.output(net.gemm(net.flatten(last), 5, true));
+    NetworkRunner runner(net, 9, 5, make_cuda_backend({std::make_shared<HostDevice>()}, {}));
+    runner.request().tile_samples = 3;
+    const auto executable = runner.compile();
+    const std::string plan = executable->plan_json();
+    std::size_t pools = 0;
+    for (std::size_t at = plan.find("kernel pool"); at != std::string::npos; at = plan.find("kernel pool", at + 1))
+        ++pools;
+    EXPECT_EQ(pools, 3u) << plan;
+    EXPECT_LT(runner.error(*executable, {0.3, -0.2}), 2e-5);
+}
+
 TEST(TiledConvolution, PointsDoNotDependOnTheirNumber) {
     const auto device = std::make_shared<HostDevice>();
     NetworkRunner many = runner_on(device, Precision::fp32);

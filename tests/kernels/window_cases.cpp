@@ -172,7 +172,26 @@ struct ConvolutionCase {
     bool tiles = false;    ///< by the kernel of that name, whose weights are [filters, taps, channels]
     std::int64_t samples = 2;
     UnaryOp activation = UnaryOp::identity;
+    bool pooled = false;  ///< ConvolutionArgs::pooled
 };
+
+/// What a plane of convolutions has as maxima of 2 x 2, [.., height, width] with the last row or column left out.
+Tensor pooled_planes(const Tensor& planes, std::int64_t count, std::int64_t height, std::int64_t width) {
+    Tensor result(DType::f32, {count, height / 2, width / 2});
+    const auto from = planes.as<float>();
+    std::size_t at = 0;
+    for (std::int64_t plane = 0; plane < count; ++plane) {
+        for (std::int64_t y = 0; y + 1 < height; y += 2) {
+            for (std::int64_t x = 0; x + 1 < width; x += 2) {
+                const auto pixel = [&](std::int64_t dy, std::int64_t dx) {
+                    return from[static_cast<std::size_t>((plane * height + y + dy) * width + x + dx)];
+                };
+                result.as<float>()[at++] = std::max({pixel(0, 0), pixel(0, 1), pixel(1, 0), pixel(1, 1)});
+            }
+        }
+    }
+    return result;
+}
 
 KernelCase convolution_case(const ConvolutionCase& c, bool last) {
     AttributeMap attributes = c.attributes;
@@ -190,7 +209,9 @@ KernelCase convolution_case(const ConvolutionCase& c, bool last) {
     const Shape one(in_shape.begin() + 1, in_shape.end());
     const WindowGeometry w = window_of(c.transposed ? ops::transposed_window(node, one, c.kernel)
                                                     : ops::forward_window(node, one, c.kernel));
-    const std::int64_t count = c.samples * c.filters * plane_of(w.output);
+    const std::int64_t left[3] = {w.output[0], w.output[1] / (c.pooled ? 2 : 1), w.output[2] / (c.pooled ? 2 : 1)};
+    const std::int64_t plane = plane_of(left);
+    const std::int64_t count = c.samples * c.filters * plane;
     const std::int64_t taps = plane_of(w.kernel);
     return {c.tiles ? "convolution_tiles" : "convolution",
             fmt::format("{}_{}_{}", c.name, last ? "last" : "first", name_of(c.type)),
@@ -212,7 +233,7 @@ KernelCase convolution_case(const ConvolutionCase& c, bool last) {
                 args.group_filters = c.filters / c.groups;
                 args.window = w;
                 args.in_strides = strides_of(last, c.channels, w.input);
-                args.out_strides = strides_of(last, c.filters, w.output);
+                args.out_strides = strides_of(last, c.filters, left);
                 const std::int64_t row = c.transposed ? args.group_filters * taps : args.group_channels * taps;
                 args.weight_group_stride = (c.transposed ? args.group_channels : args.group_filters) * row;
                 args.weight_filter_stride = c.transposed ? taps : row;
@@ -230,6 +251,7 @@ KernelCase convolution_case(const ConvolutionCase& c, bool last) {
                     for (std::int64_t& stride : args.weight_tap_strides)
                         stride *= c.channels;
                     args.activation.op = c.activation;
+                    args.pooled = c.pooled;
                     device.table().convolution_tiles(args, device.queue());
                 } else {
                     device.table().convolution(args, device.queue());
@@ -246,7 +268,9 @@ KernelCase convolution_case(const ConvolutionCase& c, bool last) {
                     for (float& value : results[0].as<float>())
                         value = std::max(value, 0.0F);
                 }
-                if (last) results[0] = channels_inside(results[0], c.filters, plane_of(w.output));
+                if (c.pooled)
+                    results[0] = pooled_planes(results[0], kPoints * c.samples * c.filters, w.output[1], w.output[2]);
+                if (last) results[0] = channels_inside(results[0], c.filters, plane);
                 return results;
             },
             2e-6};
@@ -297,6 +321,8 @@ void add_tile_cases(std::vector<KernelCase>& cases) {
     cases.push_back(tiled({"two_pieces", {13, 11}, 21, 8, 1, {3, 3}, same3, false}, 9));
     cases.push_back(tiled({"many_filters", {7, 6}, 5, 43, 1, {3, 3}, same3}, 5));
     cases.push_back(tiled({"wide_rows", {9, 150}, 3, 5, 1, {3, 3}, same3}, 2));
+    cases.push_back(tiled({"seven_wide", {15, 9}, 12, 20, 1, {3, 7}, {}}, 9, UnaryOp::relu));
+    cases.push_back(tiled({"low", {9, 11}, 4, 20, 1, {1, 5}, {}}, 3));
     cases.push_back(tiled({"strided_dilated", {19, 17}, 3, 4, 1, {3, 2}, strided, false}, 4));
     cases.push_back(tiled({"pointwise", {6, 5}, 5, 3, 1, {1, 1}, {}}, 7));
     cases.push_back(tiled({"1d", {31}, 3, 4, 1, {4}, {{"pads", Ints{2, 1}}, {"strides", Ints{2}}}}, 6));
@@ -304,6 +330,15 @@ void add_tile_cases(std::vector<KernelCase>& cases) {
         cases.push_back(tiled({"pairs", {9, 8}, 3, 6, 1, {3, 3}, same3, true, type}, 3));
         cases.push_back(tiled({"packs", {12, 12}, 8, 16, 1, {5, 5}, same5, true, type}, 3, UnaryOp::relu));
     }
+    const auto pooled = [&](ConvolutionCase one, std::int64_t samples, UnaryOp activation) {
+        one.name = "pooled_" + one.name;
+        one.pooled = true;
+        return tiled(one, samples, activation);
+    };
+    cases.push_back(pooled({"lenet_first", {28, 28}, 1, 6, 1, {5, 5}, same5}, 3, UnaryOp::relu));
+    cases.push_back(pooled({"lenet_second", {14, 14}, 6, 16, 1, {5, 5}, {}}, 11, UnaryOp::relu));
+    cases.push_back(pooled({"odd", {9, 7}, 3, 11, 1, {3, 3}, same3}, 5, UnaryOp::identity));
+    cases.push_back(pooled({"bf16", {12, 12}, 8, 16, 1, {3, 3}, same3, true, DType::bf16}, 3, UnaryOp::relu));
     cases.push_back(tiled({"odd", {8, 9}, 2, 9, 1, {3, 3}, same3, true, f32}, 2, UnaryOp::relu));
 }
 

@@ -26,10 +26,28 @@ Precision precision_of(const ProgramBuilder& builder, DType type) {
     return builder.options().precision == Precision::tf32 ? Precision::tf32 : Precision::fp32;
 }
 
+/// The MaxPool of 2 x 2 that alone reads a value of two spatial dimensions; nullptr where there is none.
+const Node* pool_behind(const ProgramBuilder& builder, ValueId id) {
+    const Graph& graph = builder.graph();
+    const Shape& shape = builder.shape(id);
+    const std::vector<std::int32_t> readers = graph.consumers()[static_cast<std::size_t>(id)];
+    const bool leaves = std::find(graph.outputs.begin(), graph.outputs.end(), id) != graph.outputs.end();
+    if (shape.size() != 4 || readers.size() != 1 || leaves) return nullptr;
+    const Node& node = builder.node(readers.front());
+    if (!node.domain.empty() || node.op_type != "MaxPool" || node.has_output(1)) return nullptr;
+    const ops::Window window = ops::forward_window(node, shape, node.attributes.get_ints("kernel_shape", {}));
+    for (const std::size_t axis : {1, 2}) {
+        const bool halves = window.kernel[axis] == 2 && window.stride[axis] == 2 && window.dilation[axis] == 1 &&
+                            window.pad_begin[axis] == 0 && window.output[axis] == shape[axis + 1] / 2;
+        if (!halves) return nullptr;
+    }
+    return &node;
+}
+
 /// One convolution on its way into the program.
 class ConvolutionLowering {
 public:
-    ConvolutionLowering(ProgramBuilder& builder, const Step& step)
+    ConvolutionLowering(ProgramBuilder& builder, const Step& step, bool pools)
         : builder_(builder),
           node_(builder.node(step.node)),
           joined_(builder, step),
@@ -44,6 +62,7 @@ public:
         multiple_ = channel_multiple(type_, groups_);
         filters_ = rounded_up(weights_[0], multiple_);
         channels_ = rounded_up(source_[1], multiple_);
+        if (pools) pool_ = pool_behind(builder, output_);
     }
 
     void lower() {
@@ -51,12 +70,15 @@ public:
         images_ = builder_.read(node_.inputs[0], {Demand::Form::channels_last, type_, multiple_});
         if (step_.residual_add >= 0)
             residual_ = builder_.read(step_.residual, {Demand::Form::channels_last, type_, multiple_});
-        write_result();
-        if (auto plan = builder_.plan_convolution(problem()); plan != nullptr) {
+        result_ = new_result(output_);
+        if (pool_ != nullptr && may_pool()) pooled_ = new_result(pool_->outputs[0]);
+        auto plan = builder_.plan_convolution(problem());
+        const bool pools = plan != nullptr && plan->pools();
+        builder_.define(pools ? pool_->outputs[0] : output_, pools ? *pooled_ : result_);
+        if (plan != nullptr)
             run_plan(std::move(plan));
-        } else {
+        else
             run_direct();
-        }
         const std::int64_t pixels = ops::Window::count(window_.output);
         builder_.count_macs(source_[0] * weights_[0] * pixels * element_count(std::span(weights_).subspan(1)));
     }
@@ -87,14 +109,21 @@ private:
         bias_ = joined_.pack_bias({own, 1.0}, norm, weights_[0], filters_);
     }
 
-    void write_result() {
-        const Shape& shape = builder_.shape(output_);
+    [[nodiscard]] Located new_result(ValueId id) const {
+        const Shape& shape = builder_.shape(id);
         Shape padded = shape;
         padded[1] = filters_;
-        result_ = builder_.temporary(builder_.phase_of(output_), type_, padded, builder_.per_point(output_));
-        result_.shape = shape;
-        result_.strides = channels_last_strides(shape, filters_);
-        builder_.define(output_, result_);
+        Located result = builder_.temporary(builder_.phase_of(id), type_, padded, builder_.per_point(id));
+        result.shape = shape;
+        result.strides = channels_last_strides(shape, filters_);
+        return result;
+    }
+
+    /// Whether all that stands in front of the pooling is the library's or the kernel's, which keeps it in registers.
+    [[nodiscard]] bool may_pool() const {
+        const bool activates = joined_.activation().op == kernels::UnaryOp::identity || library_activates();
+        return type_ != DType::f16 && activates && builder_.storage(pool_->outputs[0]) == type_ &&
+               tiles_pool(own_problem(), builder_.device().facts());
     }
 
     /// What overflows f16 has to be seen before the activation hides it: the library then leaves the activation to us.
@@ -103,6 +132,23 @@ private:
     }
 
     [[nodiscard]] ConvolutionProblem problem() const {
+        ConvolutionProblem problem = own_problem();
+        problem.pooled = pooled_.has_value();
+        if (!tiled_way(problem, builder_.device().facts())) {
+            problem.pooled = false;
+            return problem;
+        }
+        problem.points = builder_.points_of(output_);
+        problem.stride_images = images_.point_stride;
+        problem.stride_weights = packed_.point_stride;
+        problem.stride_bias = bias_ ? bias_->point_stride : 0;
+        problem.stride_result = result_.point_stride;
+        problem.stride_pooled = problem.pooled ? pooled_->point_stride : 0;
+        return problem;
+    }
+
+    /// As libraries see it, of one point.
+    [[nodiscard]] ConvolutionProblem own_problem() const {
         ConvolutionProblem problem;
         problem.images = source_[0];
         problem.channels = channels_;
@@ -123,14 +169,7 @@ private:
         problem.alignment = std::min({images_.alignment(), packed_.alignment(), result_.alignment()});
         if (bias_) problem.alignment = std::min(problem.alignment, bias_->alignment());
         if (residual_) problem.alignment = std::min(problem.alignment, residual_->alignment());
-        const std::int64_t points = builder_.points_of(output_);
-        if (tiled_way(problem, builder_.device().facts())) {
-            problem.points = points;
-            problem.stride_images = images_.point_stride;
-            problem.stride_weights = packed_.point_stride;
-            problem.stride_bias = bias_ ? bias_->point_stride : 0;
-            problem.stride_result = result_.point_stride;
-        }
+        if (pooled_) problem.alignment = std::min(problem.alignment, pooled_->alignment());
         return problem;
     }
 
@@ -145,15 +184,17 @@ private:
             builder_.temporary(phase, DType::u8, {static_cast<std::int64_t>(plan->workspace_bytes())}, false);
         const std::int64_t points = builder_.points_of(output_);
         const std::int64_t launches = plan->covers_points() ? 1 : points;
+        const bool pools = plan->pools();
         auto operation = std::make_unique<ConvolutionOperation>("convolution", std::move(plan), points, launches);
         operation->read(&ConvolutionOperands::images, images_);
         operation->read(&ConvolutionOperands::weights, packed_);
         if (joined.bias) operation->read(&ConvolutionOperands::bias, *bias_);
         if (joined.residual) operation->read(&ConvolutionOperands::residual, *residual_);
-        operation->write(&ConvolutionOperands::result, result_);
+        operation->write(&ConvolutionOperands::result, pools ? *pooled_ : result_);
         operation->write(&ConvolutionOperands::workspace, workspace);
         builder_.add(std::move(operation), phase);
-        joined_.finish(result_, source_[0] * ops::Window::count(window_.output), filters_, rest);
+        // What pools has done all that stands in front of it.
+        if (!pools) joined_.finish(result_, source_[0] * ops::Window::count(window_.output), filters_, rest);
     }
 
     void run_direct() {
@@ -205,11 +246,13 @@ private:
     std::optional<Located> bias_;
     std::optional<Located> residual_;
     Located result_;
+    const Node* pool_ = nullptr;     ///< that may join
+    std::optional<Located> pooled_;  ///< its result, where the kernel may compute it
 };
 
 }  // namespace
 
-bool lower_convolution(ProgramBuilder& builder, const Step& step) {
+bool lower_convolution(ProgramBuilder& builder, const Step& step, bool pools) {
     const Node& node = builder.node(step.node);
     if (!node.domain.empty() || node.op_type != "Conv") return false;
     const Shape& source = builder.shape(node.inputs[0]);
@@ -220,7 +263,7 @@ bool lower_convolution(ProgramBuilder& builder, const Step& step) {
     }
     if (builder.phase_of(node.outputs[0]) != Phase::tile) return false;
     if (element_count(builder.shape(node.outputs[0])) == 0) return false;
-    ConvolutionLowering(builder, step).lower();
+    ConvolutionLowering(builder, step, pools).lower();
     return true;
 }
 

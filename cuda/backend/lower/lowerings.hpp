@@ -9,7 +9,8 @@
 namespace lossmap::cuda {
 
 /// Convolution with weights that do not depend on samples, everything joined to it.
-[[nodiscard]] bool lower_convolution(ProgramBuilder& builder, const Step& step);
+/// @param pools  whether a MaxPool that alone reads its result may join it, too: that has been computed then
+[[nodiscard]] bool lower_convolution(ProgramBuilder& builder, const Step& step, bool pools);
 /// Gemm, and MatMul with a matrix that does not depend on samples, everything joined to them.
 [[nodiscard]] bool lower_dense(ProgramBuilder& builder, const Step& step);
 

@@ -21,10 +21,11 @@ std::string text_of(const ConvolutionProblem& p) {
                                                            p.stride_weights, p.stride_result, p.stride_bias);
     return fmt::format(
         "convolution {} images, {} to {} channels in {} groups, {} to {}, kernel {} stride {} dilation {} "
-        "pads {} {}, {} {}{}{}{}, aligned {}{}",
+        "pads {} {}, {} {}{}{}{}{}, aligned {}{}",
         p.images, p.channels, p.out_channels, p.groups, text(p.input), text(p.output), text(p.kernel), text(p.stride),
         text(p.dilation), text(p.pad_begin), text(p.pad_end), name_of(p.type), name_of(p.precision),
-        word(p.bias, " bias"), word(p.residual, " residual"), word(p.relu, " relu"), p.alignment, points);
+        word(p.bias, " bias"), word(p.residual, " residual"), word(p.relu, " relu"), word(p.pooled, " pooled"),
+        p.alignment, points);
 }
 
 std::string text_of(const GemmProblem& p) {

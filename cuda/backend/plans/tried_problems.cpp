@@ -81,6 +81,7 @@ void TriedOnDevice::release() {
     piece_ = {};
     workspace_ = {};
     result() = {};
+    release_rest();
     for (Array* operand : inputs())
         *operand = {};
 }
@@ -250,6 +251,28 @@ void TriedConvolution::queue_all(const LibraryPlan& plan) {
     for (std::int64_t point = 0; point < points_; point += step)
         queue_from(plan, workspace().data(), point);
     queue_rest(plan);
+    if (problem_.pooled && !static_cast<const ConvolutionPlan&>(plan).pools()) queue_pool();
+}
+
+void TriedConvolution::queue_pool() {
+    const ConvolutionProblem& p = problem_;
+    kernels::PoolArgs args;
+    args.points = points_;
+    args.samples = p.images;
+    args.channels = p.out_channels;
+    for (std::size_t axis = 0; axis < 3; ++axis) {
+        args.window.input[axis] = p.output[axis];
+        args.window.kernel[axis] = args.window.stride[axis] = axis == 0 ? 1 : 2;
+        args.window.output[axis] = p.output[axis] / args.window.kernel[axis];
+    }
+    args.in_strides = kernels::channels_last(p.out_channels, args.window.input);
+    args.out_strides = kernels::channels_last(p.out_channels, args.window.output);
+    if (pooled_.bytes == 0) pooled_ = array(extent(args.out_strides.sample * p.images, p.stride_pooled), p.type);
+    args.in = {result_.memory.data(), p.type, p.stride_result};
+    args.out = {pooled_.memory.data(), p.type, p.stride_pooled};
+    const std::array<Access, 2> accesses{result_.access(false), pooled_.access(true)};
+    queue().launch("pool", accesses,
+                   [run = device().kernels().pool, args](void* stream) { run(args, kernels::Queue{stream}); });
 }
 
 void TriedConvolution::queue_rest(const LibraryPlan& plan) {

@@ -36,6 +36,8 @@ protected:
     virtual void queue_library(const LibraryPlan& plan, void* workspace) = 0;
     /// Queues what the plan leaves to other kernels, where it leaves something.
     virtual void queue_rest(const LibraryPlan& plan) = 0;
+    /// Gives back what `queue_all` took for itself.
+    virtual void release_rest() {}
     /// Queues all that is timed: a run, and the rest.
     virtual void queue_all(const LibraryPlan& plan) {
         run(plan);
@@ -80,7 +82,10 @@ private:
     void queue_library(const LibraryPlan& plan, void* workspace) override;
     void queue_rest(const LibraryPlan& plan) override;
     void queue_all(const LibraryPlan& plan) override;
+    void release_rest() override { pooled_ = {}; }
     [[nodiscard]] bool many_launches() const override { return points_ > 1; }
+    /// The maxima of 2 x 2 pixels, where they are what is read of the result.
+    void queue_pool();
     /// From a point on, as many as the plan computes at once.
     void queue_from(const LibraryPlan& plan, void* workspace, std::int64_t point);
     [[nodiscard]] std::int64_t extent(std::int64_t elements, std::int64_t stride) const {
@@ -89,7 +94,7 @@ private:
 
     ConvolutionProblem problem_;
     std::int64_t points_ = 1;  ///< that trials run
-    Array images_, weights_, bias_, residual_, result_;
+    Array images_, weights_, bias_, residual_, result_, pooled_;
 };
 
 class TriedGemm final : public TriedOnDevice {

@@ -36,9 +36,9 @@ constexpr ConfigKey kStatisticsKeys[] = {{"split"}, {"count"}, {"batch"}};
 constexpr ConfigKey kDirectionsByAxisKeys[] = {{"x"}, {"y"}};
 constexpr ConfigKey kSweepAxisKeys[] = {{"pointer"}, {"values"}, {"labels"}};
 constexpr ConfigKey kAxisKeys[] = {{"min"}, {"max"}, {"points"}, {"margin"}};
-constexpr ConfigKey kPassesKeys[] = {{"constant_folding"}, {"dead_code"},       {"bias_add"},   {"batch_norm"},
-                                     {"residual"},         {"activation"},      {"transforms"}, {"stages"},
-                                     {"split_stages"},     {"warpgroup_stages"}};
+constexpr ConfigKey kPassesKeys[] = {{"constant_folding"}, {"dead_code"},        {"bias_add"},   {"batch_norm"},
+                                     {"residual"},         {"activation"},       {"transforms"}, {"stages"},
+                                     {"split_stages"},     {"warpgroup_stages"}, {"pooling"}};
 constexpr ConfigKey kRefineKeys[] = {{"initial"}, {"tolerance"}};
 
 constexpr ConfigSection kSections[] = {
