@@ -19,7 +19,7 @@ struct DeviceLossSums {
     std::int64_t overflowed = 0;  ///< samples with `overflow` set
 };
 
-/// sums[point] += the terms of `samples` samples, added in a fixed order that depends on `samples` alone.
+/// sums[point] = the terms of `samples` samples, added in a fixed order that depends on `samples` alone.
 struct LossSumsArgs {
     const SampleLoss* terms = nullptr;
     std::int64_t terms_point_stride = 0;
@@ -50,7 +50,7 @@ struct LossSumsBlock {
         } else if (phase <= Rows::kTreeSteps) {
             Rows::tree_step(shared.partial, thread, phase - 1, Join{});
         } else if (thread == 0) {
-            args.sums[point] = Join{}(args.sums[point], shared.partial[0]);
+            args.sums[point] = shared.partial[0];
         }
     }
 

@@ -27,6 +27,78 @@ struct LossTermsThread {
     }
 };
 
+/// One thread a sample of cross entropy with one place and up to kMost classes, without smoothing: the classes are in
+/// registers, so that they are read at once and their exponentials do not wait for each other. The order of sums is
+/// that of LossTermsThread.
+struct LossTermsFew {
+    static constexpr int kMost = 16;
+    static constexpr int kTogether = 4;
+
+    LossSample sample_loss;
+
+    LOSSMAP_HD void operator()(std::int64_t point, std::int64_t sample) const {
+        SampleLoss sums;
+        const std::int64_t label = sample_loss.label_at(point, sample);
+        if (!sample_loss.ignores(label)) {
+            if (sample_loss.is_class(label))
+                add(sums, point, sample, label);
+            else
+                sample_loss.fault();
+        }
+        sample_loss.write(point, sample, sums);
+    }
+
+private:
+    LOSSMAP_HD void add(SampleLoss& sums, std::int64_t point, std::int64_t sample, std::int64_t label) const {
+        const Input& logits = sample_loss.args.logits;
+        const LossRow row = sample_loss.element_row(point, sample);
+        float values[kMost];
+        switch (logits.type) {
+            case DType::f16: load<Half>(logits.data, row.base, values); break;
+            case DType::bf16: load<BFloat16>(logits.data, row.base, values); break;
+            default: load<float>(logits.data, row.base, values);
+        }
+        const float own = static_cast<float>(row.at(label));
+        float largest = -HUGE_VALF;
+        bool correct = own == own;
+        LOSSMAP_UNROLL
+        for (int k = 0; k < kMost; ++k) {
+            const float x = values[k];
+            // A NaN is the largest, and stays it.
+            if (!(largest != largest)) largest = x > largest || x != x ? x : largest;
+            if (k < count() && (x != x || (k < label ? x >= own : x > own))) correct = false;
+        }
+        sample_loss.add_target(sums, row, label, normalizer(values, static_cast<double>(largest)), 0.0, correct);
+    }
+
+    [[nodiscard]] LOSSMAP_HD int count() const { return static_cast<int>(sample_loss.args.classes); }
+
+    template <typename T>
+    LOSSMAP_HD void load(const void* logits, std::int64_t base, float (&values)[kMost]) const {
+        LOSSMAP_UNROLL
+        for (int k = 0; k < kMost; ++k)
+            values[k] = k < count() ? to_float(element_at<T>(logits, base + k)) : -HUGE_VALF;
+    }
+
+    /// log_sum_exp of what was read.
+    [[nodiscard]] LOSSMAP_HD double normalizer(const float (&values)[kMost], double largest) const {
+        if (!(largest > -HUGE_VAL && largest < HUGE_VAL)) return largest;
+        double sum = 0.0;
+        LOSSMAP_UNROLL
+        for (int first = 0; first < kMost; first += kTogether) {
+            if (first >= count()) continue;
+            double exponentials[kTogether];
+            LOSSMAP_UNROLL
+            for (int k = 0; k < kTogether; ++k)
+                exponentials[k] = std::exp(static_cast<double>(values[first + k]) - largest);
+            LOSSMAP_UNROLL
+            for (int k = 0; k < kTogether; ++k)
+                sum += exponentials[k];
+        }
+        return largest + std::log(sum);
+    }
+};
+
 /// 32 threads a sample: each takes every 32nd place (cross_entropy) or element, then the parts are added pairwise.
 struct LossTermsBlock {
     using Rows = RowBlock<32>;
@@ -232,6 +304,8 @@ void launch_loss_terms(const LossTermsArgs& args, const Launch& launch) {
             return launch.blocks(args.points, RowBlock<256>::blocks_of(args.samples), LossTermsRows<256>{sample});
         return launch.blocks(args.points, RowBlock<32>::blocks_of(args.samples), LossTermsRows<32>{sample});
     }
+    if (by_class && work == 1 && args.classes <= LossTermsFew::kMost && args.label_smoothing == 0.0)
+        return launch.items(args.points, args.samples, LossTermsFew{sample});
     if (args.function == LossFunction::output || work < kFewElements)
         return launch.items(args.points, args.samples, LossTermsThread{sample});
     launch.blocks(args.points, RowBlock<32>::blocks_of(args.samples), LossTermsBlock{sample});

@@ -70,6 +70,13 @@ struct UnaryFunction {
 
 LOSSMAP_HD inline float sigmoid(float x) { return 1.0F / (1.0F + std::exp(-x)); }
 LOSSMAP_HD inline float softplus(float x) { return x > 0.0F ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x)); }
+/// x tanh(log(1 + e^x)) without tanh and log: with n = e^x (e^x + 2), tanh is n / (n + 2). From 20 on that is 1.
+LOSSMAP_HD inline float mish(float x) {
+    if (x > 20.0F) return x;
+    const float e = std::exp(x);
+    const float n = e * (e + 2.0F);
+    return x * (n / (n + 2.0F));
+}
 LOSSMAP_HD inline float clamp_unit(float x) { return x < 0.0F ? 0.0F : x > 1.0F ? 1.0F : x; }
 
 /// Trigonometric and hyperbolic functions; apart from the others because they need more registers.
@@ -100,7 +107,7 @@ LOSSMAP_HD inline float apply_exponential(const UnaryFunction& function, float x
         case UnaryOp::selu: return function.beta * (x < 0.0F ? alpha * std::expm1(x) : x);
         case UnaryOp::gelu: return 0.5F * x * (1.0F + std::erf(x * kHalfRoot));
         case UnaryOp::gelu_tanh: return 0.5F * x * (1.0F + std::tanh(kRootTwoOverPi * (x + 0.044715F * x * x * x)));
-        case UnaryOp::mish: return x * std::tanh(softplus(x));
+        case UnaryOp::mish: return mish(x);
         case UnaryOp::sigmoid: return sigmoid(x);
         case UnaryOp::softplus: return softplus(x);
         case UnaryOp::swish: return x * sigmoid(alpha * x);
@@ -199,7 +206,7 @@ struct UnaryTag {
     static constexpr UnaryOp value = kOp;
 };
 
-/// Whether the packed kernel has the function: those that memory bounds and that networks are full of.
+/// Whether packed kernels have the function: those that networks are full of.
 inline bool has_packed(UnaryOp op) {
     switch (op) {
         case UnaryOp::identity:
@@ -210,7 +217,11 @@ inline bool has_packed(UnaryOp op) {
         case UnaryOp::hard_swish:
         case UnaryOp::sigmoid:
         case UnaryOp::swish:
-        case UnaryOp::gelu: return true;
+        case UnaryOp::gelu:
+        case UnaryOp::tanh:
+        case UnaryOp::elu:
+        case UnaryOp::selu:
+        case UnaryOp::mish: return true;
         default: return false;
     }
 }
@@ -227,6 +238,10 @@ LOSSMAP_HD inline void with_packed_op(UnaryOp op, const Run& run) {
         case UnaryOp::sigmoid: return run(UnaryTag<UnaryOp::sigmoid>{});
         case UnaryOp::swish: return run(UnaryTag<UnaryOp::swish>{});
         case UnaryOp::gelu: return run(UnaryTag<UnaryOp::gelu>{});
+        case UnaryOp::tanh: return run(UnaryTag<UnaryOp::tanh>{});
+        case UnaryOp::elu: return run(UnaryTag<UnaryOp::elu>{});
+        case UnaryOp::selu: return run(UnaryTag<UnaryOp::selu>{});
+        case UnaryOp::mish: return run(UnaryTag<UnaryOp::mish>{});
         default: return run(UnaryTag<UnaryOp::identity>{});
     }
 }

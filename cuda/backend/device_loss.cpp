@@ -78,7 +78,6 @@ void DeviceLoss::queue(const Frame& frame, const void* targets, DType target_typ
     add.samples = samples;
     add.sums = sums;
     const std::size_t sums_bytes = static_cast<std::size_t>(terms.points) * sizeof(kernels::DeviceLossSums);
-    frame.queue->fill(sums, 0, sums_bytes);
     const std::array<Access, 6> accesses{
         Access{terms.logits.data, output.span_bytes(terms.points), false},
         Access{targets, static_cast<std::size_t>(samples) * target_bytes, false},
