@@ -83,6 +83,7 @@ function(lossmap_test)
   if(LOSSMAP_SANITIZE MATCHES address)
     set_tests_properties(${ARG_NAME} PROPERTIES ENVIRONMENT ASAN_OPTIONS=allocator_may_return_null=1)
   elseif(LOSSMAP_SANITIZE MATCHES thread)
-    set_tests_properties(${ARG_NAME} PROPERTIES ENVIRONMENT TSAN_OPTIONS=allocator_may_return_null=1)
+    set_tests_properties(${ARG_NAME} PROPERTIES
+      ENVIRONMENT "TSAN_OPTIONS=allocator_may_return_null=1:suppressions=${CMAKE_SOURCE_DIR}/tests/thread_sanitizer.supp")
   endif()
 endfunction()
