@@ -15,7 +15,7 @@ namespace lossmap::kernels {
 /// copy of their neighbour's next row. Channels stand in planes of 8, 16 bytes a cell. A cell of zeros stands in front
 /// of every row and behind the last one.
 template <int kChannelsIn, int kSideIn, int kImagesIn, int kPairIn, int kWarpgroupsIn, int kWeightBuffersIn,
-          bool kRotatesIn, int kFilterGroupsIn>
+          int kFilterGroupsIn>
 struct WarpgroupShape {
     static constexpr int kChannels = kChannelsIn;
     static constexpr int kSide = kSideIn;
@@ -23,8 +23,8 @@ struct WarpgroupShape {
     static constexpr int kPair = kPairIn;
     static constexpr int kWarpgroups = kWarpgroupsIn;
     static constexpr int kWeightBuffers = kWeightBuffersIn;  ///< 2: the next layer's weights are fetched under this one
-    static constexpr bool kRotates = kRotatesIn;  ///< sums of three rows of output take turns in the same registers
-    static constexpr int kFilterGroups = kFilterGroupsIn;       ///< that different warpgroups compute
+    static constexpr bool kTurns = kWeightBuffers == 2;      ///< a layer is WarpgroupTurns, not WarpgroupCarry
+    static constexpr int kFilterGroups = kFilterGroupsIn;    ///< that different warpgroups compute
     static constexpr int kBands = kWarpgroups / kFilterGroups;  ///< of rows, that different warpgroups compute
     static constexpr int kThreads = kWarpgroups * 128;
 
@@ -52,7 +52,7 @@ struct WarpgroupShape {
     static constexpr int kSteps = kPair == 2 ? 4 : 3 * kChunks;
     /// Filters of vertical taps 0, 1, 2 behind each other; or of 2, 1, 0, 2, 1, of which three blocks in a row are the
     /// taps of any input row in the order in which the registers want them.
-    static constexpr int kTapBlocks = kRotates ? 5 : 3;
+    static constexpr int kTapBlocks = kTurns ? 5 : 3;
     static constexpr int kGroupFilters = kCellChannels / kFilterGroups;
     static constexpr int kColumns = 3 * kGroupFilters;          ///< N: the three vertical taps side by side
     static constexpr int kWeights = 9 * kChannels * kChannels;  ///< of a layer, in global memory
@@ -127,7 +127,7 @@ struct WarpgroupShape {
         return {buffer + step_chunk(step) * 2 * kPlaneBytes + cell_offset(0, y, step_shift(step)), kPlaneBytes, 128};
     }
     /// The first block that holds a vertical tap; others may stand three further.
-    LOSSMAP_HD static constexpr int tap_block(int tap) { return kRotates ? 2 - tap : tap; }
+    LOSSMAP_HD static constexpr int tap_block(int tap) { return kTurns ? 2 - tap : tap; }
     /// B: weights of a step for a group of filters; columns begin with block `first`.
     LOSSMAP_HD static constexpr MatrixLayout weights(int buffer, int group, int step, int first) {
         return {kWeightOffset + buffer * kWeightBytes + weight_pack(step, 0, first, group * kGroupFilters) * 16,
@@ -149,10 +149,10 @@ struct WarpgroupShape {
     /// Bytes to the other place of a weight; 0: there is one only.
     LOSSMAP_HD static constexpr int second_distance(int pack) {
         const int y = pack / kChannels / (3 * kChannelPlanes);
-        return kRotates && y > 0 ? 3 * kGroupFilters * 16 : 0;
+        return kTurns && y > 0 ? 3 * kGroupFilters * 16 : 0;
     }
     static constexpr int kSourcePacks = kWeights / 8;
-    static constexpr int kSecondPacks = kRotates ? kSourcePacks * 2 / 3 : 0;
+    static constexpr int kSecondPacks = kTurns ? kSourcePacks * 2 / 3 : 0;
     /// Places that no weight belongs in, as their step's pixel is no neighbour of their filters': zeros.
     static constexpr int kZeroPacks = kWeightPacks - kPair * (kSourcePacks + kSecondPacks);
     LOSSMAP_HD static constexpr int zero_pack(int k) {
@@ -188,9 +188,9 @@ struct WarpgroupShape {
 };
 
 /// The shapes that kernels exist for: the stages of a ResNet for images of 32 x 32 pixels, sized for 227 KB.
-using Warpgroup16x32 = WarpgroupShape<16, 32, 2, 2, 2, 2, true, 1>;
-using Warpgroup32x16 = WarpgroupShape<32, 16, 4, 1, 2, 2, false, 1>;
-using Warpgroup64x8 = WarpgroupShape<64, 8, 8, 1, 2, 1, false, 2>;
+using Warpgroup16x32 = WarpgroupShape<16, 32, 2, 2, 2, 2, 1>;
+using Warpgroup32x16 = WarpgroupShape<32, 16, 4, 1, 2, 2, 1>;
+using Warpgroup64x8 = WarpgroupShape<64, 8, 8, 1, 2, 1, 2>;
 
 /// Calls visit(Shape{}) for each of them.
 template <typename Visit>

@@ -7,9 +7,10 @@
 #include "kernels/stage_args.hpp"
 #include "kernels/storage.hpp"
 #include "kernels/strided_loop.hpp"
+#include "kernels/warpgroup_carry.hpp"
 #include "kernels/warpgroup_exit.hpp"
-#include "kernels/warpgroup_layer.hpp"
 #include "kernels/warpgroup_shape.hpp"
+#include "kernels/warpgroup_turns.hpp"
 
 namespace lossmap::kernels {
 
@@ -35,7 +36,6 @@ struct WarpgroupStage {
         block.phase([&](auto& group, auto& state) { load(group, state, point, first); });
         for (int weights = 0; weights < args.blocks(); ++weights) {
             block.phase([&](auto& group, auto& state) {
-                if constexpr (Shape::kWeightBuffers == 2) copy_weights(group, point, weights + 1);
                 compute(group, state, point, weights);
                 ready(group);
             });
@@ -48,7 +48,7 @@ private:
     template <typename Group, typename Visit>
     LOSSMAP_HD static void share_out(const Group& group, int count, const Visit& visit) {
         group.each_thread([&](int thread) {
-            for (int k = group.index * 128 + thread; k < count; k += kThreads)
+            for (int k = group.settled(group.index * 128 + thread); k < count; k += kThreads)
                 visit(k);
         });
     }
@@ -74,7 +74,7 @@ private:
         constexpr int kRowPacks = Shape::kSide * Shape::kChannelPlanes, kStep = kThreads / kRowPacks;
         static_assert(kThreads % kRowPacks == 0);
         group.each_thread([&](int thread) {
-            const int k = group.index * 128 + thread, plane = k % Shape::kChannelPlanes;
+            const int k = group.settled(group.index * 128 + thread), plane = k % Shape::kChannelPlanes;
             const int x = k / Shape::kChannelPlanes % Shape::kSide;
             const bool stored = plane * 8 < channels;
             std::int64_t element = (first * Shape::kPixels + k / Shape::kChannelPlanes) * channels + plane * 8;
@@ -99,10 +99,11 @@ private:
         share_out(group, 2 * Shape::kPlanes * Shape::kZeroCells, [&](int k) {
             group.clear_pack(k / Shape::kZeroCells * Shape::kPlaneBytes + Shape::zero_offset(k % Shape::kZeroCells));
         });
-        share_out(group, Shape::kWeightBuffers * Shape::kZeroPacks, [&](int k) {
-            group.clear_pack(Shape::kWeightOffset + k / Shape::kZeroPacks * Shape::kWeightBytes +
-                             Shape::zero_pack(k % Shape::kZeroPacks) * 16);
-        });
+        if constexpr (Shape::kZeroPacks > 0)
+            share_out(group, Shape::kWeightBuffers * Shape::kZeroPacks, [&](int k) {
+                group.clear_pack(Shape::kWeightOffset + k / Shape::kZeroPacks * Shape::kWeightBytes +
+                                 Shape::zero_pack(k % Shape::kZeroPacks) * 16);
+            });
         ready(group);
     }
 
@@ -148,7 +149,8 @@ private:
         constexpr int kFilters = Shape::kGroupFilters, kRows = 3 * Shape::kChannelPlanes;
         static_assert(128 % kFilters == 0 && kRows * kFilters % 128 == 0);
         const Half* source = weights_of(point, block);
-        group.each_thread([&](int thread) {
+        group.each_thread([&](int each) {
+            const int thread = group.settled(each);
             const int filter = group.index * kFilters + thread % kFilters;
             LOSSMAP_UNROLL
             for (int k = 0; k < kRows * kFilters / 128; ++k) {
@@ -166,13 +168,28 @@ private:
         const float* bias = static_cast<const float*>(args.bias.data) + point * args.bias.point_stride +
                             std::int64_t{1} * block * Shape::kChannels;
         if (block < args.layers) {
-            WarpgroupWalk<Shape, Group>(args, group, state, block, bias).run([&](int tap) {
-                if constexpr (Shape::kWeightBuffers == 1) copy_tap(group, point, block + 1, tap);
-            });
+            if ((args.kinds[block] & (kStageAddInput | kStageAddPrevious)) != 0)
+                layer<true>(group, state, point, block, bias);
+            else
+                layer<false>(group, state, point, block, bias);
         } else if constexpr (Shape::kHasExit) {
+            copy_weights(group, point, block + 1);
             const int parts = args.exit_parts(), index = block - args.layers;
             WarpgroupExit<Shape, Group>(args, group, state, index % parts, index / parts, block).run(bias);
         }
+    }
+
+    template <bool kAdds, typename Group>
+    LOSSMAP_HD void layer(Group& group, WarpgroupState<Group>& state, std::int64_t point, int layer,
+                          const float* bias) const {
+        if constexpr (Shape::kTurns)
+            WarpgroupTurns<Shape, Group, kAdds>(args, group, state, layer).run(bias, [&] {
+                copy_weights(group, point, layer + 1);
+            });
+        else
+            WarpgroupCarry<Shape, Group, kAdds>(args, group, state, layer).run(bias, [&](int tap) {
+                copy_tap(group, point, layer + 1, tap);
+            });
     }
 
     template <typename Group>

@@ -39,8 +39,9 @@ public:
     };
 
     __device__ explicit DeviceWarpgroup(unsigned char* shared)
-        // The same in all lanes, and known to be: what is made of it lives in uniform registers.
-        : index(__shfl_sync(0xffffffffu, static_cast<int>(threadIdx.x) / 128, 0)),
+        // The same in all lanes and, as that instruction's result is a uniform register (a shuffle's is not), known to
+        // be: so are descriptors made of it, which otherwise pass through other registers for each product.
+        : index(__reduce_max_sync(0xffffffffu, static_cast<int>(threadIdx.x) / 128)),
           thread_(static_cast<int>(threadIdx.x) % 128),
           shared_(shared),
           base_(static_cast<std::uint32_t>(__cvta_generic_to_shared(shared))) {}
@@ -51,6 +52,16 @@ public:
     __device__ void each_thread(const Visit& visit) const {
         visit(thread_);
     }
+
+    /// The same number, of which nothing is known: what is computed from it is computed there, not earlier and kept in
+    /// registers.
+    __device__ static int settled(int value) {
+        asm volatile("" : "+r"(value));
+        return value;
+    }
+
+    /// 0, once `value` has been computed: in that order, so that the two can have one register.
+    __device__ float zero_behind(float value) const { return __uint_as_float(__float_as_uint(value) & zero_); }
 
     __device__ std::uint32_t load(int offset) const {
         return *reinterpret_cast<const std::uint32_t*>(shared_ + offset);
@@ -91,8 +102,11 @@ public:
             : "memory");
     }
 
+    /// Settled, too: all descriptors of a kernel at once are more than there are uniform registers.
     __device__ MatrixDescriptor operand(const MatrixLayout& layout) const {
-        return MatrixDescriptor::of(layout, base_);
+        MatrixDescriptor descriptor = MatrixDescriptor::of(layout, base_);
+        asm volatile("" : "+r"(descriptor.low));
+        return descriptor;
     }
     __device__ void begin() const { cute::warpgroup_arrive(); }
     __device__ void commit() const { cute::warpgroup_commit_batch(); }
@@ -106,9 +120,9 @@ public:
                              const MatrixDescriptor& b, bool add) const {
         call(sums, &pixels.values[first], b.bits(), add, std::make_index_sequence<S>{});
     }
-    template <int S>
+    template <int kBatches, int S>
     __device__ void finish(Registers<float, S>& sums) const {
-        cute::warpgroup_wait<0>();
+        cute::warpgroup_wait<kBatches>();
 #pragma unroll
         for (int k = 0; k < S; ++k)
             cute::warpgroup_fence_operand(sums.values[k]);
@@ -135,6 +149,7 @@ private:
     }
 
     int thread_;
+    std::uint32_t zero_ = static_cast<std::uint32_t>(settled(0));
     unsigned char* shared_;
     std::uint32_t base_;
 };

@@ -40,6 +40,10 @@ public:
             visit(late_ ? k : 127 - k);
     }
 
+    /// What compilers for devices are told (DeviceWarpgroup); here only values count.
+    [[nodiscard]] static int settled(int value) { return value; }
+    [[nodiscard]] static float zero_behind(float) { return 0.0F; }
+
     [[nodiscard]] std::uint32_t load(int offset) const {
         std::uint32_t value;
         std::memcpy(&value, at(*shared_, offset, 4), 4);
@@ -114,9 +118,10 @@ public:
                 sums, [&](int row, int k) { return left[row][k]; }, right, add);
         });
     }
-    template <int S>
+    /// Waits until so many of the batches at most are not done, of which none has these sums: they can be read.
+    template <int kBatches, int S>
     void finish(Registers<float, S>&) {
-        wait_for_all_but<0>();
+        wait_for_all_but<kBatches>();
         if (!products_.empty()) refuse("wgmma", "products that belong to no batch", std::ssize(products_));
     }
     /// Waits until so many of the batches at most are not done.

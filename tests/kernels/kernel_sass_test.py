@@ -26,8 +26,9 @@ SPLIT = "SplitStage<SplitShape<16,32,1,4,8,2,3,1>>"
 GOOD_SPLIT = Counter({"HMMA.16816.F32": 222, "LDSM.16.M88.4": 56, "LDGSTS.E.BYPASS.128": 14})
 SPLIT_WITHOUT_EXIT = Counter({"HMMA.16816.F32": 324, "LDSM.16.M88.4": 108, "LDGSTS.E.BYPASS.128": 14})
 
-WARPGROUPS = "WarpgroupStage<WarpgroupShape<16,32,2,2,2,2,true,1>>"
-GOOD_WARPGROUPS = Counter({"HGMMA.64x96x16.F32": 12, "HGMMA.64x16x16.F32": 40, "LDGSTS.E.BYPASS.128": 20})
+WARPGROUPS = "WarpgroupStage<WarpgroupShape<16,32,2,2,2,2,1>>"
+GOOD_WARPGROUPS = Counter({"HGMMA.64x96x16.F32": 24, "HGMMA.64x16x16.F32": 40, "WARPGROUP.DEPBAR.LE": 14,
+                           "LDGSTS.E.BYPASS.128": 20})
 
 
 class KernelSass(unittest.TestCase):
@@ -44,10 +45,12 @@ class KernelSass(unittest.TestCase):
         self.assertEqual(kernel_sass.complaints(SPLIT, Counter({**GOOD_SPLIT, "HMMA.16816.F32": 148})),
                          ["HMMA.16816.F32: 148 instead of 222"])
         self.assertEqual(kernel_sass.complaints(WARPGROUPS, GOOD_WARPGROUPS), [])
-        self.assertEqual(kernel_sass.complaints("WarpgroupStage<WarpgroupShape<64,8,8,1,2,1,false,2>>",
-                                                Counter({**GOOD_WARPGROUPS, "HGMMA.64x96x16.F32": 48})), [])
-        self.assertEqual(kernel_sass.complaints(WARPGROUPS, Counter({**GOOD_WARPGROUPS, "HGMMA.64x96x16.F32": 8})),
-                         ["HGMMA.64x96x16.F32: 8 instead of 12"])
+        self.assertEqual(kernel_sass.complaints("WarpgroupStage<WarpgroupShape<64,8,8,1,2,1,2>>",
+                                                Counter({**GOOD_WARPGROUPS, "HGMMA.64x96x16.F32": 96})), [])
+        self.assertEqual(kernel_sass.complaints(WARPGROUPS, Counter({**GOOD_WARPGROUPS, "HGMMA.64x96x16.F32": 23})),
+                         ["HGMMA.64x96x16.F32: 23 instead of 24"])
+        self.assertEqual(kernel_sass.complaints(WARPGROUPS, Counter({**GOOD_WARPGROUPS, "WARPGROUP.DEPBAR.LE": 64})),
+                         ["products that wait for each other"])
         for change, sentence in (({"HMMA.16816.F32": 147}, "HMMA.16816.F32: 147 instead of 148"),
                                  ({"LDSM.16.M88.4": 72}, "LDSM: 72 instead of 56"),
                                  ({"LDGSTS.E.BYPASS.128": 0}, "no asynchronous copy (LDGSTS)"),

@@ -109,7 +109,7 @@ TEST(WarpgroupShape, AStepOfKReadsThePixelsThatItsWeightsAreFor) {
             const int slot = row % Shape::kSlots, cell = row / Shape::kSlots;
             for (int k = 0; k < Shape::kTapBlocks * Shape::kCellChannels; k += 5) {
                 const int block = k / Shape::kCellChannels, of_cell = k % Shape::kCellChannels;
-                const int tap_y = Shape::kRotates ? (5 - block) % 3 : block;  // 2, 1, 0, 2, 1
+                const int tap_y = Shape::kTurns ? (5 - block) % 3 : block;  // 2, 1, 0, 2, 1
                 const int group = of_cell / Shape::kGroupFilters;
                 const int column = block * Shape::kGroupFilters + of_cell % Shape::kGroupFilters;
                 const int filter = of_cell % Shape::kChannels, x = cell * Shape::kPair + of_cell / Shape::kChannels;
@@ -213,7 +213,7 @@ TEST(HostWarpgroup, MultipliesWhatDescriptorsPointAt) {
         group.multiply(sums, pixels_at, b, true);
         group.commit();
         EXPECT_EQ(std::isnan(sums.at(5, 4)), late);
-        group.finish(sums);
+        group.finish<0>(sums);
         for (int thread = 0; thread < 128; ++thread) {
             for (int index = 0; index < 8; ++index) {
                 const int row = thread / 32 * 16 + thread % 32 / 4 + (index & 2 ? 8 : 0);
@@ -242,7 +242,7 @@ TEST(HostWarpgroup, MultipliesWhatDescriptorsPointAt) {
     HostWarpgroup::Registers<float, 8> others;
     group.multiply(others, pixels_at, b, false);
     group.commit();
-    group.finish(others);
+    group.finish<0>(others);
     for (int thread = 0; thread < 128; ++thread) {
         for (int index = 0; index < 8; ++index)
             ASSERT_EQ(sums.at(thread, index), others.at(thread, index));

@@ -1,0 +1,87 @@
+#pragma once
+
+#include "kernels/warpgroup_rows.hpp"
+
+namespace lossmap::kernels {
+
+/// A layer of a warpgroup that has all rows: two input rows' products run together, and are added to sums in registers.
+/// There is room for one set of weights only: the next layer's are fetched as soon as this one's are not read any more.
+template <typename Shape, typename Group, bool kAdds>
+class WarpgroupCarry : WarpgroupRows<Shape, Group, kAdds> {
+    using Base = WarpgroupRows<Shape, Group, kAdds>;
+    using Base::group_, Base::kPart, Base::products, Base::load_residual, Base::round, Base::store, Base::add_bias;
+    using typename Base::Pairs, typename Base::Part;
+    using RowSums = typename Base::template Sums<3 * kPart>;
+
+    static constexpr int kRows = Shape::kRows;
+    static_assert(Shape::kBands == 1 && Shape::kHalo == 0 && Shape::kTapBlocks == 3);
+
+public:
+    using Base::Base;
+
+    /// @param bias    of the layer's filters
+    /// @param refill  refill(tap) fetches the next layer's weights of a horizontal tap
+    template <typename Refill>
+    LOSSMAP_HD void run(const float* bias, const Refill& refill) {
+        this->prepare(bias);
+        Part upper, next;  // output rows y - 1 and y, incomplete
+        this->set_bias(next, 0);
+        Pairs above;  // the complete row y - 3, rounded, not stored
+        Part done;    // row y - 2, not rounded either: there are no registers for both
+
+        // Unrolled, the products would wait for each other (ptxas C7511).
+#if defined(__CUDA_ARCH__)
+#pragma unroll 1
+#endif
+        for (int y = 0; y < kRows - 2; y += 2)
+            pass(y, upper, next, above, done, [](int) {});
+        pass(kRows - 2, upper, next, above, done, refill);
+        store(kRows - 3, above);
+        complete(kRows - 2, done);
+        complete(kRows - 1, upper);
+    }
+
+private:
+    /// Input rows y and y + 1, whose products run together; those of the rows in front of them are stored under them.
+    template <typename Refill>
+    LOSSMAP_HD void pass(int y, Part& upper, Part& next, Pairs& above, Part& done, const Refill& refill) {
+        RowSums first, second;
+        group_.begin();
+        LOSSMAP_UNROLL
+        for (int tap = 0; tap < 3; ++tap) {
+            products(first, y, 0, tap * Shape::kChunks, (tap + 1) * Shape::kChunks, false);
+            products(second, y + 1, 0, tap * Shape::kChunks, (tap + 1) * Shape::kChunks, false);
+            group_.commit();
+        }
+        if (y > 2) store(y - 3, above);
+        if (y > 0) {
+            complete(y - 2, done);
+            load_residual(above, y - 1);
+        }
+        group_.template wait_for_all_but<2>();
+        refill(0);
+        group_.template wait_for_all_but<1>();
+        refill(1);
+        group_.template wait_for_all_but<0>();
+        refill(2);
+        group_.template finish<0>(first);
+        group_.template finish<0>(second);
+        if (y > 0) {
+            this->template add<2>(upper, upper, first);
+            round(above, upper, 0);
+        }
+        this->template add<1>(done, next, first);
+        this->template add<2>(done, done, second);
+        add_bias(upper, first, 0);
+        this->template add<1>(upper, upper, second);
+        add_bias(next, second, 0);
+    }
+    LOSSMAP_HD void complete(int row, const Part& sums) {
+        Pairs pairs;
+        load_residual(pairs, row);
+        round(pairs, sums, 0);
+        store(row, pairs);
+    }
+};
+
+}  // namespace lossmap::kernels

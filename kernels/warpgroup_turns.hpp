@@ -1,0 +1,89 @@
+#pragma once
+
+#include "kernels/warpgroup_rows.hpp"
+
+namespace lossmap::kernels {
+
+/// A layer of a warpgroup that has a band of rows. Three rows of output take turns in three parts of the sums, to which
+/// products are added as they are: row o of the band in part o % 3. An input row finds its three taps in the order of
+/// the parts, whichever that is (Shape::kTapBlocks).
+///
+/// As little as possible stands between one row's products and the next row's: a row is taken out of the sums as soon
+/// as it is complete, and becomes what is stored under those.
+template <typename Shape, typename Group, bool kAdds>
+class WarpgroupTurns : WarpgroupRows<Shape, Group, kAdds> {
+    using Base = WarpgroupRows<Shape, Group, kAdds>;
+    using Base::group_, Base::kPart, Base::products, Base::load_residual;
+    using RowSums = typename Base::template Sums<3 * kPart>;
+    using typename Base::Pairs, typename Base::Part;
+
+    static constexpr int kLast = Shape::kBandRows - 1;
+    static_assert(Shape::kTapBlocks == 5 && kLast >= 3);
+
+public:
+    using Base::Base;
+
+    /// @param bias    of the layer's filters
+    /// @param fetch   fetch() copies the next layer's weights: under the first products, as everything else that they
+    ///                do not need
+    template <typename Fetch>
+    LOSSMAP_HD void run(const float* bias, const Fetch& fetch) {
+        RowSums sums;
+        Part done;  // the last complete row, not stored
+        Part edge;  // what a row beyond the band adds to the first or last one
+        if (this->reads_above()) multiply_edge(edge, -1, Shape::tap_block(0));
+        for (int row = 0;; row += 3) {
+            turn<0>(sums, done, edge, row, [&] {
+                fetch();
+                this->prepare(bias);
+            });
+            if (kLast % 3 == 0 && row == kLast) break;
+            turn<1>(sums, done, edge, row + 1, [] {});
+            if (kLast % 3 == 1 && row + 1 == kLast) break;
+            turn<2>(sums, done, edge, row + 2, [] {});
+            if (kLast % 3 == 2 && row + 2 == kLast) break;
+        }
+        complete(kLast - 1, done);
+        this->add_bias(done, sums, kLast % 3 * kPart);
+        if (this->reads_below()) add_edge(done, edge);
+        complete(kLast, done);
+    }
+
+private:
+    /// Input row `row` of the band, which is kTurn modulo 3: completes the row above it, whose part is the next but
+    /// one's then.
+    /// @param begin  what is done under the band's first products
+    template <int kTurn, typename Begin>
+    LOSSMAP_HD void turn(RowSums& sums, Part& done, Part& edge, int row, const Begin& begin) {
+        constexpr int kDone = (kTurn + 2) % 3 * kPart;
+        if (kTurn == kLast % 3 && row == kLast && this->reads_below())
+            multiply_edge(edge, kLast + 1, Shape::tap_block(2));
+        group_.begin();
+        products(sums, row, (4 - kTurn) % 3, 0, Shape::kSteps, row > 0);
+        group_.commit();
+        if (kTurn == 0 && row == 0) begin();
+        if (row > 1) complete(row - 2, done);
+        group_.template finish<0>(sums);
+        // Behind the first row what is taken belongs to no row of the band; its part is 0 then.
+        this->take(done, sums, kDone);
+        if (kTurn == 1 && row == 1 && this->reads_above()) add_edge(done, edge);
+    }
+    /// Begins what a row beyond the band adds to the one beside it.
+    LOSSMAP_HD void multiply_edge(Part& edge, int row, int block) {
+        group_.begin();
+        products(edge, row, block, 0, Shape::kSteps, false);
+        group_.commit();
+    }
+    LOSSMAP_HD void add_edge(Part& done, Part& edge) {
+        group_.template finish<0>(edge);
+        this->template add<0>(done, done, edge);
+    }
+    LOSSMAP_HD void complete(int row, const Part& sums) {
+        Pairs pairs;
+        load_residual(pairs, row);
+        this->round(pairs, sums, 0);
+        this->store(row, pairs);
+    }
+};
+
+}  // namespace lossmap::kernels
