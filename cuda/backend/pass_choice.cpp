@@ -31,6 +31,39 @@ struct Probe {
     }
 };
 
+/// Measured on an H100 with ResNet-56 (docs/gpu.md).
+struct StageRate {
+    const char* by;
+    double seconds;  ///< half of what a block takes, of 18 layers of the three stages on average
+    double macs_a_second;
+};
+constexpr StageRate kStageRates[] = {{"kernel warpgroup_stage", 4.5e-5, 2.3e14},
+                                     {"kernel stage", 7e-5, 1.6e14},
+                                     {"kernel tf32_stage", 6.5e-5, 1.3e14},
+                                     {"kernel split_stage", 7.5e-5, 5.6e13}};
+
+/// Multiply-adds a second layer by layer, the same.
+double layer_macs_a_second(Precision precision) {
+    if (precision == Precision::fp32) return 6.5e12;
+    return precision == Precision::tf32 ? 2.4e13 : 2.5e13;
+}
+
+/// Adds what launches of whole stages cost; says how many there are.
+std::int64_t add_stages(const Program& program, PassCosts& costs) {
+    std::int64_t stages = 0;
+    costs.macs_a_second = layer_macs_a_second(program.options.precision);
+    for (const auto& operation : program.parts.operations[static_cast<std::size_t>(Phase::tile)]) {
+        for (const StageRate& rate : kStageRates) {
+            if (operation->implementation() != rate.by) continue;
+            // Nearly all arithmetic is theirs; the slowest kind of several tells.
+            costs.macs_a_second = stages == 0 ? rate.macs_a_second : std::min(costs.macs_a_second, rate.macs_a_second);
+            costs.stage_seconds += rate.seconds;
+            ++stages;
+        }
+    }
+    return stages;
+}
+
 /// Builds the program for one point, so that what cannot be run is refused.
 Probe probe(const ExecutableRequest& request, Planner& planner, BuildOptions options) {
     options.points = 1;
@@ -42,7 +75,6 @@ Probe probe(const ExecutableRequest& request, Planner& planner, BuildOptions opt
         return std::max<std::int64_t>((whole + options.tile_samples - 1) / options.tile_samples, 1);
     };
     const std::int64_t operations = std::ssize(parts.operations[static_cast<std::size_t>(Phase::tile)]);
-    const std::int64_t stages = std::ssize(program->stages);
     const auto convolutions = static_cast<std::int64_t>(parts.convolutions.size());
     PassCosts costs;
     costs.constant_bytes = bytes(Phase::constant);
@@ -57,8 +89,7 @@ Probe probe(const ExecutableRequest& request, Planner& planner, BuildOptions opt
         else
             costs.point_launches += 1;
     }
-    costs.stage_launches = stages;
-    costs.launches = std::max<std::int64_t>(operations - convolutions - stages, 0);
+    costs.launches = std::max<std::int64_t>(operations - convolutions - add_stages(*program, costs), 0);
     costs.macs = program->macs_per_sample;
     return {std::move(program), costs};
 }

@@ -9,14 +9,11 @@ namespace lossmap::cuda {
 namespace {
 
 /// A kernel of a recorded pass: 0.8 us as a node of a graph, measured, and about half a round of blocks in which it
-/// starts or ends, which was not. A block of a stage takes 8 images through 18 layers in some 170 us (docs/gpu.md).
+/// starts or ends, which was not.
 constexpr double kLaunchSeconds = 0.8e-6 + 1.5e-6;
-constexpr double kStageSeconds = 9e-5;
 /// Of an H100's memory, copied, and of its second-level cache, read; measured (docs/gpu.md).
 constexpr double kMemoryBytesASecond = 2.83e12;
 constexpr double kCacheBytesASecond = 7.8e12;
-/// Of large products on tensor cores in practice.
-constexpr double kMacsASecond = 1e14;
 /// Sizes that the model holds for so much worse than its favourite are not measured: where they differ little, and
 /// where they are another kind of pass (many points of few samples, few points of many), whose launches it may
 /// misjudge.
@@ -26,6 +23,10 @@ constexpr double kFar = 6.0;
 constexpr double kApart = 1.0;
 /// Estimates closer than this are equal: the model is not better.
 constexpr double kAlike = 1.03;
+/// Octaves up to which a measured size tells of another one.
+constexpr double kTells = 2.0;
+/// By so much a size that was not measured has to be better than one that was.
+constexpr double kWorthLeaving = 1.05;
 /// Kernels take images in groups of up to 8.
 constexpr std::int64_t kSampleGroup = 8;
 
@@ -76,7 +77,7 @@ double moving_seconds(const PassCosts& costs, const PassLimits& limits, const Pa
     const auto evaluations = static_cast<double>(size.points * size.samples);
     double launches = kLaunchSeconds * static_cast<double>(costs.launches) +
                       kConvolutionSeconds * static_cast<double>(costs.point_launches * size.points) +
-                      kStageSeconds * static_cast<double>(costs.stage_launches);
+                      costs.stage_seconds;
     // Half of the cache, as weights and streams go through it, too.
     const bool cached =
         evaluations * static_cast<double>(costs.widest_bytes) * 2.0 <= static_cast<double>(limits.cache_bytes);
@@ -125,7 +126,7 @@ double estimated_seconds(const PassCosts& costs, const PassLimits& limits, const
 
 double estimated_pass_seconds(const PassCosts& costs, const PassLimits& limits, const PassSize& size) {
     const auto macs = static_cast<double>(size.points * size.samples) * static_cast<double>(costs.macs);
-    return moving_seconds(costs, limits, size) + macs / kMacsASecond;
+    return moving_seconds(costs, limits, size) + macs / costs.macs_a_second;
 }
 
 std::vector<PassSize> ranked_sizes(const PassCosts& costs, const PassLimits& limits) {
@@ -175,6 +176,63 @@ std::vector<PassSize> sizes_to_measure(const PassCosts& costs, const PassLimits&
         if (result.size() == before) break;
     }
     return result;
+}
+
+namespace {
+
+/// What the model leaves out of an evaluation, or is off by, at the measured size nearest to another one.
+class Rates {
+public:
+    Rates(const PassCosts& costs, const PassLimits& limits, std::span<const TriedSize> rates)
+        : costs_(costs), limits_(limits), rates_(rates) {}
+
+    [[nodiscard]] const TriedSize& nearest(const PassSize& size) const {
+        return *std::min_element(rates_.begin(), rates_.end(), [&](const TriedSize& a, const TriedSize& b) {
+            return distance(a.size, size) < distance(b.size, size);
+        });
+    }
+    /// Seconds of an evaluation that counts; infinite where nothing tells of the size.
+    [[nodiscard]] double seconds(const PassSize& size) const {
+        const TriedSize& known = nearest(size);
+        if (distance(known.size, size) > kTells) return std::numeric_limits<double>::infinity();
+        const double own = known.seconds + moved(size) - moved(known.size);
+        // The model may hold too much of the measured time for launches.
+        return std::max(own, known.seconds / 2.0) / useful_share(limits_, size);
+    }
+
+private:
+    [[nodiscard]] double moved(const PassSize& size) const {
+        return moving_seconds(costs_, limits_, size) / static_cast<double>(size.points * size.samples);
+    }
+
+    const PassCosts& costs_;
+    const PassLimits& limits_;
+    std::span<const TriedSize> rates_;
+};
+
+bool may_be(const PassCosts& costs, const PassLimits& limits, const PassSize& size) {
+    return fits(costs, limits, size) && size.points <= limits.most_points && size.samples <= limits.most_samples &&
+           (limits.fixed_points == 0 || limits.fixed_points == size.points) &&
+           (limits.fixed_samples == 0 || limits.fixed_samples == size.samples);
+}
+
+}  // namespace
+
+std::optional<PassSize> size_by_rates(const PassCosts& costs, const PassLimits& limits,
+                                      std::span<const TriedSize> rates) {
+    if (rates.empty()) return {};
+    const Rates known(costs, limits, rates);
+    const std::vector<PassSize> ranked = ranked_sizes(costs, limits);
+    if (distance(known.nearest(ranked.front()).size, ranked.front()) > kTells) return {};
+    const auto by_seconds = [&](const PassSize& a, const PassSize& b) { return known.seconds(a) < known.seconds(b); };
+    const PassSize best = *std::min_element(ranked.begin(), ranked.end(), by_seconds);
+    std::vector<PassSize> measured;
+    for (const TriedSize& rate : rates) {
+        if (may_be(costs, limits, rate.size)) measured.push_back(rate.size);
+    }
+    const auto stays = std::min_element(measured.begin(), measured.end(), by_seconds);
+    if (stays != measured.end() && known.seconds(*stays) <= kWorthLeaving * known.seconds(best)) return *stays;
+    return best;
 }
 
 }  // namespace lossmap::cuda

@@ -2,6 +2,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <vector>
 
 namespace lossmap::cuda {
@@ -37,8 +39,9 @@ struct PassCosts {
     std::int64_t launches = 0;                   ///< of small kernels that cover all points
     std::int64_t point_launches = 0;             ///< of convolutions, once a point
     std::vector<ConvolutionTimes> either_way{};  ///< of convolutions that are launched once a point, or once
-    std::int64_t stage_launches = 0;             ///< of whole stages, whose blocks run long
-    std::int64_t macs = 0;                       ///< multiply-adds of a (point, sample)
+    double stage_seconds = 0.0;  ///< of launches of whole stages: while their blocks, which run long, start and end
+    std::int64_t macs = 0;       ///< multiply-adds of a (point, sample)
+    double macs_a_second = 1e14;
 };
 
 /// What a pass may be.
@@ -59,6 +62,14 @@ struct PassSize {
     std::int64_t samples = 1;
 
     friend bool operator==(const PassSize&, const PassSize&) = default;
+};
+
+/// A size and what an evaluation took with it.
+struct TriedSize {
+    PassSize size;
+    double seconds = 0.0;
+
+    friend bool operator==(const TriedSize&, const TriedSize&) = default;
 };
 
 /// Seconds that an evaluation which counts takes on a large GPU: launches and the time in which a kernel does not fill
@@ -84,5 +95,13 @@ struct PassSize {
 /// of two, and the one that differs most, as the model may err by the factors that it rests on. At most `most`.
 [[nodiscard]] std::vector<PassSize> sizes_to_measure(const PassCosts& costs, const PassLimits& limits,
                                                      std::size_t most);
+
+/// The best size by what was measured of the same network in jobs with other numbers of points and samples: of each
+/// size the model's estimate, and by how much the model is off at the measured one nearest to it. A size that was
+/// measured stays unless another one is 5 % better, as libraries' ways are known for it. Nothing where the model's
+/// favourite is unlike all that were measured: by more than a factor of four in points or samples.
+/// @param rates  seconds of an evaluation, whether it counts or fills up
+[[nodiscard]] std::optional<PassSize> size_by_rates(const PassCosts& costs, const PassLimits& limits,
+                                                    std::span<const TriedSize> rates);
 
 }  // namespace lossmap::cuda

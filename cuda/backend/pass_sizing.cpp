@@ -64,10 +64,15 @@ struct Trials {
     std::string why_none;
 };
 
+/// Why measurements, own or others', say nothing of a job; "" when they do.
+std::string why_no_measuring(const ExecutableRequest& request) {
+    if (request.traceable) return "values are to be traced";
+    if (request.total_points == 0 || request.total_samples == 0) return "the size of the job is not known";
+    return "";
+}
+
 Trials trials_of(const SizeQuestion& question, unsigned threads) {
     const ExecutableRequest& request = *question.request;
-    if (request.traceable) return {{}, "values are to be traced"};
-    if (request.total_points == 0 || request.total_samples == 0) return {{}, "the size of the job is not known"};
     const std::vector<PassSize> sizes = sizes_to_measure(question.costs, question.limits, kMostSizes);
     if (sizes.size() == 1) return {{}, "no other size comes near"};
     const PassSize& favourite = sizes.front();
@@ -150,7 +155,7 @@ std::optional<double> measured_seconds(const SizeQuestion& question, const Trial
 }
 
 std::string record_of(const MeasuredSizes& sizes) {
-    nlohmann::ordered_json record{{"by", "measuring"}};
+    nlohmann::ordered_json record{{"by", sizes.elsewhere ? "measuring in other jobs" : "measuring"}};
     for (const TriedSize& tried : sizes.tried) {
         record["tried"].push_back({{"points", tried.size.points},
                                    {"samples", tried.size.samples},
@@ -167,21 +172,34 @@ ChosenSize size_by_model(const SizeQuestion& question, const std::string& why) {
     return {ranked_sizes(question.costs, question.limits).front(), record.dump()};
 }
 
-std::string PassSizer::key_of(const SizeQuestion& question, const Planner& planner) const {
-    const PassLimits& limits = question.limits;
-    return fmt::format(
-        "{}\nlossmap {}\nsize of a pass of {}: {} points of {} samples together, {} and {} at most, {} and {} given, "
-        "{} bytes",
-        planner.device_text(), version_, hash_of(*question.program, question.request->loss), limits.total_points,
-        limits.chunk_samples, limits.most_points, limits.most_samples, limits.fixed_points, limits.fixed_samples,
-        limits.pass_bytes);
+std::string PassSizer::network_of(const SizeQuestion& question, const Planner& planner) const {
+    return fmt::format("{}\nlossmap {}\nsize of a pass of {}", planner.device_text(), version_,
+                       hash_of(*question.program, question.request->loss));
+}
+
+std::string PassSizer::key_of(const std::string& network, const PassLimits& limits) {
+    return fmt::format("{}: {} points of {} samples together, {} and {} at most, {} and {} given, {} bytes", network,
+                       limits.total_points, limits.chunk_samples, limits.most_points, limits.most_samples,
+                       limits.fixed_points, limits.fixed_samples, limits.pass_bytes);
+}
+
+std::optional<ChosenSize> PassSizer::adopt(const SizeQuestion& question, const std::string& network) {
+    const std::vector<TriedSize> rates = chooser_->rates(network);
+    const auto size = size_by_rates(question.costs, question.limits, rates);
+    if (!size) return {};
+    const auto fit = [&](const PassSize& own) { return fits(question.costs, question.limits, own); };
+    const MeasuredSizes kept = chooser_->keep(key_of(network, question.limits), {*size, rates, true}, fit);
+    return ChosenSize{kept.chosen, record_of(kept)};
 }
 
 ChosenSize PassSizer::choose(const SizeQuestion& question, Planner& planner) {
     if (!chooser_->works()) return size_by_model(question, "nothing can be kept");
     const auto fit = [&](const PassSize& size) { return fits(question.costs, question.limits, size); };
-    const std::string key = key_of(question, planner);
+    const std::string network = network_of(question, planner);
+    const std::string key = key_of(network, question.limits);
     if (const auto known = chooser_->find(key, fit)) return {known->chosen, record_of(*known)};
+    if (const std::string why = why_no_measuring(*question.request); !why.empty()) return size_by_model(question, why);
+    if (auto adopted = adopt(question, network)) return *adopted;
     const unsigned threads = planner.chooser().threads();
     const Trials wanted = trials_of(question, threads);
     if (wanted.trials.empty()) return size_by_model(question, wanted.why_none);
@@ -198,6 +216,10 @@ ChosenSize PassSizer::choose(const SizeQuestion& question, Planner& planner) {
         return measured_seconds(question, *trial, favourites);
     });
     if (!measured) return size_by_model(question, "no size could be measured");
+    std::vector<TriedSize> rates = measured->tried;
+    for (TriedSize& rate : rates)
+        rate.seconds *= useful_share(question.limits, rate.size);
+    if (!measured->elsewhere) chooser_->add_rates(network, rates);
     return {measured->chosen, record_of(*measured)};
 }
 

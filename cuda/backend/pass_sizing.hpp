@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "cuda/backend/pass_model.hpp"
@@ -30,7 +31,8 @@ struct SizeQuestion {
 [[nodiscard]] ChosenSize size_by_model(const SizeQuestion& question, const std::string& why);
 
 /// Measures sizes of passes of whole networks where that is worth it (decision 20): a few that the model holds for good
-/// run on the device as they would in the run, with the ways that libraries prefer.
+/// run on the device as they would in the run, with the ways that libraries prefer. What was measured serves jobs of
+/// other numbers of points and samples, too.
 class PassSizer {
 public:
     /// @param chooser  keeps what is measured
@@ -41,7 +43,11 @@ public:
     [[nodiscard]] ChosenSize choose(const SizeQuestion& question, Planner& planner);
 
 private:
-    [[nodiscard]] std::string key_of(const SizeQuestion& question, const Planner& planner) const;
+    /// Of the network, whatever the job; and of a job.
+    [[nodiscard]] std::string network_of(const SizeQuestion& question, const Planner& planner) const;
+    [[nodiscard]] static std::string key_of(const std::string& network, const PassLimits& limits);
+    /// By what was measured in jobs of other numbers of points and samples, where that tells of this one.
+    [[nodiscard]] std::optional<ChosenSize> adopt(const SizeQuestion& question, const std::string& network);
 
     std::unique_ptr<SizeChooser> chooser_;
     std::string version_;

@@ -256,23 +256,27 @@ cudnnHandle_t make_handle() {
 }  // namespace
 
 struct CudnnConvolutions::State {
-    cudnnHandle_t handle = nullptr;  ///< of the thread that runs plans
+    cudnnHandle_t handle = nullptr;  ///< of the thread that runs plans; nullptr until there is one
     /// Of threads that make plans: a handle serves one at a time.
     std::vector<cudnnHandle_t> idle;
     std::mutex mutex;
 
-    State() {
-        open_library();
-        handle = make_handle();
-    }
+    State() { open_library(); }
     ~State() {
-        static_cast<void>(fe::detail::destroy_handle(handle));
+        if (handle != nullptr) static_cast<void>(fe::detail::destroy_handle(handle));
         for (cudnnHandle_t other : idle)
             static_cast<void>(fe::detail::destroy_handle(other));
     }
     State(const State&) = delete;
     State& operator=(const State&) = delete;
 
+    /// The handle that plans run with. Made for the first one: it loads the library's parts, and networks whose
+    /// convolutions are all kernels of ours need none.
+    [[nodiscard]] cudnnHandle_t runner() {
+        const std::lock_guard lock(mutex);
+        if (handle == nullptr) handle = make_handle();
+        return handle;
+    }
     void use(cudaStream_t stream) const {
         if (const auto status = fe::detail::set_stream(handle, stream); status != CUDNN_STATUS_SUCCESS)
             throw CudaError("cudnnSetStream failed: {}", fe::detail::get_error_string(status));
@@ -349,7 +353,7 @@ std::unique_ptr<ConvolutionPlan> CudnnConvolutions::build(const ConvolutionProbl
         read_back(*stored, way, serialized, handle.get());
         return stored;
     });
-    return std::make_unique<CudnnPlan>(std::move(built), state_->handle,
+    return std::make_unique<CudnnPlan>(std::move(built), state_->runner(),
                                        [state = state_.get()](cudaStream_t used) { state->use(used); });
 }
 

@@ -59,6 +59,16 @@ PassCosts resnet() {
     return costs;
 }
 
+/// The same where blocks of all points may compute the convolutions, and pool: 5 images and half of the rows, or 10
+/// images each, of which the device holds 264.
+PassCosts tiled_lenet() {
+    PassCosts costs = lenet();
+    costs.point_launches = 0;
+    costs.either_way = {{18e-9, 6.1e-6, 264, 5, 2, 2 * 6 * 28 * 28 * 4, 1},
+                        {37e-9, 31e-6, 264, 10, 1, 2 * 16 * 100 * 4, 1}};
+    return costs;
+}
+
 PassSize best(const PassCosts& costs, const PassLimits& limits) { return ranked_sizes(costs, limits).front(); }
 
 /// Seconds an evaluation of one point at a time takes over those of a size.
@@ -91,7 +101,7 @@ TEST(PassModel, StagesWantManyRoundsOfBlocks) {
     PassCosts costs = resnet();
     costs.launches = 16;
     costs.point_launches = 3;
-    costs.stage_launches = 4;
+    costs.stage_seconds = 4 * 9e-5;
     costs.traffic_bytes /= 6;
     const PassSize size = best(costs, large_device());
     EXPECT_GE(size.points * size.samples, 8 * 132 * 8) << "rounds, multiprocessors, images a block";
@@ -155,6 +165,51 @@ TEST(PassModel, WhatIsFixedStaysAndTheSmallestAlwaysGoes) {
     EXPECT_EQ(best(resnet(), nothing), (PassSize{1, 1}));
     nothing.fixed_samples = 9;
     EXPECT_EQ(best(resnet(), nothing), (PassSize{1, 9}));
+}
+
+TEST(PassModel, BlocksOfAllPointsWantFullRounds) {
+    PassLimits limits = large_device();
+    limits.chunk_samples = 64;
+    const PassSize size = best(tiled_lenet(), limits);
+    EXPECT_GE(size.points * size.samples, 128 * 64);
+    // 416 and 112 blocks: two rounds for what is 1.6, and one for less than half of one.
+    EXPECT_GT(estimated_seconds(tiled_lenet(), limits, {16, 64}), 2 * estimated_seconds(tiled_lenet(), limits, size));
+    PassCosts alone;
+    alone.either_way = {{1.0, 1e-3, 264, 10, 1, 0, 0}};
+    const double full = estimated_pass_seconds(alone, limits, {264, 10});
+    EXPECT_NEAR(estimated_pass_seconds(alone, limits, {132, 10}) - full, 0.5e-3, 1e-9) << "half a round is lost";
+    EXPECT_NEAR(estimated_pass_seconds(alone, limits, {265, 10}) - full, 263.0 / 264.0 * 1e-3, 1e-9);
+}
+
+TEST(PassModel, WhatWasMeasuredTellsOfOtherJobs) {
+    PassLimits limits = large_device();
+    const std::vector<PassSize> sizes = sizes_to_measure(mlp(), limits, 6);
+    std::vector<TriedSize> rates;
+    for (const PassSize& size : sizes)
+        rates.push_back({size, 5e-9 + estimated_seconds(mlp(), limits, size) * useful_share(limits, size)});
+    // The same job, and one of which a measured size is as good as any.
+    const auto same = size_by_rates(mlp(), limits, rates);
+    ASSERT_TRUE(same);
+    EXPECT_EQ(std::count(sizes.begin(), sizes.end(), *same), 1);
+    // A few points more would be filled up to twice as many.
+    limits.total_points = sizes.front().points + 3;
+    limits.chunk_samples = sizes.front().samples;
+    const auto other = size_by_rates(mlp(), limits, rates);
+    ASSERT_TRUE(other);
+    EXPECT_GT(useful_share(limits, *other), 0.8);
+    // On a clock that dislikes points, few are taken.
+    for (TriedSize& rate : rates)
+        rate.seconds = 1e-9 * static_cast<double>(rate.size.points);
+    EXPECT_LT(size_by_rates(mlp(), limits, rates)->points, other->points);
+    // Nothing is known of what is unlike all of them.
+    rates = {{{1, 1000}, 1e-9}};
+    limits = large_device();
+    limits.chunk_samples = 32;
+    EXPECT_FALSE(size_by_rates(mlp(), limits, rates));
+    EXPECT_FALSE(size_by_rates(mlp(), limits, {}));
+    limits.fixed_points = 1;
+    limits.fixed_samples = 600;
+    EXPECT_EQ(size_by_rates(mlp(), limits, rates), (PassSize{1, 600})) << "what is given stays";
 }
 
 bool differ_by_a_factor_of_two(const PassSize& a, const PassSize& b) {

@@ -152,10 +152,34 @@ TEST(PassSizing, TheSecondStartMeasuresNothing) {
     });
     EXPECT_EQ(second.runner->compile()->plan_json(), plan);
     EXPECT_EQ(second.marks(), 0);
-    const Start asked(folder.path(), launches);
-    asked.runner->request().total_points = kGrid / 2;
-    static_cast<void>(asked.runner->compile());
-    EXPECT_GT(asked.marks(), 0) << "another grid";
+}
+
+TEST(PassSizing, AJobOfOtherNumbersMeasuresNothingEither) {
+    // The more points the worse.
+    const auto seconds = [](std::int64_t points, std::int64_t samples) {
+        return 1e-3 + 1e-6 * static_cast<double>(points * points * samples);
+    };
+    const TemporaryDirectory folder;
+    const nlohmann::json first = Start(folder.path(), seconds).plan();
+    for (const auto& [grid, chunk] : {std::pair{kGrid / 2, kChunk}, std::pair{kGrid, kChunk - 7}}) {
+        const auto plan_of_start = [&] {
+            const Start other(folder.path(), launches);
+            other.runner->request().total_points = grid;
+            other.runner->request().chunk_samples = chunk;
+            const nlohmann::json plan = other.plan();
+            EXPECT_EQ(other.marks(), 0);
+            return plan;
+        };
+        const nlohmann::json plan = plan_of_start();
+        EXPECT_EQ(plan.at("size").at("by"), "measuring in other jobs");
+        EXPECT_EQ(plan.at("size").at("tried").size(), first.at("size").at("tried").size());
+        EXPECT_LE(plan.at("points").get<std::int64_t>(), 2 * first.at("points").get<std::int64_t>());
+        EXPECT_EQ(plan_of_start(), plan) << "it is kept";
+    }
+    // Another network.
+    const Start unlike(folder.path(), launches, {}, 1, test::small_net());
+    unlike.runner->request().total_points = kGrid / 2;
+    EXPECT_NE(unlike.plan().at("size").at("by"), "measuring in other jobs");
 }
 
 TEST(PassSizing, WhatCannotBeRunIsLeftOut) {

@@ -112,6 +112,34 @@ TEST(SizeChooser, WhatIsDamagedIsMeasuredAgain) {
     }
 }
 
+TEST(SizeChooser, RatesOfSeveralJobsAreKept) {
+    const TemporaryDirectory folder;
+    Start first(folder.path());
+    EXPECT_THAT(first.chooser.rates("network"), IsEmpty());
+    first.chooser.add_rates("network", {});
+    EXPECT_THAT(first.chooser.rates("network"), IsEmpty());
+    const std::vector<TriedSize> rates{{kFavourite, 3.0}, {kMany, 2.0}, {kOne, 4.0}};
+    first.chooser.add_rates("network", std::span(rates).first(2));
+    Start second(folder.path());
+    second.chooser.add_rates("network", std::span(rates).last(1));
+    EXPECT_EQ(first.chooser.rates("network"), rates);
+    EXPECT_THAT(first.chooser.rates("another network"), IsEmpty());
+    // So many jobs; then no more.
+    for (int job = 0; job < 20; ++job)
+        second.chooser.add_rates("network", std::span(rates).last(1));
+    EXPECT_EQ(second.chooser.rates("network").size(), 9u);
+}
+
+TEST(SizeChooser, AChoiceByRatesIsKeptAsOthersAre) {
+    const TemporaryDirectory folder;
+    const MeasuredSizes sizes{kOne, {{kFavourite, 3.0}}, true};
+    Start first(folder.path());
+    EXPECT_EQ(first.chooser.keep("problem", sizes, first.fits), sizes);
+    Start later(folder.path());
+    EXPECT_EQ(later.chooser.find("problem", later.fits), sizes);
+    EXPECT_EQ(later.chooser.keep("problem", {kMany, {}, true}, later.fits), sizes) << "the first one stands";
+}
+
 TEST(SizeChooser, WhatWasKeptHasToFit) {
     const TemporaryDirectory folder;
     static_cast<void>(Start(folder.path()).measure({{16, 3.0}, {256, 2.0}}));

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <string>
 
 #include <nlohmann/json.hpp>
 
@@ -11,8 +12,14 @@ namespace {
 /// By so much another size has to be faster than the favourite: measurements differ by as much.
 constexpr double kGain = 0.97;
 
+/// Jobs of a network whose measurements are kept for others.
+constexpr int kMostJobs = 8;
+
+std::string rates_key(const std::string& network, int job) { return network + "\nrates " + std::to_string(job); }
+
 std::vector<std::byte> encoded(const MeasuredSizes& sizes) {
-    nlohmann::ordered_json json{{"points", sizes.chosen.points}, {"samples", sizes.chosen.samples}};
+    nlohmann::ordered_json json{
+        {"points", sizes.chosen.points}, {"samples", sizes.chosen.samples}, {"elsewhere", sizes.elsewhere}};
     for (const TriedSize& tried : sizes.tried)
         json["tried"].push_back({tried.size.points, tried.size.samples, tried.seconds});
     const std::string text = json.dump();
@@ -27,6 +34,7 @@ std::optional<MeasuredSizes> decoded(std::span<const std::byte> bytes) {
     try {
         MeasuredSizes sizes;
         sizes.chosen = {json.at("points").get<std::int64_t>(), json.at("samples").get<std::int64_t>()};
+        sizes.elsewhere = json.at("elsewhere").get<bool>();
         for (const auto& one : json.at("tried"))
             sizes.tried.push_back({{one.at(0), one.at(1)}, one.at(2)});
         if (sizes.chosen.points < 1 || sizes.chosen.samples < 1) return {};
@@ -71,11 +79,43 @@ std::optional<MeasuredSizes> SizeChooser::measure(const std::string& key, std::s
         sizes.tried.push_back({candidate, *seconds});
     }
     if (sizes.tried.empty()) return {};
+    return keep_locked(key, sizes, fits);
+}
+
+MeasuredSizes SizeChooser::keep(const std::string& key, const MeasuredSizes& sizes, const Fits& fits) {
+    const std::lock_guard lock(mutex_);
+    return keep_locked(key, sizes, fits);
+}
+
+MeasuredSizes SizeChooser::keep_locked(const std::string& key, MeasuredSizes sizes, const Fits& fits) {
     // Another process may have been first: it may have measured otherwise, and runs on one machine are to agree.
     const auto standing = decoded(store_.keep(key, encoded(sizes)));
     if (standing && fits(standing->chosen)) sizes = *standing;
     made_.insert_or_assign(key, sizes);
     return sizes;
+}
+
+std::vector<TriedSize> SizeChooser::rates(const std::string& network) {
+    const std::lock_guard lock(mutex_);
+    std::vector<TriedSize> rates;
+    for (int job = 0; job < kMostJobs; ++job) {
+        const auto bytes = store_.find(rates_key(network, job));
+        const auto kept = bytes ? decoded(*bytes) : std::nullopt;
+        if (kept) rates.insert(rates.end(), kept->tried.begin(), kept->tried.end());
+    }
+    return rates;
+}
+
+void SizeChooser::add_rates(const std::string& network, std::span<const TriedSize> rates) {
+    if (rates.empty()) return;
+    const std::lock_guard lock(mutex_);
+    const MeasuredSizes sizes{rates.front().size, {rates.begin(), rates.end()}, true};
+    for (int job = 0; job < kMostJobs; ++job) {
+        const std::string key = rates_key(network, job);
+        if (store_.find(key)) continue;
+        static_cast<void>(store_.keep(key, encoded(sizes)));
+        return;
+    }
 }
 
 }  // namespace lossmap::cuda

@@ -13,18 +13,11 @@
 
 namespace lossmap::cuda {
 
-/// A size of a pass and what an evaluation that counts took with it.
-struct TriedSize {
-    PassSize size;
-    double seconds = 0.0;
-
-    friend bool operator==(const TriedSize&, const TriedSize&) = default;
-};
-
 /// Sizes that were measured, and the one to be taken.
 struct MeasuredSizes {
     PassSize chosen;
-    std::vector<TriedSize> tried;
+    std::vector<TriedSize> tried;  ///< seconds of an evaluation that counts
+    bool elsewhere = false;  ///< measured in jobs of other numbers of points and samples: seconds of any evaluation
 
     friend bool operator==(const MeasuredSizes&, const MeasuredSizes&) = default;
 };
@@ -50,8 +43,16 @@ public:
     [[nodiscard]] std::optional<MeasuredSizes> measure(const std::string& key, std::span<const PassSize> candidates,
                                                        const Fits& fits, const Measure& seconds_of);
 
+    /// What was measured of a network in whatever jobs: seconds of an evaluation, whether it counts or fills up.
+    [[nodiscard]] std::vector<TriedSize> rates(const std::string& network);
+    void add_rates(const std::string& network, std::span<const TriedSize> rates);
+    /// Keeps a choice that was made from rates; what stands.
+    [[nodiscard]] MeasuredSizes keep(const std::string& key, const MeasuredSizes& sizes, const Fits& fits);
+
 private:
     [[nodiscard]] std::optional<MeasuredSizes> look_up(const std::string& key, const Fits& fits);
+
+    [[nodiscard]] MeasuredSizes keep_locked(const std::string& key, MeasuredSizes sizes, const Fits& fits);
 
     PlanStore& store_;
     std::map<std::string, MeasuredSizes> made_;
