@@ -122,6 +122,126 @@ struct PoolPacked {
     }
 };
 
+/// Maxima and averages over windows without holes of channels-last planes of two dimensions: kWidth channels a thread,
+/// all indices in 32 bits.
+template <int kWidth>
+struct PoolPlane {
+    /// A spatial dimension.
+    struct Axis {
+        std::int32_t input, kernel, stride, pad_begin, padded_end;
+        std::int32_t in_stride, out_stride;
+    };
+
+    PoolArgs args;
+    Divisor packs, columns, rows;
+    std::int32_t in_sample = 0, out_sample = 0;
+    Axis axes[2] = {};
+
+    explicit PoolPlane(const PoolArgs& args_in) : args(args_in) {
+        const WindowGeometry& w = args.window;
+        const auto divisor = [](std::int64_t value) { return Divisor(static_cast<std::uint32_t>(value)); };
+        const auto narrow = [](std::int64_t value) { return static_cast<std::int32_t>(value); };
+        packs = divisor(args.channels / kWidth);
+        columns = divisor(w.output[2]);
+        rows = divisor(w.output[1]);
+        in_sample = narrow(args.in_strides.sample);
+        out_sample = narrow(args.out_strides.sample);
+        for (int k = 0; k < 2; ++k) {
+            const int axis = k + 1;
+            axes[k] = {narrow(w.input[axis]),
+                       narrow(w.kernel[axis]),
+                       narrow(w.stride[axis]),
+                       narrow(w.pad_begin[axis]),
+                       narrow(w.input[axis] + w.pad_end[axis]),
+                       narrow(args.in_strides.spatial[axis]),
+                       narrow(args.out_strides.spatial[axis])};
+        }
+    }
+
+    [[nodiscard]] std::int64_t items() const {
+        return args.samples * args.window.output[1] * args.window.output[2] * (args.channels / kWidth);
+    }
+
+    LOSSMAP_HD void operator()(std::int64_t point, std::int64_t index) const {
+        auto rest = static_cast<std::uint32_t>(index);
+        const int channel = take(packs, rest) * kWidth;
+        const int column = take(columns, rest);
+        const int row = take(rows, rest);
+        const auto sample = static_cast<int>(rest);
+        const Range high(axes[0], row);
+        const Range wide(axes[1], column);
+        const std::int64_t in = point * args.in.point_stride + (sample * in_sample + channel);
+        float values[kWidth];
+        switch (args.in.type) {
+            case DType::f16: pooled<Half>(in, high, wide, values); break;
+            case DType::bf16: pooled<BFloat16>(in, high, wide, values); break;
+            default: pooled<float>(in, high, wide, values);
+        }
+        const int out = sample * out_sample + row * axes[0].out_stride + column * axes[1].out_stride + channel;
+        store_pack(args.out.data, args.out.type, point * args.out.point_stride + out, values);
+    }
+
+private:
+    /// What a position of the output sees.
+    struct Range {
+        int begin, end;  ///< within the input
+        int padded;      ///< positions, of padding, too
+
+        LOSSMAP_HD Range(const Axis& axis, int position) {
+            const int start = position * axis.stride - axis.pad_begin;
+            const int stop = start + axis.kernel;
+            begin = start < 0 ? 0 : start;
+            end = stop < axis.input ? stop : axis.input;
+            padded = (stop < axis.padded_end ? stop : axis.padded_end) - start;
+        }
+        [[nodiscard]] LOSSMAP_HD int count() const { return end > begin ? end - begin : 0; }
+    };
+
+    LOSSMAP_HD static int take(const Divisor& divisor, std::uint32_t& index) {
+        const std::uint32_t quotient = divisor.divide(index);
+        const std::uint32_t rest = index - quotient * divisor.value;
+        index = quotient;
+        return static_cast<int>(rest);
+    }
+
+    template <typename T>
+    LOSSMAP_HD void pooled(std::int64_t in, const Range& high, const Range& wide, float (&values)[kWidth]) const {
+        const T* from = static_cast<const T*>(args.in.data) + in;
+        if (args.kind == PoolKind::max) {
+            LOSSMAP_UNROLL
+            for (float& value : values)
+                value = -HUGE_VALF;
+            for_each(from, high, wide, [&](const float(&seen)[kWidth]) {
+                LOSSMAP_UNROLL
+                for (int k = 0; k < kWidth; ++k)
+                    values[k] = pool_replaces(values[k], seen[k], false) ? seen[k] : values[k];
+            });
+            return;
+        }
+        double sums[kWidth] = {};
+        for_each(from, high, wide, [&](const float(&seen)[kWidth]) {
+            LOSSMAP_UNROLL
+            for (int k = 0; k < kWidth; ++k)
+                sums[k] += static_cast<double>(seen[k]);
+        });
+        const int divisor = args.count_include_pad ? high.padded * wide.padded : high.count() * wide.count();
+        LOSSMAP_UNROLL
+        for (int k = 0; k < kWidth; ++k)
+            values[k] = static_cast<float>(sums[k] / static_cast<double>(divisor));
+    }
+
+    template <typename T, typename Visit>
+    LOSSMAP_HD void for_each(const T* from, const Range& high, const Range& wide, const Visit& visit) const {
+        for (int y = high.begin; y < high.end; ++y) {
+            for (int x = wide.begin; x < wide.end; ++x) {
+                float seen[kWidth];
+                load_packs<T, kWidth>(from, y * axes[0].in_stride + x * axes[1].in_stride, seen);
+                visit(seen);
+            }
+        }
+    }
+};
+
 /// One thread an output element.
 struct Pool {
     PoolArgs args;
@@ -181,15 +301,39 @@ private:
     }
 };
 
+/// Whether PoolPlane computes it.
+inline bool is_pool_plane(const PoolArgs& args) {
+    const WindowGeometry& w = args.window;
+    const bool flat = w.input[0] == 1 && w.output[0] == 1 && w.kernel[0] == 1 && w.pad_begin[0] == 0;
+    return args.kind != PoolKind::lp && args.indices.data == nullptr && flat && w.dilation[1] == 1 &&
+           w.dilation[2] == 1 && args.in_strides.channel == 1 && args.out_strides.channel == 1 &&
+           is_narrow(args.samples * args.in_strides.sample) && is_narrow(args.samples * args.out_strides.sample);
+}
+
+/// Whether pairs of channels can be read and written at once.
+inline bool has_channel_pairs(const PoolArgs& args) {
+    const auto is_even = [&](const void* data, DType type, std::int64_t point_stride, const PlaneStrides& strides) {
+        return reinterpret_cast<std::uintptr_t>(data) % (2 * size_of(type)) == 0 && point_stride % 2 == 0 &&
+               strides.sample % 2 == 0 && strides.spatial[1] % 2 == 0 && strides.spatial[2] % 2 == 0;
+    };
+    return args.channels % 2 == 0 && is_even(args.in.data, args.in.type, args.in.point_stride, args.in_strides) &&
+           is_even(args.out.data, args.out.type, args.out.point_stride, args.out_strides);
+}
+
 template <typename Launch>
 void launch_pool(const PoolArgs& args, const Launch& launch) {
     if (!is_float_storage(args.in.type) || !is_float_storage(args.out.type))
         refuse("pool", "element type", static_cast<int>(args.in.type));
     const auto& positions = args.window.output;
     const std::int64_t plane = positions[0] * positions[1] * positions[2];
-    if (args.kind != PoolKind::lp && args.indices.data == nullptr && has_channel_packs(args.in_strides) &&
-        has_channel_packs(args.out_strides) && is_packable(args.in, args.channels) &&
-        is_packable(args.out, args.channels)) {
+    const bool by_packs = has_channel_packs(args.in_strides) && has_channel_packs(args.out_strides) &&
+                          is_packable(args.in, args.channels) && is_packable(args.out, args.channels);
+    if (is_pool_plane(args)) {
+        const auto run = [&](const auto& body) { launch.items(args.points, body.items(), body); };
+        if (by_packs) return run(PoolPlane<kPackWidth>(args));
+        return has_channel_pairs(args) ? run(PoolPlane<2>(args)) : run(PoolPlane<1>(args));
+    }
+    if (args.kind != PoolKind::lp && args.indices.data == nullptr && by_packs) {
         const std::int64_t packs = args.channels / kPackWidth;
         return launch.items(args.points, args.samples * packs * plane,
                             PoolPacked{args, PlaneLoop(args.samples, packs, positions, true)});

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "cuda/backend/cuda_backend.hpp"
+#include "cuda/backend/pass_choice.hpp"
 #include "cuda/backend/plans/problem_text.hpp"
 #include "tests/support/host_device.hpp"
 #include "tests/support/network_runner.hpp"
@@ -134,6 +135,32 @@ TEST(TiledConvolution, WhatElseReadsAConvolutionKeepsItWhole) {
         ++pools;
     EXPECT_EQ(pools, 3u) << plan;
     EXPECT_LT(runner.error(*executable, {0.3, -0.2}), 2e-5);
+}
+
+TEST(TiledConvolution, ALeNetOfFewImagesTakesHundredsOfPoints) {
+    test::ReferenceNet net({1, 28, 28}, 7);
+    const auto first = net.max_pool(net.relu(net.conv(net.input(), 6, 5, 1, 2, 1, true)), 2, 2, 0);
+    const auto second = net.max_pool(net.relu(net.conv(first, 16, 5, 1, 0, 1, true)), 2, 2, 0);
+    net.output(net.gemm(net.relu(net.gemm(net.flatten(second), 60, true)), 10, true));
+    HostDeviceOptions options;
+    options.memory_bytes = std::int64_t{70} << 30;
+    options.pass_bytes = std::int64_t{2} << 30;
+    options.most_points = 1024;
+    const auto device = std::make_shared<HostDevice>(options);
+    NetworkRunner runner(net, 4, 10, make_cuda_backend({device}, {}));
+    ExecutableRequest request = runner.request();
+    request.graph = &runner.net().graph();
+    request.space = &runner.net().space();
+    request.origin = &runner.net().origin();
+    request.total_points = 51 * 51;
+    Planner planner(device, std::make_shared<WayChooser>(
+                                nullptr, [](const std::string&) {}, 1));
+    for (const std::int64_t samples : {64, 512}) {
+        request.chunk_samples = samples;
+        const BuildOptions pass = choose_passes(request, planner, {}).inference;
+        EXPECT_GE(pass.points * pass.tile_samples, 128 * 64) << pass.points << " of " << pass.tile_samples;
+        EXPECT_GE(pass.points, samples == 64 ? 128 : 16) << pass.tile_samples;
+    }
 }
 
 TEST(TiledConvolution, PointsDoNotDependOnTheirNumber) {

@@ -152,6 +152,26 @@ void add_pool_cases(std::vector<KernelCase>& cases) {
                                       true, type, false, 16));
         }
     }
+    // .. and by 8 and 2 of planes whose windows have no holes.
+    for (const DType type : {DType::f32, DType::f16, DType::bf16}) {
+        for (const std::int64_t channels : {6, 16}) {
+            for (const std::int64_t include : {0, 1}) {
+                cases.push_back(pool_case(fmt::format("padded_{}", include), "AveragePool", {9, 7},
+                                          {{"kernel_shape", Ints{3, 2}},
+                                           {"strides", Ints{2, 1}},
+                                           {"pads", Ints{1, 0, 1, 1}},
+                                           {"ceil_mode", std::int64_t{1}},
+                                           {"count_include_pad", include}},
+                                          true, type, false, channels));
+            }
+            cases.push_back(pool_case("padded_ceil", "MaxPool", {9, 7},
+                                      {{"kernel_shape", Ints{3, 3}},
+                                       {"strides", Ints{2, 2}},
+                                       {"pads", Ints{1, 0, 1, 1}},
+                                       {"ceil_mode", std::int64_t{1}}},
+                                      true, type, false, channels));
+        }
+    }
     for (const std::int64_t order : {0, 1}) {
         cases.push_back(pool_case(fmt::format("indices_{}", order), "MaxPool", {5, 7},
                                   {{"kernel_shape", Ints{2, 2}}, {"strides", Ints{2, 2}}, {"storage_order", order}},
