@@ -194,8 +194,10 @@ Executable& CudaExecutable::twin() {
     if (twin_ == nullptr) {
         const ExecutableRequest& request = owned_->request;
         const Sizing sizing{nullptr, "what overflows is little"};
-        twin_ = std::make_unique<CudaExecutable>(request, shared_.planner,
-                                                 choose_passes(request, *shared_.planner, sizing));
+        // For the same reason its ways are not measured, which would take seconds of every start that asks for the
+        // error of a precision.
+        const std::shared_ptr<Planner> planner = shared_.planner->of_favourites();
+        twin_ = std::make_unique<CudaExecutable>(request, planner, choose_passes(request, *planner, sizing));
     }
     return *twin_;
 }

@@ -204,9 +204,7 @@ ChosenSize PassSizer::choose(const SizeQuestion& question, Planner& planner) {
     const Trials wanted = trials_of(question, threads);
     if (wanted.trials.empty()) return size_by_model(question, wanted.why_none);
     // Without a store ways are taken as the library prefers them: to measure four for every size would take minutes.
-    const auto notice = [&](const std::string& sentence) { planner.chooser().notice(sentence); };
-    const auto favourites =
-        std::make_shared<Planner>(planner.shared_device(), std::make_shared<WayChooser>(nullptr, notice, threads));
+    const std::shared_ptr<Planner> favourites = planner.of_favourites();
     std::vector<PassSize> sizes;
     for (const Trial& trial : wanted.trials)
         sizes.push_back(trial.size);

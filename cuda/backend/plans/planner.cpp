@@ -16,6 +16,11 @@ Planner::Planner(std::shared_ptr<Device> device, std::shared_ptr<WayChooser> cho
 
 Planner::~Planner() = default;
 
+std::shared_ptr<Planner> Planner::of_favourites() const {
+    const auto notice = [chooser = chooser_](const std::string& sentence) { chooser->notice(sentence); };
+    return std::make_shared<Planner>(device_, std::make_shared<WayChooser>(nullptr, notice, chooser_->threads()));
+}
+
 Planner::Name Planner::name_of(const std::string& text, const RecordedWays& recorded) {
     const auto found = recorded.find(text);
     return {text, found == recorded.end() ? "" : found->second};

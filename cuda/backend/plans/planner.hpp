@@ -31,6 +31,8 @@ public:
     [[nodiscard]] Device& device() const { return *device_; }
     [[nodiscard]] const std::shared_ptr<Device>& shared_device() const { return device_; }
     [[nodiscard]] WayChooser& chooser() const { return *chooser_; }
+    /// For the same device, with the ways that libraries prefer: nothing is measured, nor looked up in the cache.
+    [[nodiscard]] std::shared_ptr<Planner> of_favourites() const;
     /// What choices depend on beside the problem.
     [[nodiscard]] const std::string& device_text() const { return device_text_; }
 
