@@ -30,15 +30,17 @@ class WarpgroupExit {
 public:
     /// @param part    which kChannels of the filters
     /// @param tensor  0: the 3x3 convolution; 1: the 1x1 one of the shortcut
+    /// @param block   of weights
+    /// @param buffer  that is read
     LOSSMAP_HD WarpgroupExit(const StageArgs& args, Group& group, WarpgroupState<Group>& state, int part, int tensor,
-                             int block)
+                             int block, int buffer)
         : args_(args),
           group_(group),
           state_(state),
           part_(part),
           tensor_(tensor),
           weights_(group.operand(Shape::weights(block % Shape::kWeightBuffers, 0, 0, 0))),
-          source_(args.layers % 2 * Shape::kBufferBytes),
+          source_(buffer * Shape::kBufferBytes),
           target_(Shape::kBufferBytes - source_) {}
 
     LOSSMAP_HD void run(const float* bias) {

@@ -29,12 +29,13 @@ protected:
     using Pairs = typename Group::template Registers<std::uint32_t, kPart / 2>;
 
 public:
-    LOSSMAP_HD WarpgroupRows(const StageArgs& args, Group& group, WarpgroupState<Group>& state, int layer)
+    /// @param buffer  that the layer reads
+    LOSSMAP_HD WarpgroupRows(const StageArgs& args, Group& group, WarpgroupState<Group>& state, int layer, int buffer)
         : group_(group),
           state_(state),
           kind_(args.kinds[layer]),
           begin_(group.index % Shape::kBands * Shape::kBandRows),
-          source_(layer % 2 * Shape::kBufferBytes),
+          source_(buffer * Shape::kBufferBytes),
           target_(Shape::kBufferBytes - source_),
           weights_(group.operand(Shape::weights(layer % Shape::kWeightBuffers, group.index / Shape::kBands, 0, 0))),
           first_row_(group.operand(Shape::pixels(source_, begin_, 0))) {}

@@ -146,11 +146,8 @@ struct WarpgroupShape {
         // A pair's second pixel has its taps one step further.
         return weight_pack(0, tap_plane + pixel * kChannelPlanes, tap_block(y), pixel * kChannels + filter);
     }
-    /// Bytes to the other place of a weight; 0: there is one only.
-    LOSSMAP_HD static constexpr int second_distance(int pack) {
-        const int y = pack / kChannels / (3 * kChannelPlanes);
-        return kTurns && y > 0 ? 3 * kGroupFilters * 16 : 0;
-    }
+    /// Bytes to the other place of a vertical tap's weights; 0: there is one only.
+    LOSSMAP_HD static constexpr int second_distance(int tap) { return kTurns && tap > 0 ? 3 * kGroupFilters * 16 : 0; }
     static constexpr int kSourcePacks = kWeights / 8;
     static constexpr int kSecondPacks = kTurns ? kSourcePacks * 2 / 3 : 0;
     /// Places that no weight belongs in, as their step's pixel is no neighbour of their filters': zeros.

@@ -10,6 +10,7 @@
 #include "kernels/warpgroup_carry.hpp"
 #include "kernels/warpgroup_exit.hpp"
 #include "kernels/warpgroup_shape.hpp"
+#include "kernels/warpgroup_tile.hpp"
 #include "kernels/warpgroup_turns.hpp"
 
 namespace lossmap::kernels {
@@ -29,18 +30,40 @@ struct WarpgroupStage {
     template <typename Group>
     using State = WarpgroupState<Group>;
 
+    /// Items `item`, `item` + `step` .. below `items`, one after the other: the next one's images come while this one's
+    /// results go.
     template <typename Block>
-    LOSSMAP_HD void run(Block& block, std::int64_t item) const {
-        std::int64_t point = item;
-        const std::int64_t first = tiles.take(point) * Shape::kImages;
-        block.phase([&](auto& group, auto& state) { load(group, state, point, first); });
-        for (int weights = 0; weights < args.blocks(); ++weights) {
+    LOSSMAP_HD void run(Block& block, std::int64_t item, std::int64_t step, std::int64_t items) const {
+        const bool exits = args.exit.data != nullptr, spare = !exits || args.out.data == nullptr;
+        int buffer = 0;  // that the first layer reads
+        block.phase([&](auto& group, auto& state) {
+            clear(group);
+            begin(group, place_of(item), buffer);
+            enter(group, state, place_of(item), buffer);
+        });
+        for (;;) {
+            for (int weights = 0; weights < args.blocks(); ++weights) {
+                block.phase([&](auto& group, auto& state) {
+                    if (weights == 0 && item + step < items) prefetch(group, place_of(item + step));
+                    compute(group, state, place_of(item).point, weights, buffer);
+                    ready(group);
+                });
+            }
+            // The last layer's result stands in one buffer, what the exit made of it in the other one.
+            const int result = (args.layers + buffer) % 2;
+            buffer = exits ? result : 1 - result;
             block.phase([&](auto& group, auto& state) {
-                compute(group, state, point, weights);
-                ready(group);
+                if (spare && item + step < items) begin(group, place_of(item + step), buffer);
+                write(group, state, place_of(item), result);
+            });
+            item += step;
+            if (item >= items) break;
+            block.phase([&](auto& group, auto& state) {
+                if (!spare) begin(group, place_of(item), buffer);
+                if (exits) clear_borders(group, 1 - buffer);
+                enter(group, state, place_of(item), buffer);
             });
         }
-        block.phase([&](auto& group, auto& state) { write(group, state, point, first); });
     }
 
 private:
@@ -60,65 +83,57 @@ private:
         group.publish();
     }
 
-    /// 8 channels of a pixel of a tile.
-    struct Pack {
-        int image, y, x, plane;
-        std::int64_t element;  ///< in a point's images
-        bool exists;
+    /// A point, and the first sample of a tile of images.
+    struct Place {
+        std::int64_t point, first;
     };
-    /// visit(pack) for each of a tile.
-    /// @param channels  of a pixel in global memory
-    template <typename Group, typename Visit>
-    LOSSMAP_HD void each_pack(const Group& group, std::int64_t first, int channels, const Visit& visit) const {
-        // A thread's packs stand below each other: only the row changes.
-        constexpr int kRowPacks = Shape::kSide * Shape::kChannelPlanes, kStep = kThreads / kRowPacks;
-        static_assert(kThreads % kRowPacks == 0);
-        group.each_thread([&](int thread) {
-            const int k = group.settled(group.index * 128 + thread), plane = k % Shape::kChannelPlanes;
-            const int x = k / Shape::kChannelPlanes % Shape::kSide;
-            const bool stored = plane * 8 < channels;
-            std::int64_t element = (first * Shape::kPixels + k / Shape::kChannelPlanes) * channels + plane * 8;
-#if defined(__CUDA_ARCH__)
-#pragma unroll 1
-#endif
-            for (int row = k / kRowPacks; row < Shape::kImages * Shape::kSide; row += kStep) {
-                const int image = row / Shape::kSide;
-                visit(Pack{image, row % Shape::kSide, x, plane, element, stored && first + image < args.samples});
-                element += std::int64_t{1} * kStep * Shape::kSide * channels;
-            }
-        });
+    [[nodiscard]] LOSSMAP_HD Place place_of(std::int64_t item) const {
+        std::int64_t point = item;
+        const std::int64_t first = tiles.take(point) * Shape::kImages;
+        return {point, first};
+    }
+    template <typename Group>
+    [[nodiscard]] LOSSMAP_HD WarpgroupTile<Shape, Group> tile(Group& group, const Place& place) const {
+        return {args, group, place.point, place.first};
     }
 
+    /// Zeros that stay.
     template <typename Group>
-    LOSSMAP_HD void load(Group& group, WarpgroupState<Group>& state, std::int64_t point, std::int64_t first) const {
-        group.each_thread([&](int thread) { state.largest.at(thread, 0) = 0; });
-        copy_images(group, args.in, args.in_channels, point, first, 0);
-        if (args.residual.data != nullptr)
-            copy_images(group, args.residual, args.out_channels, point, first, Shape::kBufferBytes);
-        copy_weights(group, point, 0);
-        share_out(group, 2 * Shape::kPlanes * Shape::kZeroCells, [&](int k) {
-            group.clear_pack(k / Shape::kZeroCells * Shape::kPlaneBytes + Shape::zero_offset(k % Shape::kZeroCells));
-        });
+    LOSSMAP_HD void clear(Group& group) const {
+        clear_borders(group, 0);
+        clear_borders(group, 1);
         if constexpr (Shape::kZeroPacks > 0)
             share_out(group, Shape::kWeightBuffers * Shape::kZeroPacks, [&](int k) {
                 group.clear_pack(Shape::kWeightOffset + k / Shape::kZeroPacks * Shape::kWeightBytes +
                                  Shape::zero_pack(k % Shape::kZeroPacks) * 16);
             });
-        ready(group);
+    }
+    template <typename Group>
+    LOSSMAP_HD void clear_borders(Group& group, int buffer) const {
+        share_out(group, Shape::kPlanes * Shape::kZeroCells, [&](int k) {
+            group.clear_pack(buffer * Shape::kBufferBytes + k / Shape::kZeroCells * Shape::kPlaneBytes +
+                             Shape::zero_offset(k % Shape::kZeroCells));
+        });
     }
 
     template <typename Group>
-    LOSSMAP_HD void copy_images(Group& group, const Input& from, int channels, std::int64_t point, std::int64_t first,
-                                int buffer) const {
-        const Half* source = static_cast<const Half*>(from.data) + point * from.point_stride;
-        each_pack(group, first, channels, [&](const Pack& pack) {
-            const Half* place = source + (pack.exists ? pack.element : 0);
-            const int offset = buffer + Shape::pixel_offset(pack.image, pack.y, pack.x, pack.plane);
-            group.copy_in(offset, place, pack.exists);
-            const int half = pack.y / Shape::kRows;
-            const int copy = Shape::copy_distance(Shape::slot_of(pack.image, half), pack.y % Shape::kRows);
-            if (copy != 0) group.copy_in(offset + copy, place, pack.exists);
-        });
+    LOSSMAP_HD void prefetch(Group& group, const Place& place) const {
+        tile(group, place).prefetch(args.in, args.in_channels);
+        tile(group, place).prefetch(args.residual, args.out_channels);
+    }
+    /// Begins to copy a tile's images to a buffer, and its first weights.
+    template <typename Group>
+    LOSSMAP_HD void begin(Group& group, const Place& place, int buffer) const {
+        tile(group, place).copy_in(args.in, args.in_channels, buffer * Shape::kBufferBytes);
+        copy_weights(group, place.point, 0);
+    }
+    /// What else a tile needs in front of its first layer.
+    template <typename Group>
+    LOSSMAP_HD void enter(Group& group, WarpgroupState<Group>& state, const Place& place, int buffer) const {
+        group.each_thread([&](int thread) { state.largest.at(thread, 0) = 0; });
+        if (args.residual.data != nullptr)
+            tile(group, place).copy_in(args.residual, args.out_channels, (1 - buffer) * Shape::kBufferBytes);
+        ready(group);
     }
 
     [[nodiscard]] LOSSMAP_HD const Half* weights_of(std::int64_t point, int block) const {
@@ -132,12 +147,15 @@ private:
         if (block >= args.blocks()) return;
         const int to = Shape::kWeightOffset + block % Shape::kWeightBuffers * Shape::kWeightBytes;
         const Half* source = weights_of(point, block);
-        share_out(group, Shape::kSourcePacks, [&](int k) {
+        constexpr int kPacks = Shape::kSourcePacks / 3;  // of a vertical tap
+        share_out(group, Shape::kPair * kPacks, [&](int k) {
+            const int pack = k % kPacks, place = to + Shape::weight_place(pack, k / kPacks) * 16;
             LOSSMAP_UNROLL
-            for (int pixel = 0; pixel < Shape::kPair; ++pixel) {
-                const int place = to + Shape::weight_place(k, pixel) * 16, second = Shape::second_distance(k);
-                group.copy_in(place, source + k * 8, true);
-                if (second != 0) group.copy_in(place + second, source + k * 8, true);
+            for (int y = 0; y < 3; ++y) {
+                const int distance = (Shape::tap_block(y) - Shape::tap_block(0)) * Shape::kGroupFilters * 16;
+                const int second = Shape::second_distance(y);
+                group.copy_in(place + distance, source + (y * kPacks + pack) * 8, true);
+                if (second != 0) group.copy_in(place + distance + second, source + (y * kPacks + pack) * 8, true);
             }
         });
     }
@@ -146,85 +164,71 @@ private:
     template <typename Group>
     LOSSMAP_HD void copy_tap(Group& group, std::int64_t point, int block, int tap) const {
         if (block >= args.blocks()) return;
-        constexpr int kFilters = Shape::kGroupFilters, kRows = 3 * Shape::kChannelPlanes;
-        static_assert(128 % kFilters == 0 && kRows * kFilters % 128 == 0);
+        constexpr int kFilters = Shape::kGroupFilters, kPlanes = Shape::kChannelPlanes, kStep = 128 / kFilters;
+        static_assert(128 % kFilters == 0 && kPlanes % kStep == 0);
         const Half* source = weights_of(point, block);
         group.each_thread([&](int each) {
             const int thread = group.settled(each);
             const int filter = group.index * kFilters + thread % kFilters;
+            const int pack = (tap * kPlanes + thread / kFilters) * Shape::kChannels + filter;
+            const int place = Shape::kWeightOffset + Shape::weight_place(pack, 0) * 16;
             LOSSMAP_UNROLL
-            for (int k = 0; k < kRows * kFilters / 128; ++k) {
-                const int row = thread / kFilters + k * (128 / kFilters);
-                const int y = row / Shape::kChannelPlanes, plane = row % Shape::kChannelPlanes;
-                const int pack = ((y * 3 + tap) * Shape::kChannelPlanes + plane) * Shape::kChannels + filter;
-                group.copy_in(Shape::kWeightOffset + Shape::weight_place(pack, 0) * 16, source + pack * 8, true);
+            for (int k = 0; k < 3 * kPlanes / kStep; ++k) {
+                const int y = k * kStep / kPlanes, plane = k * kStep % kPlanes;
+                group.copy_in(
+                    place + (plane * Shape::kTapBlocks + Shape::tap_block(y) - Shape::tap_block(0)) * kFilters * 16,
+                    source + ((3 * y * kPlanes + plane) * Shape::kChannels + pack) * 8, true);
             }
         });
     }
 
     /// What a block of weights is for: a layer, or a part of the exit.
+    /// @param buffer  that the first layer reads
     template <typename Group>
-    LOSSMAP_HD void compute(Group& group, WarpgroupState<Group>& state, std::int64_t point, int block) const {
+    LOSSMAP_HD void compute(Group& group, WarpgroupState<Group>& state, std::int64_t point, int block,
+                            int buffer) const {
         const float* bias = static_cast<const float*>(args.bias.data) + point * args.bias.point_stride +
                             std::int64_t{1} * block * Shape::kChannels;
         if (block < args.layers) {
             if ((args.kinds[block] & (kStageAddInput | kStageAddPrevious)) != 0)
-                layer<true>(group, state, point, block, bias);
+                layer<true>(group, state, point, block, buffer, bias);
             else
-                layer<false>(group, state, point, block, bias);
+                layer<false>(group, state, point, block, buffer, bias);
         } else if constexpr (Shape::kHasExit) {
             copy_weights(group, point, block + 1);
             const int parts = args.exit_parts(), index = block - args.layers;
-            WarpgroupExit<Shape, Group>(args, group, state, index % parts, index / parts, block).run(bias);
+            WarpgroupExit<Shape, Group>(args, group, state, index % parts, index / parts, block,
+                                        (args.layers + buffer) % 2)
+                .run(bias);
         }
     }
 
     template <bool kAdds, typename Group>
-    LOSSMAP_HD void layer(Group& group, WarpgroupState<Group>& state, std::int64_t point, int layer,
+    LOSSMAP_HD void layer(Group& group, WarpgroupState<Group>& state, std::int64_t point, int layer, int buffer,
                           const float* bias) const {
         if constexpr (Shape::kTurns)
-            WarpgroupTurns<Shape, Group, kAdds>(args, group, state, layer).run(bias, [&] {
+            WarpgroupTurns<Shape, Group, kAdds>(args, group, state, layer, (layer + buffer) % 2).run(bias, [&] {
                 copy_weights(group, point, layer + 1);
             });
         else
-            WarpgroupCarry<Shape, Group, kAdds>(args, group, state, layer).run(bias, [&](int tap) {
-                copy_tap(group, point, layer + 1, tap);
-            });
+            WarpgroupCarry<Shape, Group, kAdds>(args, group, state, layer, (layer + buffer) % 2)
+                .run(bias, [&](int tap) { copy_tap(group, point, layer + 1, tap); });
     }
 
+    /// @param result  buffer of the last layer's result
     template <typename Group>
-    LOSSMAP_HD void write(const Group& group, const WarpgroupState<Group>& state, std::int64_t point,
-                          std::int64_t first) const {
+    LOSSMAP_HD void write(Group& group, const WarpgroupState<Group>& state, const Place& place, int result) const {
         group.each_thread([&](int thread) {
             const int slot = group_sum_place(thread, 0).row % Shape::kSlots;
-            if (has_non_finite(state.largest.at(thread, 0))) args.flag(point, first + Shape::image_of(slot));
+            if (has_non_finite(state.largest.at(thread, 0)))
+                args.flag(place.point, place.first + Shape::image_of(slot));
         });
-        const int buffer = args.layers % 2 * Shape::kBufferBytes;
+        const auto images = tile(group, place);
         if constexpr (Shape::kHasExit) {
-            write_exit(group, args.exit, 0, Shape::kBufferBytes - buffer, point, first);
-            write_exit(group, args.shortcut, 1, Shape::kBufferBytes - buffer, point, first);
+            images.copy_exit(args.exit, 0, (1 - result) * Shape::kBufferBytes);
+            images.copy_exit(args.shortcut, 1, (1 - result) * Shape::kBufferBytes);
         }
-        if (args.out.data == nullptr) return;
-        Half* target = static_cast<Half*>(args.out.data) + point * args.out.point_stride;
-        each_pack(group, first, args.out_channels, [&](const Pack& pack) {
-            if (!pack.exists) return;
-            group.copy_out(target + pack.element, buffer + Shape::pixel_offset(pack.image, pack.y, pack.x, pack.plane));
-        });
-    }
-
-    template <typename Group>
-    LOSSMAP_HD void write_exit(const Group& group, const Output& out, int tensor, int buffer, std::int64_t point,
-                               std::int64_t first) const {
-        if (out.data == nullptr) return;
-        Half* target = static_cast<Half*>(out.data) + point * out.point_stride;
-        constexpr int kPlanes = Shape::kExitPlanes;
-        share_out(group, Shape::kImages * Shape::kExitPixels * kPlanes, [&](int k) {
-            const int plane = k % kPlanes, pixel = k / kPlanes % Shape::kExitPixels;
-            const int image = k / (kPlanes * Shape::kExitPixels);
-            if (first + image >= args.samples || plane * 8 >= args.exit_channels) return;
-            group.copy_out(target + (first * Shape::kExitPixels + k / kPlanes) * args.exit_channels + plane * 8,
-                           buffer + Shape::exit_offset(tensor, plane, image, pixel));
-        });
+        images.copy_out(args.out, args.out_channels, result * Shape::kBufferBytes);
     }
 };
 

@@ -25,6 +25,7 @@ struct StageJob {
     std::int64_t points = 1;
     std::int64_t samples = 1;
     bool warpgroup = false;  ///< on wgmma
+    int max_blocks = 0;      ///< of a launch on wgmma, as in StageArgs
     bool exit = false;       ///< to half the side and twice the channels, with a shortcut, instead of the result
 
     [[nodiscard]] std::int64_t image() const { return std::int64_t{1} * side * side * channels; }
@@ -155,6 +156,7 @@ private:
         args.tile_images = job_.tile_images;
         args.in_channels = args.out_channels = job_.channels;
         args.layers = job_.layers;
+        args.max_blocks = job_.max_blocks;
         for (int layer = 0; layer < job_.layers; ++layer)
             args.kinds[layer] =
                 static_cast<std::uint8_t>(kernels::kStageRelu | (layer % 2 == 1 ? kernels::kStageAddPrevious : 0));

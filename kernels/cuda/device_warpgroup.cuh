@@ -80,6 +80,12 @@ public:
                      "r"(real ? 16 : 0)
                      : "memory");
     }
+    __device__ void prefetch(const void* source, int bytes) const {
+        if (threadIdx.x == 0)
+            asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(__cvta_generic_to_global(source)),
+                         "r"(bytes)
+                         : "memory");
+    }
     __device__ void wait_for_copies() const { asm volatile("cp.async.wait_all;" ::: "memory"); }
     __device__ void publish() const { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 

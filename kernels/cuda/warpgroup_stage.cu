@@ -1,5 +1,7 @@
 #include "kernels/warpgroup_stage.hpp"
 
+#include <algorithm>
+
 #include "kernels/cuda/device_warpgroup.cuh"
 #include "kernels/cuda/launch.cuh"
 
@@ -12,8 +14,7 @@ __global__ void __launch_bounds__(Body::kThreads, 1)
     run_warpgroups(const __grid_constant__ Body body, std::int64_t items) {
     extern __shared__ __align__(128) unsigned char warpgroup_shared[];
     DeviceWarpgroupBlock<Body> block(warpgroup_shared);
-    for (std::int64_t item = blockIdx.x; item < items; item += gridDim.x)
-        body.run(block, item);
+    body.run(block, blockIdx.x, gridDim.x, items);
 }
 
 class WarpgroupLaunch {
@@ -23,7 +24,8 @@ public:
     template <typename Body>
     void warpgroups(std::int64_t items, const Body& body) const {
         if (items <= 0) return;
-        const unsigned grid = resident_blocks(run_warpgroups<Body>, Body::kThreads, Body::kSharedBytes, items);
+        unsigned grid = resident_blocks(run_warpgroups<Body>, Body::kThreads, Body::kSharedBytes, items);
+        if (body.args.max_blocks > 0) grid = std::min(grid, static_cast<unsigned>(body.args.max_blocks));
         run_warpgroups<<<grid, Body::kThreads, Body::kSharedBytes, stream_>>>(body, items);
         LOSSMAP_CUDA_LAUNCHED("run_warpgroups");
     }

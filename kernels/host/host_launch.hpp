@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <vector>
@@ -52,12 +53,14 @@ public:
         });
     }
 
-    /// The same with blocks of Body::kWarpgroups warpgroups.
+    /// body.run(block, first, step, items), with blocks of Body::kWarpgroups warpgroups that share the items.
     template <typename Body>
     void warpgroups(std::int64_t items, const Body& body) const {
-        for_each(items, [&](std::int64_t item) {
+        const std::int64_t blocks =
+            body.args.max_blocks > 0 ? std::min<std::int64_t>(items, body.args.max_blocks) : items;
+        for_each(blocks, [&](std::int64_t first) {
             HostWarpgroupBlock<Body> block(!reversed_);
-            body.run(block, item);
+            body.run(block, first, blocks, items);
         });
     }
 

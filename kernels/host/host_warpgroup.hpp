@@ -62,6 +62,13 @@ public:
                 clear_pack(offset);
         });
     }
+    /// Brings global memory nearer to the device, once a block: nothing here, but what it asks for must exist.
+    static void prefetch(const void* source, int bytes) {
+        if (bytes <= 0 || bytes % 16 != 0 || reinterpret_cast<std::uintptr_t>(source) % 16 != 0)
+            refuse("prefetch", "bytes", bytes);
+        const volatile auto* data = static_cast<const volatile char*>(source);
+        static_cast<void>(data[0] + data[bytes - 1]);
+    }
     void wait_for_copies() { carry_out(copies_); }
     void publish() { *seen_ = *shared_; }
 

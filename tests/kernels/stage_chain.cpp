@@ -157,6 +157,7 @@ StageArgs arguments(Device& device, const Chain& c) {
     args.out_channels = c.out_channels;
     args.exit_channels = c.exit_channels;
     args.exit_relu = true;
+    args.max_blocks = c.max_blocks;
     args.layers = static_cast<int>(c.layers());
     std::copy(c.kinds.begin(), c.kinds.end(), args.kinds);
     return args;

@@ -22,6 +22,7 @@ struct Chain {
     bool shortcut = false;
     int products = 0;  ///< of f16 halves for one of f32: 3, split_stage; 1, tf32_stage; 0: activations are f16, stage
     bool warpgroup = false;  ///< on wgmma: warpgroup_stage instead of stage
+    int max_blocks = 0;      ///< of warpgroup_stage: so that a block has several tiles
     Tensor in, residual, weights, bias;
 
     [[nodiscard]] std::int64_t layers() const { return static_cast<std::int64_t>(kinds.size()); }
@@ -57,6 +58,7 @@ struct Chain {
         chain.tile_images = Of::kImages;
         chain.kinds = std::move(kinds);
         chain.warpgroup = requires { Of::kWarpgroups; };
+        if (chain.warpgroup) chain.max_blocks = 2;
         return chain;
     }
 };

@@ -18,10 +18,21 @@ std::vector<KernelCase> warpgroup_cases() {
             cases.push_back(chain_case("dense_with_exit", dense(exit_of(shape, 1)), 2e-3));
         }
     });
-    // A network's first layer.
+    // A block's third tile, whose layers begin in either buffer: what is left, or comes, where is another matter then.
+    for (const bool odd : {false, true}) {
+        Chain chain = exit_of(Warpgroup16x32{}, 3);
+        chain.kinds = {kBlock, kRelu};
+        if (odd) chain.kinds.push_back(kInner);
+        cases.push_back(
+            chain_case(odd ? "integers_of_tiles_3" : "integers_of_tiles_2", integers(std::move(chain)), 0.0));
+    }
+    cases.push_back(
+        chain_case("integers_of_tiles", integers(Chain::of(Warpgroup64x8{}, 3, {kBlock, kRelu, kInner})), 0.0));
+    // A network's first layer. The result is wanted, and what the exit makes of it: no buffer is left for the next tile.
     Chain chain = Chain::of(Warpgroup16x32{}, 1, {kRelu, kRelu});
     chain.in_channels = 8;
     chain.exit_channels = 24;
+    chain.max_blocks = 1;
     cases.push_back(chain_case("integers_8_to_16_to_24", integers(std::move(chain)), 0.0));
     cases.push_back(chain_case("one_layer", dense(Chain::of(Warpgroup16x32{}, 1, {kRelu})), 5e-4));
     cases.push_back(input_flags_case(Chain::of(Warpgroup64x8{}, 1, {kRelu, kBlock})));
