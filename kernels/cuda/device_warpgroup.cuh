@@ -4,6 +4,7 @@
 #include <cute/arch/mma_sm90_gmma.hpp>
 #include <utility>
 
+#include "kernels/cuda/device_shared.cuh"
 #include "kernels/matrix_layout.hpp"
 
 /// The warpgroup that kernels/warpgroup_stage.hpp is written for, as instructions (sm_90a). What each operation means
@@ -28,23 +29,14 @@ LOSSMAP_WGMMA(WgmmaInstruction, SS, 192)
 LOSSMAP_WGMMA(WgmmaFromRegisters, RS, 32)
 #undef LOSSMAP_WGMMA
 
-class DeviceWarpgroup {
+class DeviceWarpgroup : public DeviceShared {
 public:
-    /// Those of one thread; every thread's code asks for its own.
-    template <typename T, int N>
-    struct Registers {
-        T values[N];
-        __device__ T& at(int, int k) { return values[k]; }
-        __device__ const T& at(int, int k) const { return values[k]; }
-    };
-
     __device__ explicit DeviceWarpgroup(unsigned char* shared)
-        // The same in all lanes and, as that instruction's result is a uniform register (a shuffle's is not), known to
-        // be: so are descriptors made of it, which otherwise pass through other registers for each product.
-        : index(__reduce_max_sync(0xffffffffu, static_cast<int>(threadIdx.x) / 128)),
-          thread_(static_cast<int>(threadIdx.x) % 128),
-          shared_(shared),
-          base_(static_cast<std::uint32_t>(__cvta_generic_to_shared(shared))) {}
+        : DeviceShared(shared),
+          // The same in all lanes and, as that instruction's result is a uniform register (a shuffle's is not), known
+          // to be: so are descriptors made of it, which otherwise pass through other registers for each product.
+          index(__reduce_max_sync(0xffffffffu, static_cast<int>(threadIdx.x) / 128)),
+          thread_(static_cast<int>(threadIdx.x) % 128) {}
 
     const int index;
 
@@ -63,30 +55,12 @@ public:
     /// 0, once `value` has been computed: in that order, so that the two can have one register.
     __device__ float zero_behind(float value) const { return __uint_as_float(__float_as_uint(value) & zero_); }
 
-    __device__ std::uint32_t load(int offset) const {
-        return *reinterpret_cast<const std::uint32_t*>(shared_ + offset);
-    }
-    __device__ void store(int offset, std::uint32_t value) const {
-        *reinterpret_cast<std::uint32_t*>(shared_ + offset) = value;
-    }
-    __device__ void clear_pack(int offset) const {
-        *reinterpret_cast<uint4*>(shared_ + offset) = make_uint4(0, 0, 0, 0);
-    }
-    __device__ void copy_out(void* target, int offset) const {
-        *static_cast<uint4*>(target) = *reinterpret_cast<const uint4*>(shared_ + offset);
-    }
-    __device__ void copy_in(int offset, const void* source, bool real) const {
-        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(base_ + offset), "l"(source),
-                     "r"(real ? 16 : 0)
-                     : "memory");
-    }
     __device__ void prefetch(const void* source, int bytes) const {
         if (threadIdx.x == 0)
             asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(__cvta_generic_to_global(source)),
                          "r"(bytes)
                          : "memory");
     }
-    __device__ void wait_for_copies() const { asm volatile("cp.async.wait_all;" ::: "memory"); }
     __device__ void publish() const { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 
     template <int N>
@@ -156,25 +130,6 @@ private:
 
     int thread_;
     std::uint32_t zero_ = static_cast<std::uint32_t>(settled(0));
-    unsigned char* shared_;
-    std::uint32_t base_;
-};
-
-/// A block whose warpgroups pass a barrier behind each phase.
-template <typename Body>
-class DeviceWarpgroupBlock {
-public:
-    __device__ explicit DeviceWarpgroupBlock(unsigned char* shared) : group_(shared) {}
-
-    template <typename Work>
-    __device__ void phase(const Work& work) {
-        work(group_, state_);
-        __syncthreads();
-    }
-
-private:
-    DeviceWarpgroup group_;
-    typename Body::template State<DeviceWarpgroup> state_;
 };
 
 }  // namespace lossmap::kernels

@@ -57,7 +57,7 @@ template <typename Body>
 __global__ void __launch_bounds__(Body::kThreads, min_blocks<Body>())
     run_warps(const __grid_constant__ Body body, std::int64_t items) {
     extern __shared__ __align__(128) unsigned char dynamic_shared[];
-    DeviceBlock<Body> block(dynamic_shared);
+    DeviceBlock<Body, DeviceWarp> block(dynamic_shared);
     for (std::int64_t item = blockIdx.x; item < items; item += gridDim.x)
         body.run(block, item);
 }

@@ -13,7 +13,7 @@ template <typename Body>
 __global__ void __launch_bounds__(Body::kThreads, 1)
     run_warpgroups(const __grid_constant__ Body body, std::int64_t items) {
     extern __shared__ __align__(128) unsigned char warpgroup_shared[];
-    DeviceWarpgroupBlock<Body> block(warpgroup_shared);
+    DeviceBlock<Body, DeviceWarpgroup> block(warpgroup_shared);
     body.run(block, blockIdx.x, gridDim.x, items);
 }
 

@@ -8,16 +8,16 @@
 #include <vector>
 
 #include "core/dtype.hpp"
+#include "kernels/host/host_shared.hpp"
 #include "kernels/matrix_fragments.hpp"
 #include "kernels/operand.hpp"
 
 namespace lossmap::kernels {
 
-/// 32 lanes that run in step, on the host: the same operations that DeviceWarp has as instructions. Shared memory is
-/// given by byte offsets; one outside it, or off its alignment, throws InternalError.
+/// 32 lanes that run in step, on the host: the same operations that DeviceWarp has as instructions.
 ///
 /// A copy into shared memory may happen at any time until it is waited for: `late` does them then, else at once.
-class HostWarp {
+class HostWarp : public HostShared {
 public:
     template <typename T, int N>
     struct Registers {
@@ -27,7 +27,7 @@ public:
     };
 
     HostWarp(int index_in, std::byte* shared, int shared_bytes, bool reversed)
-        : index(index_in), shared_(shared), shared_bytes_(shared_bytes), reversed_(reversed), late_(!reversed) {}
+        : HostShared(shared, shared_bytes), index(index_in), reversed_(reversed), late_(!reversed) {}
 
     const int index;  ///< in its block
 
@@ -37,12 +37,6 @@ public:
             visit(reversed_ ? 31 - k : k);
     }
 
-    [[nodiscard]] std::uint32_t load(int offset) const {
-        std::uint32_t value;
-        std::memcpy(&value, at(offset, 4), 4);
-        return value;
-    }
-    void store(int offset, std::uint32_t value) { std::memcpy(at(offset, 4), &value, 4); }
     void store_pack(int offset, const std::uint32_t (&words)[4]) { std::memcpy(at(offset, 16), words, 16); }
     void load_pack(std::uint32_t (&words)[4], int offset) const { std::memcpy(words, at(offset, 16), 16); }
     /// The largest of all lanes' numbers.
@@ -55,21 +49,18 @@ public:
     }
     /// Makes a word of shared memory at least `value`; warps do so at the same time.
     void raise(int offset, std::uint32_t value) { store(offset, std::max(load(offset), value)); }
-    void clear_pack(int offset) { std::memset(at(offset, 16), 0, 16); }
-    /// Copies 16 bytes to global memory.
-    void copy_out(void* target, int offset) const { std::memcpy(target, at(offset, 16), 16); }
     /// Begins to copy 16 bytes of global memory, or of zeros when they are not `real`.
     void copy_in(int offset, const void* source, bool real) {
-        at(offset, 16);
+        check(offset, 16);
         if (late_) return pending_.push_back({offset, source, real});
-        carry_out({offset, source, real});
+        take(offset, source, real);
     }
     /// Time does not pass here; on a device it changes when something is done, never what.
     static std::uint32_t now() { return 0; }
     static void wait_until(std::uint32_t) {}
     void wait_for_copies() {
         for (const Copy& copy : pending_)
-            carry_out(copy);
+            take(copy.offset, copy.source, copy.real);
         pending_.clear();
     }
 
@@ -140,20 +131,7 @@ private:
                                                 : std::bit_cast<float>(magnitude) * 0x1p112F;
         return (bits & 0x8000u) != 0 ? -value : value;
     }
-    std::byte* at(int offset, int bytes) const {
-        if (offset < 0 || offset + bytes > shared_bytes_ || offset % bytes != 0)
-            refuse("shared memory", "offset", offset);
-        return shared_ + offset;
-    }
-    void carry_out(const Copy& copy) {
-        if (copy.real)
-            std::memcpy(at(copy.offset, 16), copy.source, 16);
-        else
-            clear_pack(copy.offset);
-    }
 
-    std::byte* shared_;
-    int shared_bytes_;
     bool reversed_;
     bool late_;
     std::vector<Copy> pending_;

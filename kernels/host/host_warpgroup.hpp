@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/dtype.hpp"
+#include "kernels/host/host_shared.hpp"
 #include "kernels/matrix_fragments.hpp"
 #include "kernels/matrix_layout.hpp"
 #include "kernels/operand.hpp"
@@ -18,8 +19,8 @@ namespace lossmap::kernels {
 
 /// 128 threads that run in step, on the host: what DeviceWarpgroup has as instructions. Products and copies happen when
 /// they are waited for (`late`) or at once; sums are NaN in between. Ordinary stores are seen by products once they
-/// have been published. An offset outside shared memory, or off its alignment, throws InternalError.
-class HostWarpgroup {
+/// have been published.
+class HostWarpgroup : public HostShared {
 public:
     template <typename T, int N>
     struct Registers {
@@ -30,7 +31,11 @@ public:
 
     /// @param seen  what products read: shared memory as of the last time that it was published
     HostWarpgroup(int index_in, std::vector<std::byte>& shared, std::vector<std::byte>& seen, bool late)
-        : index(index_in), shared_(&shared), seen_(&seen), late_(late) {}
+        : HostShared(shared.data(), static_cast<int>(shared.size())),
+          index(index_in),
+          shared_(&shared),
+          seen_(&seen),
+          late_(late) {}
 
     const int index;
 
@@ -44,23 +49,10 @@ public:
     [[nodiscard]] static int settled(int value) { return value; }
     [[nodiscard]] static float zero_behind(float) { return 0.0F; }
 
-    [[nodiscard]] std::uint32_t load(int offset) const {
-        std::uint32_t value;
-        std::memcpy(&value, at(*shared_, offset, 4), 4);
-        return value;
-    }
-    void store(int offset, std::uint32_t value) { std::memcpy(at(*shared_, offset, 4), &value, 4); }
-    void clear_pack(int offset) { std::memset(at(*shared_, offset, 16), 0, 16); }
-    void copy_out(void* target, int offset) const { std::memcpy(target, at(*shared_, offset, 16), 16); }
     void copy_in(int offset, const void* source, bool real) {
         // Every second warpgroup copies at once even where its products are late: over what they still have to read, if
         // that were not waited for.
-        do_or_wait(copies_, late_ && index % 2 == 0, [this, offset, source, real] {
-            if (real)
-                std::memcpy(at(*shared_, offset, 16), source, 16);
-            else
-                clear_pack(offset);
-        });
+        do_or_wait(copies_, late_ && index % 2 == 0, [this, offset, source, real] { take(offset, source, real); });
     }
     /// Brings global memory nearer to the device, once a block: nothing here, but what it asks for must exist.
     static void prefetch(const void* source, int bytes) {
@@ -156,7 +148,7 @@ private:
             for (int matrix = 0; matrix < 4; ++matrix) {
                 const MatrixPlace place = loaded_place(thread % 32, 0);
                 const int row = rows.at(thread / 32 * 32 + matrix * 8 + place.row, 0) + offset;
-                visit(thread, matrix, at(*shared_, row, 16) + place.column * 2);
+                visit(thread, matrix, at(row, 16) + place.column * 2);
             }
         }
     }
@@ -200,13 +192,9 @@ private:
     }
     [[nodiscard]] float half_at(int offset) const {
         std::uint16_t bits;
-        std::memcpy(&bits, at(*seen_, offset, 2), 2);
+        check(offset, 2);
+        std::memcpy(&bits, seen_->data() + offset, 2);
         return half_to_float(bits);
-    }
-    static std::byte* at(std::vector<std::byte>& memory, int offset, int bytes) {
-        if (offset < 0 || offset + bytes > static_cast<int>(memory.size()) || offset % bytes != 0)
-            refuse("shared memory", "offset", offset);
-        return memory.data() + offset;
     }
 
     std::vector<std::byte>* shared_;
