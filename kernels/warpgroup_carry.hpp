@@ -9,7 +9,7 @@ namespace lossmap::kernels {
 template <typename Shape, typename Group, bool kAdds>
 class WarpgroupCarry : WarpgroupRows<Shape, Group, kAdds> {
     using Base = WarpgroupRows<Shape, Group, kAdds>;
-    using Base::group_, Base::kPart, Base::products, Base::load_residual, Base::round, Base::store, Base::add_bias;
+    using Base::group_, Base::kPart, Base::products, Base::add_bias, Base::complete;
     using typename Base::Pairs, typename Base::Part;
     using RowSums = typename Base::template Sums<3 * kPart>;
 
@@ -23,28 +23,33 @@ public:
     /// @param refill  refill(tap) fetches the next layer's weights of a horizontal tap
     template <typename Refill>
     LOSSMAP_HD void run(const float* bias, const Refill& refill) {
-        this->prepare(bias);
         Part upper, next;  // output rows y - 1 and y, incomplete
-        this->set_bias(next, 0);
-        Pairs above;  // the complete row y - 3, rounded, not stored
-        Part done;    // row y - 2, not rounded either: there are no registers for both
-
+        Part above, done;  // the complete rows y - 3 and y - 2, not stored
+        const auto nothing = [](int) {};
+        pass<true>(
+            0, upper, next, above, done, [&] { this->prepare(bias); }, nothing);
         // Unrolled, the products would wait for each other (ptxas C7511).
 #if defined(__CUDA_ARCH__)
 #pragma unroll 1
 #endif
-        for (int y = 0; y < kRows - 2; y += 2)
-            pass(y, upper, next, above, done, [](int) {});
-        pass(kRows - 2, upper, next, above, done, refill);
-        store(kRows - 3, above);
+        for (int y = 2; y < kRows - 2; y += 2)
+            pass<false>(
+                y, upper, next, above, done, [] {}, nothing);
+        pass<false>(
+            kRows - 2, upper, next, above, done, [] {}, refill);
+        complete(kRows - 3, above);
         complete(kRows - 2, done);
         complete(kRows - 1, upper);
     }
 
 private:
     /// Input rows y and y + 1, whose products run together; those of the rows in front of them are stored under them.
-    template <typename Refill>
-    LOSSMAP_HD void pass(int y, Part& upper, Part& next, Pairs& above, Part& done, const Refill& refill) {
+    /// @param kFirst  rows 0 and 1, in front of which nothing is added up; why this is code of its own is told in
+    ///                WarpgroupTurns
+    /// @param begin   what is done under the products
+    template <bool kFirst, typename Begin, typename Refill>
+    LOSSMAP_HD void pass(int y, Part& upper, Part& next, Part& above, Part& done, const Begin& begin,
+                         const Refill& refill) {
         RowSums first, second;
         group_.begin();
         LOSSMAP_UNROLL
@@ -53,11 +58,9 @@ private:
             products(second, y + 1, 0, tap * Shape::kChunks, (tap + 1) * Shape::kChunks, false);
             group_.commit();
         }
-        if (y > 2) store(y - 3, above);
-        if (y > 0) {
-            complete(y - 2, done);
-            load_residual(above, y - 1);
-        }
+        begin();
+        if (!kFirst && y > 2) complete(y - 3, above);
+        if (!kFirst) complete(y - 2, done);
         group_.template wait_for_all_but<2>();
         refill(0);
         group_.template wait_for_all_but<1>();
@@ -66,21 +69,16 @@ private:
         refill(2);
         group_.template finish<0>(first);
         group_.template finish<0>(second);
-        if (y > 0) {
-            this->template add<2>(upper, upper, first);
-            round(above, upper, 0);
+        if (kFirst) {
+            add_bias(done, first, kPart);
+        } else {
+            this->template add<2>(above, upper, first);
+            this->template add<1>(done, next, first);
         }
-        this->template add<1>(done, next, first);
         this->template add<2>(done, done, second);
         add_bias(upper, first, 0);
         this->template add<1>(upper, upper, second);
         add_bias(next, second, 0);
-    }
-    LOSSMAP_HD void complete(int row, const Part& sums) {
-        Pairs pairs;
-        load_residual(pairs, row);
-        round(pairs, sums, 0);
-        store(row, pairs);
     }
 };
 

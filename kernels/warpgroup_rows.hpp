@@ -66,15 +66,6 @@ protected:
     }
 
     LOSSMAP_HD float bias_of(int thread, int index) const { return bias_.at(thread, index / 4 * 2 + index % 2); }
-    /// Sums from `first` on = bias.
-    template <typename To>
-    LOSSMAP_HD void set_bias(To& to, int first) const {
-        group_.each_thread([&](int thread) {
-            LOSSMAP_UNROLL
-            for (int k = 0; k < kPart; ++k)
-                to.at(thread, first + k) = bias_of(thread, k);
-        });
-    }
     /// to = sums from `first` on + bias.
     template <typename RowSums>
     LOSSMAP_HD void add_bias(Part& to, const RowSums& sums, int first) const {
@@ -89,31 +80,19 @@ protected:
     LOSSMAP_HD void take(Part& to, RowSums& sums, int first) const {
         group_.each_thread([&](int thread) {
             LOSSMAP_UNROLL
-            for (int k = 0; k < kPart; ++k)
-                take_sum(to, sums, thread, first, k, bias_of(thread, k));
+            for (int k = 0; k < kPart; ++k) {
+                to.at(thread, k) = sums.at(thread, first + k) + bias_of(thread, k);
+                sums.at(thread, first + k) = group_.zero_behind(to.at(thread, k));
+            }
         });
     }
-    /// to = sums from `first` on + others; these are 0 then.
-    template <typename RowSums>
-    LOSSMAP_HD void take(Part& to, RowSums& sums, int first, const Part& others) const {
+    /// to = from + a part of sums.
+    template <int kIndex, typename RowSums>
+    LOSSMAP_HD void add(Part& to, const Part& from, const RowSums& sums) const {
         group_.each_thread([&](int thread) {
             LOSSMAP_UNROLL
             for (int k = 0; k < kPart; ++k)
-                take_sum(to, sums, thread, first, k, others.at(thread, k));
-        });
-    }
-    template <typename RowSums>
-    LOSSMAP_HD void take_sum(Part& to, RowSums& sums, int thread, int first, int k, float other) const {
-        to.at(thread, k) = sums.at(thread, first + k) + other;
-        sums.at(thread, first + k) = group_.zero_behind(to.at(thread, k));
-    }
-    /// to = from + a part of sums, in registers from `first` on of both.
-    template <int kIndex, typename To, typename RowSums>
-    LOSSMAP_HD void add(To& to, const To& from, const RowSums& sums, int first = 0) const {
-        group_.each_thread([&](int thread) {
-            LOSSMAP_UNROLL
-            for (int k = 0; k < kPart; ++k)
-                to.at(thread, first + k) = from.at(thread, first + k) + sums.at(thread, kIndex * kPart + k);
+                to.at(thread, k) = from.at(thread, k) + sums.at(thread, kIndex * kPart + k);
         });
     }
 
@@ -138,13 +117,27 @@ protected:
         }
     }
 
-    /// pairs = sums from `first` on, and what is added to them, rounded.
-    template <typename RowSums>
-    LOSSMAP_HD void round(Pairs& pairs, const RowSums& sums, int first) const {
+    /// Stores a complete row of output.
+    LOSSMAP_HD void complete(int row, const Part& sums) {
+        Pairs residual;
+        load_residual(residual, row);
+        complete(row, sums, residual);
+    }
+    /// .. of which what is added to it has been loaded.
+    LOSSMAP_HD void complete(int row, const Part& sums, Pairs& residual) {
+        round(residual, sums);
+        store(row, residual);
+    }
+
+    Group& group_;
+
+private:
+    /// pairs = sums, and what is added to them, rounded.
+    LOSSMAP_HD void round(Pairs& pairs, const Part& sums) const {
         group_.each_thread([&](int thread) {
             LOSSMAP_UNROLL
             for (int k = 0; k < kPart / 2; ++k) {
-                float left = sums.at(thread, first + 2 * k), right = sums.at(thread, first + 2 * k + 1);
+                float left = sums.at(thread, 2 * k), right = sums.at(thread, 2 * k + 1);
                 if constexpr (kAdds) {
                     left += first_half(pairs.at(thread, k));
                     right += second_half(pairs.at(thread, k));
@@ -182,7 +175,6 @@ protected:
         });
     }
 
-    Group& group_;
     WarpgroupState<Group>& state_;
     int kind_;
     int begin_;   ///< of the band: rows are counted from there

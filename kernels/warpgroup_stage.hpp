@@ -196,8 +196,9 @@ private:
                 layer<false>(group, state, point, block, buffer, bias);
         } else if constexpr (Shape::kHasExit) {
             copy_weights(group, point, block + 1);
-            const int parts = args.exit_parts(), index = block - args.layers;
-            WarpgroupExit<Shape, Group>(args, group, state, index % parts, index / parts, block,
+            const int two = args.exit_parts() - 1,
+                      index = block - args.layers;  // parts: 1 or 2, which divide by shifts
+            WarpgroupExit<Shape, Group>(args, group, state, index & two, index >> two, block,
                                         (args.layers + buffer) % 2)
                 .run(bias);
         }

@@ -13,7 +13,7 @@ namespace lossmap::kernels {
 template <typename Shape, typename Group, bool kAdds>
 class WarpgroupTurns : WarpgroupRows<Shape, Group, kAdds> {
     using Base = WarpgroupRows<Shape, Group, kAdds>;
-    using Base::group_, Base::kPart, Base::products, Base::load_residual;
+    using Base::group_, Base::kPart, Base::products, Base::load_residual, Base::complete;
     using RowSums = typename Base::template Sums<3 * kPart>;
     using typename Base::Pairs, typename Base::Part;
 
@@ -32,37 +32,45 @@ public:
         Part done;  // the last complete row, not stored
         Part edge;  // what a row beyond the band adds to the first or last one
         if (this->reads_above()) multiply_edge(edge, -1, Shape::tap_block(0));
-        for (int row = 0;; row += 3) {
-            turn<0>(sums, done, edge, row, [&] {
-                fetch();
-                this->prepare(bias);
-            });
-            if (kLast % 3 == 0 && row == kLast) break;
-            turn<1>(sums, done, edge, row + 1, [] {});
-            if (kLast % 3 == 1 && row + 1 == kLast) break;
-            turn<2>(sums, done, edge, row + 2, [] {});
-            if (kLast % 3 == 2 && row + 2 == kLast) break;
+        turn<0, true>(sums, done, edge, 0, [&] {
+            fetch();
+            this->prepare(bias);
+        });
+        for (int row = 1;; row += 3) {
+            turn<1, false>(sums, done, edge, row, [] {});
+            if (kLast % 3 == 1 && row == kLast) break;
+            turn<2, false>(sums, done, edge, row + 1, [] {});
+            if (kLast % 3 == 2 && row + 1 == kLast) break;
+            turn<0, false>(sums, done, edge, row + 2, [] {});
+            if (kLast % 3 == 0 && row + 2 == kLast) break;
         }
-        complete(kLast - 1, done);
+        Pairs residuals[2];
+        load_residual(residuals[0], kLast - 1);
+        load_residual(residuals[1], kLast);
+        complete(kLast - 1, done, residuals[0]);
         this->add_bias(done, sums, kLast % 3 * kPart);
         if (this->reads_below()) add_edge(done, edge);
-        complete(kLast, done);
+        complete(kLast, done, residuals[1]);
     }
 
 private:
     /// Input row `row` of the band, which is kTurn modulo 3: completes the row above it, whose part is the next but
     /// one's then.
-    /// @param begin  what is done under the band's first products
-    template <int kTurn, typename Begin>
+    /// @param kFirst  the band's first row, whose code stands apart: sums that may be read before they have been
+    /// written
+    ///                would keep their registers through all of the kernel
+    /// @param begin   what is done under its products
+    template <int kTurn, bool kFirst, typename Begin>
     LOSSMAP_HD void turn(RowSums& sums, Part& done, Part& edge, int row, const Begin& begin) {
         constexpr int kDone = (kTurn + 2) % 3 * kPart;
         if (kTurn == kLast % 3 && row == kLast && this->reads_below())
             multiply_edge(edge, kLast + 1, Shape::tap_block(2));
         group_.begin();
-        products(sums, row, (4 - kTurn) % 3, 0, Shape::kSteps, row > 0);
+        products(sums, row, (4 - kTurn) % 3, 0, Shape::kSteps, !kFirst);
         group_.commit();
-        if (kTurn == 0 && row == 0) begin();
-        if (row > 1) complete(row - 2, done);
+        begin();
+        // Behind a branch, as the compiler would mix it into the products, which then begin later.
+        if (!kFirst && group_.settled(row) > 1) complete(row - 2, done);
         group_.template finish<0>(sums);
         // Behind the first row what is taken belongs to no row of the band; its part is 0 then.
         this->take(done, sums, kDone);
@@ -77,12 +85,6 @@ private:
     LOSSMAP_HD void add_edge(Part& done, Part& edge) {
         group_.template finish<0>(edge);
         this->template add<0>(done, done, edge);
-    }
-    LOSSMAP_HD void complete(int row, const Part& sums) {
-        Pairs pairs;
-        load_residual(pairs, row);
-        this->round(pairs, sums, 0);
-        this->store(row, pairs);
     }
 };
 

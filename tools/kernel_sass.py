@@ -9,8 +9,8 @@ of four matrices for each of 3 C / 16 pairs of tap and channels, and such a load
 with an exit one row more, with a load and two tiles for each of 9 + 1 taps; what it copies into shared memory goes past
 the registers; nothing lies in local memory. A kernel for split products has one tile or two, three products for each,
 twice the loads of pixels, and a load of weights for each tile; one for tf32 what a kernel for fp16 has. A kernel on wgmma
-holds two copies of the products of three input rows or, where one set of weights serves all layers, of two times two, 96
-columns each; what waits for products is rare (a compiler that runs out of registers lets each one wait).
+holds two copies of the products of four input rows or, where there is room for one layer's weights only, of three times
+two, 96 columns each; what waits for products is rare (a compiler that runs out of registers lets each one wait).
 """
 
 import argparse
@@ -65,7 +65,7 @@ def expected_of_warpgroups(kind, numbers):
     """The same where warpgroups do."""
     channels, _, _, pair, _, buffers, _ = numbers
     steps = 4 if pair == "2" else 3 * int(channels) // 16
-    rows = 2 * (3 if buffers == "2" else 4)
+    rows = 2 * (4 if buffers == "2" else 6)
     return (("HGMMA.64x96x16.F32", steps * rows), ("HMMA", 0))
 
 

@@ -129,7 +129,8 @@ private:
     }
 
     int thread_;
-    std::uint32_t zero_ = static_cast<std::uint32_t>(settled(0));
+    /// 0, which the assembler does not know: of a constant it makes two instructions for each register.
+    std::uint32_t zero_ = static_cast<std::uint32_t>(index) >> 8;
 };
 
 }  // namespace lossmap::kernels
