@@ -41,6 +41,7 @@ void PrintTo(const KernelCase& one, std::ostream* out);
 [[nodiscard]] std::vector<KernelCase> elementwise_cases();
 [[nodiscard]] std::vector<KernelCase> normalization_cases();
 [[nodiscard]] std::vector<KernelCase> reduction_cases();
+[[nodiscard]] std::vector<KernelCase> pool_cases();
 [[nodiscard]] std::vector<KernelCase> window_cases();
 [[nodiscard]] std::vector<KernelCase> matrix_cases();
 [[nodiscard]] std::vector<KernelCase> stage_cases();
