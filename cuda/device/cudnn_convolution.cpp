@@ -3,7 +3,6 @@
 #include "cuda/device/cudnn_convolution.hpp"
 
 #include <array>
-#include <cstdlib>
 #include <functional>
 #include <mutex>
 #include <span>
@@ -15,7 +14,7 @@
 
 #include "core/error.hpp"
 #include "cuda/device/channels_last.hpp"
-#include "cuda/device/shared_library.hpp"
+#include "cuda/device/cudnn_library.hpp"
 #include "cuda/runtime/error.hpp"
 
 namespace cudnn_frontend {
@@ -27,18 +26,6 @@ namespace {
 
 namespace fe = cudnn_frontend;
 using TensorPointer = std::shared_ptr<fe::graph::Tensor_attributes>;
-
-/// Libraries that cuDNN and its frontend open by name.
-void open_library() {
-    // Of several runtimes the frontend takes the oldest unless it is told.
-    setenv("CUDNN_FRONTEND_CUDART_LIB_NAME", "libcudart.so.13", 0);
-    for (const char* name : {"libcudart.so.13", "libnvrtc.so.13", "libcublasLt.so.13", "libcublas.so.13"})
-        static_cast<void>(SharedLibrary::preload(name));
-    // What kernels are compiled with looks for its other half by name.
-    static_cast<void>(SharedLibrary::preload_beside("libnvrtc.so.13", "libnvrtc-builtins.so.*"));
-    static const SharedLibrary kLibrary("libcudnn.so.9");
-    fe::cudnn_dlhandle = kLibrary.handle();
-}
 
 fe::DataType_t data_type(DType type) {
     switch (type) {
@@ -261,7 +248,7 @@ struct CudnnConvolutions::State {
     std::vector<cudnnHandle_t> idle;
     std::mutex mutex;
 
-    State() { open_library(); }
+    State() { fe::cudnn_dlhandle = open_cudnn(); }
     ~State() {
         if (handle != nullptr) static_cast<void>(fe::detail::destroy_handle(handle));
         for (cudnnHandle_t other : idle)
@@ -359,7 +346,7 @@ std::unique_ptr<ConvolutionPlan> CudnnConvolutions::build(const ConvolutionProbl
 
 std::vector<OfferedPlan> plans_for_described_device(const std::string& device_json, const ConvolutionProblem& problem,
                                                     const JoinedWork& join, std::size_t most) {
-    open_library();
+    fe::cudnn_dlhandle = open_cudnn();
     auto device = std::make_shared<fe::DeviceProperties>();
     require(device->deserialize({device_json.begin(), device_json.end()}), "the description of the device");
     BuiltConvolution built;
@@ -384,7 +371,7 @@ std::vector<OfferedPlan> plans_for_described_device(const std::string& device_js
 }
 
 std::int64_t workspace_of_stored_plan(const std::string& device_json, std::span<const std::byte> serialized) {
-    open_library();
+    fe::cudnn_dlhandle = open_cudnn();
     return translated([&] {
         auto device = std::make_shared<fe::DeviceProperties>();
         require(device->deserialize({device_json.begin(), device_json.end()}), "the description of the device");
