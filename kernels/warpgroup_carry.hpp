@@ -19,15 +19,15 @@ class WarpgroupCarry : WarpgroupRows<Shape, Group, kAdds> {
 public:
     using Base::Base;
 
-    /// @param bias    of the layer's filters
+    /// @param begin   as in WarpgroupTurns
     /// @param refill  refill(tap) fetches the next layer's weights of a horizontal tap
-    template <typename Refill>
-    LOSSMAP_HD void run(const float* bias, const Refill& refill) {
+    template <typename Begin, typename Refill>
+    LOSSMAP_HD void run(const Begin& begin, const Refill& refill) {
         Part upper, next;  // output rows y - 1 and y, incomplete
         Part above, done;  // the complete rows y - 3 and y - 2, not stored
         const auto nothing = [](int) {};
         pass<true>(
-            0, upper, next, above, done, [&] { this->prepare(bias); }, nothing);
+            0, upper, next, above, done, [&] { this->prepare(begin()); }, nothing);
         // Unrolled, the products would wait for each other (ptxas C7511).
 #if defined(__CUDA_ARCH__)
 #pragma unroll 1

@@ -44,8 +44,7 @@ struct WarpgroupStage {
         for (;;) {
             for (int weights = 0; weights < args.blocks(); ++weights) {
                 block.phase([&](auto& group, auto& state) {
-                    if (weights == 0 && item + step < items) prefetch(group, place_of(item + step));
-                    compute(group, state, place_of(item).point, weights, buffer);
+                    compute(group, state, item, item + step < items ? item + step : -1, weights, buffer);
                     ready(group);
                 });
             }
@@ -182,38 +181,49 @@ private:
         });
     }
 
+    [[nodiscard]] LOSSMAP_HD const float* bias_of(std::int64_t point, int block) const {
+        return static_cast<const float*>(args.bias.data) + point * args.bias.point_stride +
+               std::int64_t{1} * block * Shape::kChannels;
+    }
+
     /// What a block of weights is for: a layer, or a part of the exit.
+    /// @param next    the item behind this one; -1: none
     /// @param buffer  that the first layer reads
     template <typename Group>
-    LOSSMAP_HD void compute(Group& group, WarpgroupState<Group>& state, std::int64_t point, int block,
+    LOSSMAP_HD void compute(Group& group, WarpgroupState<Group>& state, std::int64_t item, std::int64_t next, int block,
                             int buffer) const {
-        const float* bias = static_cast<const float*>(args.bias.data) + point * args.bias.point_stride +
-                            std::int64_t{1} * block * Shape::kChannels;
         if (block < args.layers) {
             if ((args.kinds[block] & (kStageAddInput | kStageAddPrevious)) != 0)
-                layer<true>(group, state, point, block, buffer, bias);
+                layer<true>(group, state, item, next, block, buffer);
             else
-                layer<false>(group, state, point, block, buffer, bias);
+                layer<false>(group, state, item, next, block, buffer);
         } else if constexpr (Shape::kHasExit) {
+            const std::int64_t point = place_of(item).point;
             copy_weights(group, point, block + 1);
-            const int two = args.exit_parts() - 1,
-                      index = block - args.layers;  // parts: 1 or 2, which divide by shifts
+            // Parts are 1 or 2: divided by with shifts.
+            const int two = args.exit_parts() - 1, index = block - args.layers;
             WarpgroupExit<Shape, Group>(args, group, state, index & two, index >> two, block,
                                         (args.layers + buffer) % 2)
-                .run(bias);
+                .run(bias_of(point, block));
         }
     }
 
     template <bool kAdds, typename Group>
-    LOSSMAP_HD void layer(Group& group, WarpgroupState<Group>& state, std::int64_t point, int layer, int buffer,
-                          const float* bias) const {
+    LOSSMAP_HD void layer(Group& group, WarpgroupState<Group>& state, std::int64_t item, std::int64_t next, int layer,
+                          int buffer) const {
+        // Under the first products, which need none of it.
+        std::int64_t point = 0;
+        const auto begin = [&] {
+            point = place_of(item).point;
+            if (layer == 0 && next >= 0) prefetch(group, place_of(next));
+            if constexpr (Shape::kTurns) copy_weights(group, point, layer + 1);
+            return bias_of(point, layer);
+        };
         if constexpr (Shape::kTurns)
-            WarpgroupTurns<Shape, Group, kAdds>(args, group, state, layer, (layer + buffer) % 2).run(bias, [&] {
-                copy_weights(group, point, layer + 1);
-            });
+            WarpgroupTurns<Shape, Group, kAdds>(args, group, state, layer, (layer + buffer) % 2).run(begin);
         else
             WarpgroupCarry<Shape, Group, kAdds>(args, group, state, layer, (layer + buffer) % 2)
-                .run(bias, [&](int tap) { copy_tap(group, point, layer + 1, tap); });
+                .run(begin, [&](int tap) { copy_tap(group, point, layer + 1, tap); });
     }
 
     /// @param result  buffer of the last layer's result

@@ -23,19 +23,16 @@ class WarpgroupTurns : WarpgroupRows<Shape, Group, kAdds> {
 public:
     using Base::Base;
 
-    /// @param bias    of the layer's filters
-    /// @param fetch   fetch() copies the next layer's weights: under the first products, as everything else that they
-    ///                do not need
-    template <typename Fetch>
-    LOSSMAP_HD void run(const float* bias, const Fetch& fetch) {
+    /// @param begin  begin() does what products do not need, under the first ones, and returns the biases of the
+    /// layer's
+    ///               filters
+    template <typename Begin>
+    LOSSMAP_HD void run(const Begin& begin) {
         RowSums sums;
         Part done;  // the last complete row, not stored
         Part edge;  // what a row beyond the band adds to the first or last one
         if (this->reads_above()) multiply_edge(edge, -1, Shape::tap_block(0));
-        turn<0, true>(sums, done, edge, 0, [&] {
-            fetch();
-            this->prepare(bias);
-        });
+        turn<0, true>(sums, done, edge, 0, [&] { this->prepare(begin()); });
         for (int row = 1;; row += 3) {
             turn<1, false>(sums, done, edge, row, [] {});
             if (kLast % 3 == 1 && row == kLast) break;
