@@ -189,6 +189,51 @@ private:
     Divisor rows_, taps_;
 };
 
+/// What blocks do one after the other: bring a piece of the channels to shared memory and multiply it, for all pieces,
+/// then write.
+struct ConvolutionSteps {
+    ConvolutionArgs args;
+    ConvolutionStaging staging;
+    std::int32_t filters, rows, samples;  ///< that a block has, at most
+    std::int32_t pieces, piece_channels;
+    FastExtent filter_tiles, bands;
+    Divisor channels, last_channels;  ///< of a piece, and of the last one
+
+    /// @param blocks  of a point
+    ConvolutionSteps(const ConvolutionArgs& args_in, const ConvolutionPatch& patch, std::int32_t filters_in,
+                     std::int32_t rows_in, std::int32_t channels_in, std::int64_t blocks)
+        : args(args_in),
+          staging(args_in, patch, filters_in),
+          filters(filters_in),
+          rows(rows_in),
+          samples(patch.samples),
+          pieces(static_cast<std::int32_t>(tiles::parts(args_in.group_channels, channels_in))),
+          piece_channels(channels_in),
+          filter_tiles(tiles::parts(args_in.group_filters, filters_in), is_narrow(blocks)),
+          bands(tiles::parts(args_in.window.output[1], rows_in), is_narrow(blocks)),
+          channels(static_cast<std::uint32_t>(channels_in)),
+          last_channels(static_cast<std::uint32_t>(args_in.group_channels - std::int64_t{pieces - 1} * channels_in)) {}
+
+    LOSSMAP_HD int phases() const { return 2 * pieces + 1; }
+    [[nodiscard]] LOSSMAP_HD bool is_last(int phase) const { return phase == phases() - 1; }
+
+    [[nodiscard]] LOSSMAP_HD ConvolutionBlock::Place place_of(std::int64_t block) const {
+        ConvolutionBlock::Place place;
+        place.filter = filter_tiles.take(block) * filters;
+        place.row = bands.take(block) * rows;
+        place.sample = block * samples;
+        return place;
+    }
+    [[nodiscard]] LOSSMAP_HD ConvolutionBlock::Piece piece_of(int phase) const {
+        return {std::int64_t{phase / 2} * piece_channels, phase >= phases() - 3 ? last_channels : channels};
+    }
+    /// 0 where there is none.
+    [[nodiscard]] LOSSMAP_HD float bias_of(std::int64_t point, std::int64_t filter) const {
+        const bool added = args.bias.data != nullptr && filter < args.group_filters;
+        return added ? element_at<float>(args.bias.data, point * args.bias.point_stride + filter) : 0.0F;
+    }
+};
+
 /// Filters that can be stored at once: 8, 2 or 1.
 inline int filters_at_once(const ConvolutionArgs& args) {
     if (is_packable(args.out, args.group_filters) && has_channel_packs(args.out_strides)) return kPackWidth;

@@ -128,7 +128,7 @@ inline std::optional<ConvolutionBlocks> convolution_blocks_of(const ConvolutionA
 /// zeros around it, and weights of its filters in shared memory, some channels at a time. fp32 accumulation by fused
 /// multiply-add from the bias on, over (channel, tap) in order; positions outside the input count as zeros, as
 /// libraries have it.
-struct ConvolutionTiles {
+struct ConvolutionTiles : ConvolutionSteps {
     using Block = ConvolutionBlock;
     using Shared = Block::Shared;
     using Shape = ConvolutionTileShape;
@@ -141,39 +141,26 @@ struct ConvolutionTiles {
         std::int32_t from[kPixels] = {};  ///< in the patch, of each pixel's first tap
     };
 
-    ConvolutionArgs args;
     Shape shape;
-    ConvolutionStaging staging;
     int width = 1;  ///< filters that are stored at once
-    FastExtent filter_tiles, bands;
-    Divisor channels, last_channels;  ///< of a piece, and of the last one
-    Divisor columns, rows;
+    Divisor pixel_columns, pixel_rows;
 
     ConvolutionTiles(const ConvolutionArgs& args_in, const Shape& shape_in)
-        : args(args_in), shape(shape_in), staging(args_in, shape_in.patch, shape_in.filters()) {
-        const WindowGeometry& w = args.window;
-        const auto divisor = [](std::int64_t value) { return Divisor(static_cast<std::uint32_t>(value)); };
-        const bool narrow = is_narrow(block_count());
-        width = filters_at_once(args);
-        filter_tiles = FastExtent(tiles::parts(args.group_filters, shape.filters()), narrow);
-        bands = FastExtent(tiles::parts(w.output[1], shape.rows), narrow);
-        channels = divisor(shape.channels);
-        last_channels = divisor(args.group_channels - (pieces() - 1) * shape.channels);
-        columns = divisor(w.output[2]);
-        rows = divisor(shape.rows);
-    }
+        : ConvolutionSteps(args_in, shape_in.patch, shape_in.filters(), shape_in.rows, shape_in.channels,
+                           tiles::blocks_of(args_in, shape_in)),
+          shape(shape_in),
+          width(filters_at_once(args_in)),
+          pixel_columns(static_cast<std::uint32_t>(args_in.window.output[2])),
+          pixel_rows(static_cast<std::uint32_t>(shape_in.rows)) {}
 
     [[nodiscard]] std::int64_t block_count() const { return tiles::blocks_of(args, shape); }
-
-    LOSSMAP_HD int phases() const { return 2 * static_cast<int>(pieces()) + 1; }
 
     LOSSMAP_HD void phase(int phase, std::int64_t point, std::int64_t block, int thread, Shared& shared,
                           Thread& state) const {
         const Block::Place place = place_of(block);
         if (phase == 0) begin(point, place, thread, state);
-        if (phase == phases() - 1) return write(point, place, thread, state);
-        const Block::Piece piece{std::int64_t{phase / 2} * shape.channels,
-                                 phase >= phases() - 3 ? last_channels : channels};
+        if (is_last(phase)) return write(point, place, thread, state);
+        const Block::Piece piece = piece_of(phase);
         if (phase % 2 == 0)
             staging.fill(args, point, place, piece, thread, shared);
         else
@@ -181,26 +168,14 @@ struct ConvolutionTiles {
     }
 
 private:
-    [[nodiscard]] LOSSMAP_HD std::int64_t pieces() const {
-        // Channels are fewer than 2^31.
-        return (static_cast<std::int32_t>(args.group_channels) + shape.channels - 1) / shape.channels;
-    }
-    [[nodiscard]] LOSSMAP_HD Block::Place place_of(std::int64_t block) const {
-        Block::Place place;
-        place.filter = filter_tiles.take(block) * shape.filters();
-        place.row = bands.take(block) * shape.rows;
-        place.sample = block * shape.patch.samples;
-        return place;
-    }
-
     struct Pixel {
         int column, row, sample;
     };
     [[nodiscard]] LOSSMAP_HD Pixel pixel_of(int thread, int k) const {
         auto index = static_cast<std::uint32_t>(k * shape.lanes() + thread % shape.lanes());
         Pixel pixel{};
-        pixel.column = tiles::take(columns, index);
-        pixel.row = tiles::take(rows, index);
+        pixel.column = tiles::take(pixel_columns, index);
+        pixel.row = tiles::take(pixel_rows, index);
         pixel.sample = static_cast<int>(index);
         return pixel;
     }
@@ -225,9 +200,7 @@ private:
         const std::int64_t filter = first_filter(place, thread);
         LOSSMAP_UNROLL
         for (int f = 0; f < kFilters; ++f) {
-            const bool added = args.bias.data != nullptr && filter + f < args.group_filters;
-            const float bias =
-                added ? element_at<float>(args.bias.data, point * args.bias.point_stride + filter + f) : 0.0F;
+            const float bias = bias_of(point, filter + f);
             LOSSMAP_UNROLL
             for (int k = 0; k < kPixels; ++k)
                 state.sums[k][f] = bias;
@@ -236,7 +209,6 @@ private:
 
     LOSSMAP_HD void multiply(int count, int thread, const Shared& shared, Thread& state) const {
         const WindowGeometry& w = args.window;
-        const int filters = shape.filters();
         const auto step = static_cast<int>(w.dilation[2]);
         const int line = static_cast<int>(w.dilation[1]) * shape.patch.pitch;
         int at = thread / shape.lanes() * kFilters;

@@ -148,7 +148,7 @@ inline std::optional<ConvolutionWindowShape> convolution_windows_of(const Convol
 /// two rows of the input in registers, so that for all taps of a row it reads shared memory once. The order of sums is
 /// that of ConvolutionTiles. Where `pooled`, windows leave the maxima of their 2 x 2 positions.
 template <int kTaps, int kColumns, int kFilters>
-struct ConvolutionWindows {
+struct ConvolutionWindows : ConvolutionSteps {
     using Block = ConvolutionBlock;
     using Shared = Block::Shared;
     static constexpr int kThreads = Block::kThreads;
@@ -158,39 +158,27 @@ struct ConvolutionWindows {
         float sums[2][kColumns][kFilters] = {};
     };
 
-    ConvolutionArgs args;
     ConvolutionWindowShape shape;
-    ConvolutionStaging staging;
     int width = 1;  ///< filters that are stored at once
-    FastExtent filter_tiles, bands;
-    Divisor channels, last_channels;  ///< of a piece, and of the last one
-    Divisor samples, column_groups;
+    Divisor window_samples, column_groups;
 
     ConvolutionWindows(const ConvolutionArgs& args_in, const ConvolutionWindowShape& shape_in)
-        : args(args_in), shape(shape_in), staging(args_in, shape_in.patch, shape_in.filters()) {
-        const auto divisor = [](std::int64_t value) { return Divisor(static_cast<std::uint32_t>(value)); };
-        const bool narrow = is_narrow(block_count());
-        width = filters_at_once(args);
-        filter_tiles = FastExtent(tiles::parts(args.group_filters, shape.filters()), narrow);
-        bands = FastExtent(tiles::parts(args.window.output[1], shape.rows()), narrow);
-        channels = divisor(shape.channels);
-        last_channels = divisor(args.group_channels - (pieces() - 1) * shape.channels);
-        samples = divisor(shape.patch.samples);
-        column_groups = divisor(shape.column_groups);
-    }
+        : ConvolutionSteps(args_in, shape_in.patch, shape_in.filters(), shape_in.rows(), shape_in.channels,
+                           windows::blocks_of(args_in, shape_in)),
+          shape(shape_in),
+          width(filters_at_once(args_in)),
+          window_samples(static_cast<std::uint32_t>(shape_in.patch.samples)),
+          column_groups(static_cast<std::uint32_t>(shape_in.column_groups)) {}
 
     [[nodiscard]] std::int64_t block_count() const { return windows::blocks_of(args, shape); }
-
-    LOSSMAP_HD int phases() const { return 2 * pieces() + 1; }
 
     LOSSMAP_HD void phase(int phase, std::int64_t point, std::int64_t block, int thread, Shared& shared,
                           Thread& state) const {
         const Block::Place place = place_of(block);
         const Window window = window_of(thread);
         if (phase == 0) begin(point, place, window, state);
-        if (phase == phases() - 1) return write(point, place, window, state);
-        const Block::Piece piece{std::int64_t{phase / 2} * shape.channels,
-                                 phase >= phases() - 3 ? last_channels : channels};
+        if (is_last(phase)) return write(point, place, window, state);
+        const Block::Piece piece = piece_of(phase);
         if (phase % 2 == 0)
             staging.fill(args, point, place, piece, thread, shared);
         else if (window.sample < shape.patch.samples)
@@ -203,24 +191,13 @@ private:
         int filter, sample, row, column;
     };
 
-    [[nodiscard]] LOSSMAP_HD int pieces() const {
-        // Channels are fewer than 2^31.
-        return (static_cast<std::int32_t>(args.group_channels) + shape.channels - 1) / shape.channels;
-    }
-    [[nodiscard]] LOSSMAP_HD Block::Place place_of(std::int64_t block) const {
-        Block::Place place;
-        place.filter = filter_tiles.take(block) * shape.filters();
-        place.row = bands.take(block) * shape.rows();
-        place.sample = block * shape.patch.samples;
-        return place;
-    }
     /// Threads without a window have a sample beyond the last one.
     [[nodiscard]] LOSSMAP_HD Window window_of(int thread) const {
         Window window{};
         const int lanes = shape.lanes();
         auto index = static_cast<std::uint32_t>(thread & (lanes - 1));
         window.filter = thread / lanes * kFilters;
-        window.sample = tiles::take(samples, index);
+        window.sample = tiles::take(window_samples, index);
         window.column = tiles::take(column_groups, index) * kColumns;
         window.row = static_cast<int>(index) * 2;
         if (window.row >= shape.rows()) window.sample = shape.patch.samples;
@@ -231,9 +208,7 @@ private:
         const std::int64_t filter = place.filter + window.filter;
         LOSSMAP_UNROLL
         for (int f = 0; f < kFilters; ++f) {
-            const bool added = args.bias.data != nullptr && filter + f < args.group_filters;
-            const float bias =
-                added ? element_at<float>(args.bias.data, point * args.bias.point_stride + filter + f) : 0.0F;
+            const float bias = bias_of(point, filter + f);
             LOSSMAP_UNROLL
             for (int row = 0; row < 2; ++row) {
                 LOSSMAP_UNROLL
@@ -256,7 +231,6 @@ private:
     }
 
     LOSSMAP_HD void multiply(int count, const Window& window, const Shared& shared, Thread& state) const {
-        const int filters = shape.filters();
         const int pitch = shape.patch.pitch;
         const auto height = static_cast<int>(args.window.kernel[1]);
         int weight = window.filter;
