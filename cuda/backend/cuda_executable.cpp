@@ -45,6 +45,12 @@ SampleChunk rows_of(const SampleChunk& chunk, std::int64_t first, std::int64_t r
     return result;
 }
 
+/// Two losses that are both beyond numbers do not differ.
+double relative_difference(double value, double exact) {
+    if (value == exact || (!std::isfinite(value) && !std::isfinite(exact))) return 0.0;
+    return std::abs(value - exact) / std::abs(exact);
+}
+
 }  // namespace
 
 struct CudaExecutable::OwnedRequest {
@@ -236,7 +242,7 @@ std::vector<double> CudaExecutable::precision_error(std::span<const Point> point
     twin().evaluate(points, chunk, exact);
     std::vector<double> result;
     for (std::size_t k = 0; k < points.size(); ++k)
-        result.push_back(std::abs(own[k].loss_sum - exact[k].loss_sum) / std::abs(exact[k].loss_sum));
+        result.push_back(relative_difference(own[k].loss_sum, exact[k].loss_sum));
     return result;
 }
 

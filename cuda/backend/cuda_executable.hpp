@@ -37,6 +37,7 @@ public:
     [[nodiscard]] std::int64_t points_per_pass() const override { return program().options.points; }
     [[nodiscard]] std::vector<NamedTensor> trace(const Point& point, const SampleChunk& chunk) override;
     [[nodiscard]] std::optional<PassTimes> measure_operations(const SampleChunk& chunk) override;
+    [[nodiscard]] bool is_exact() const override { return owned_ == nullptr; }
     [[nodiscard]] std::vector<double> precision_error(std::span<const Point> points, const SampleChunk& chunk) override;
 
     /// Blocks that seconds_a_pass runs: of one tile to get warm, then of all tiles, the last one to see when the one

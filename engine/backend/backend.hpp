@@ -150,8 +150,10 @@ public:
         static_cast<void>(chunk);
         return {};
     }
-    /// Relative difference of each point's mean loss over the chunk from an fp32 evaluation; empty where the executable
-    /// computes in fp32.
+    /// Whether it is known to compute in fp32, by plain products.
+    [[nodiscard]] virtual bool is_exact() const { return true; }
+    /// Relative difference of each point's mean loss over the chunk from an fp32 evaluation by plain products; empty
+    /// where the executable computes so itself.
     [[nodiscard]] virtual std::vector<double> precision_error(std::span<const Point> points, const SampleChunk& chunk) {
         static_cast<void>(points);
         static_cast<void>(chunk);

@@ -51,6 +51,7 @@ public:
     [[nodiscard]] std::optional<PassTimes> measure_operations(const SampleChunk& chunk) override {
         return executables_.front()->measure_operations(chunk);
     }
+    [[nodiscard]] bool is_exact() const override { return executables_.front()->is_exact(); }
     [[nodiscard]] std::vector<double> precision_error(std::span<const Point> points,
                                                       const SampleChunk& chunk) override {
         return executables_.front()->precision_error(points, chunk);

@@ -40,6 +40,7 @@ public:
     [[nodiscard]] std::int64_t macs_per_sample() const override { return network_->macs_per_sample(); }
     [[nodiscard]] std::int64_t points_per_pass() const override { return network_->points_per_pass(); }
     [[nodiscard]] std::vector<NamedTensor> trace(const Point& point, const SampleChunk& chunk) override;
+    [[nodiscard]] bool is_exact() const override { return network_->is_exact(); }
     /// Of the losses; statistics are the same on both sides.
     [[nodiscard]] std::vector<double> precision_error(std::span<const Point> points, const SampleChunk& chunk) override;
     /// The samples that it will keep included.

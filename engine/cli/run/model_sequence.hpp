@@ -25,6 +25,8 @@ public:
     [[nodiscard]] std::string plan_json() const override { return plan_; }
     [[nodiscard]] std::int64_t macs_per_sample() const override { return macs_; }
     [[nodiscard]] std::int64_t memory_bytes() const override { return memory_; }
+    /// Not known before a network is built.
+    [[nodiscard]] bool is_exact() const override { return false; }
     /// Of one point.
     [[nodiscard]] std::vector<double> precision_error(std::span<const Point> points, const SampleChunk& chunk) override;
 

@@ -19,6 +19,7 @@ public:
     [[nodiscard]] std::string plan_json() const override { return plane_->plan_json(); }
     [[nodiscard]] std::int64_t macs_per_sample() const override { return plane_->macs_per_sample(); }
     [[nodiscard]] std::int64_t points_per_pass() const override { return plane_->points_per_pass(); }
+    [[nodiscard]] bool is_exact() const override { return plane_->is_exact(); }
     [[nodiscard]] std::vector<double> precision_error(std::span<const Point> points,
                                                       const SampleChunk& chunk) override {
         return executable_of(points.front()).precision_error(points, chunk);

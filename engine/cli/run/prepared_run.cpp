@@ -57,6 +57,17 @@ void note_draws(PreparedRun& run, RunLog& log) {
     }
 }
 
+/// What fast arithmetic costs is said before hours are spent on it.
+void probe(PreparedRun& run, RunLog& log) {
+    run.precision_error = probe_precision(*run.executable, run.points, *run.data.front());
+    if (run.precision_error.points.empty()) return;
+    const PrecisionRemark remark = remark_on(run.precision_error, run.config.precision);
+    if (remark.unexplained)
+        log.warning(remark.text);
+    else
+        log.info(remark.text);
+}
+
 }  // namespace
 
 std::int64_t choose_chunk(const Config& config, const std::vector<std::unique_ptr<Dataset>>& data) {
@@ -119,8 +130,7 @@ PreparedRun prepare_run(const Config& config, int threads, RunLog& log, const st
     if (run.executable && run.points_per_block == 0)
         run.points_per_block =
             choose_block(*run.executable, run.chunk_samples + (run.statistics ? run.statistics->size() : 0));
-    if (run.executable && config.precision != Precision::fp32)
-        run.precision_error = probe_precision(*run.executable, run.points, *run.data.front());
+    if (run.executable) probe(run, log);
     Hasher data;
     for (std::size_t k = 0; k < run.data.size(); ++k)
         data.add_text(config.splits[k]).add_text(run.data[k]->content_hash());

@@ -55,7 +55,7 @@ struct PreparedRun {
     std::int64_t chunk_samples = 0;
     std::int64_t points_per_group = 0;  ///< repeat: those of a repetition; no block crosses from one to the next
     std::int64_t points_per_block = 0;  ///< 0 until the experiment or, else, the amount of work has told
-    PrecisionError precision_error;     ///< of a reduced precision
+    PrecisionError precision_error;     ///< of arithmetic that is not plain fp32
     Identity identity;
     std::string resolved;                     ///< JSON text of config.resolved.json
     const std::atomic<bool>* stop = nullptr;  ///< set by a signal
