@@ -122,6 +122,20 @@ class GpuCheck(unittest.TestCase):
         self.assertLess(names.index("kernels"), names.index("backends"))
         self.assertLess(names.index("backends"), names.index("throughput_fp32"))
 
+    def test_only_steps_that_are_asked_for_run(self):
+        self.program("lossmap", RUN)
+        self.program("test_kernels_cuda", TESTS + 'echo "$GTEST_FILTER"\n')
+        self.program("test_backends_gpu", "#!/bin/sh\nexit 1\n")
+        done, steps = self.check("--only", "kernels,profile_fp*", GTEST_FILTER="*stage*")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        found = [name for name in steps if name not in ("nvidia_smi", "libraries")]
+        self.assertEqual(found, ["devices", "kernels", "profile_fp16", "profile_fp32"])
+        self.assertEqual(steps["profile_fp32"]["detail"], "12 Mevaluations/s")
+        self.assertIn("*stage*", (self.folder / "out" / "kernels.log").read_text())
+        done = subprocess.run([self.folder / "gpu_check", "--only"], capture_output=True, text=True)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("--only needs names", done.stderr)
+
     def test_stage_kernels_are_timed_and_searched_for_races(self):
         self.program("lossmap", DEVICES)
         self.program("test_kernels_cuda", TESTS)
