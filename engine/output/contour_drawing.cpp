@@ -116,7 +116,9 @@ std::string ContourDrawing::label(const std::vector<PlanePoint>& obstacles, cons
 
 std::string ContourDrawing::blocks() const {
     std::string text;
-    if (style_.filled || has_gaps_) text += image_block("ground", style_.filled ? banded() : gap_map());
+    if (style_.filled || has_gaps_)
+        text += image_block("ground", style_.filled ? banded() : gap_map(), {fine_.x.front(), fine_.x.back()},
+                            {fine_.y.front(), fine_.y.back()});
     const std::string rows = rows_of_lines();
     if (!rows.empty()) text += data_block("lines", rows);
     return text;
@@ -124,7 +126,7 @@ std::string ContourDrawing::blocks() const {
 
 std::vector<std::string> ContourDrawing::elements() const {
     std::vector<std::string> result;
-    if (style_.filled || has_gaps_) result.push_back(image_plot("ground", fine_, style_.filled) + " notitle");
+    if (style_.filled || has_gaps_) result.push_back(image_plot("ground", style_.filled) + " notitle");
     const bool any_line =
         std::any_of(lines_.begin(), lines_.end(), [](const LevelLines& level) { return !level.lines.empty(); });
     if (any_line)

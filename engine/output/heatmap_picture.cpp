@@ -14,12 +14,12 @@ std::string heatmap_script(const Surface& surface, const SplitSurface& split, co
     if (!scale.note.empty()) caption.push_back(scale.note);
     const std::string title = options.title.empty() ? split.name + " loss" : options.title;
     const Canvas canvas = with_room_for(caption, kPlaneCanvas);
-    std::string script = image_block("image", image);
+    std::string script = image_block("image", image, cell_extent(surface.x), cell_extent(surface.y));
     script += script_head(canvas, options, title, caption);
     script += plane_axes(canvas, cell_extent(surface.x), cell_extent(surface.y), values.gaps.any());
     script += continuous_palette();
     script += colour_bar(canvas, scale.low, scale.high, scale.ticks, split.name + " loss");
-    script += fmt::format("plot {}\n", image_plot("image", image));
+    script += fmt::format("plot {}\n", image_plot("image"));
     return script;
 }
 

@@ -240,8 +240,8 @@ protected:
             text += origin_cross(extents(index).x, extents(index).y, small ? 0.8 : 1.1);
         if (heatmap_) {
             const ScalarGrid image = heatmap_image(values.grid, grid.panel_width());
-            text += image_block("image", image);
-            elements.push_back(image_plot("image", image));
+            text += image_block("image", image, extents(index).x, extents(index).y);
+            elements.push_back(image_plot("image"));
         } else {
             ContourDrawing drawing(values, style_, grid.panel_width(), grid.panel_height());
             if (!small) text += drawing.label(overlay.obstacles, {5.6, 10.5}, font_size(9, plot().format));

@@ -68,7 +68,12 @@ std::string banded_palette(const std::vector<std::string>& colours) {
     return script + fmt::format(")\nset palette maxcolors {}\n", colours.size());
 }
 
-std::string image_block(const std::string& name, const ScalarGrid& image) {
+std::string image_block(const std::string& name, const ScalarGrid& image, const AxisExtent& x, const AxisExtent& y) {
+    const auto range = [](const char* axis, const AxisExtent& extent, const std::vector<double>& pixels) {
+        const double step = (pixels.back() - pixels.front()) / static_cast<double>(pixels.size() - 1);
+        return fmt::format("set {}range [{}:{}]\n", axis, exact((extent.low - pixels.front()) / step),
+                           exact((extent.high - pixels.front()) / step));
+    };
     std::string rows;
     for (std::size_t iy = 0; iy < image.y.size(); ++iy) {
         for (std::size_t ix = 0; ix < image.x.size(); ++ix) {
@@ -78,15 +83,11 @@ std::string image_block(const std::string& name, const ScalarGrid& image) {
         }
         rows += '\n';
     }
-    return data_block(name, rows);
+    return range("x2", x, image.x) + range("y2", y, image.y) + data_block(name, rows);
 }
 
-std::string image_plot(const std::string& name, const ScalarGrid& image, bool palette) {
-    const auto step = [](const std::vector<double>& axis) {
-        return (axis.back() - axis.front()) / static_cast<double>(axis.size() - 1);
-    };
-    return fmt::format("${} matrix using ({}+$1*{}):({}+$2*{}):{} with {}", name, exact(image.x.front()),
-                       exact(step(image.x)), exact(image.y.front()), exact(step(image.y)), palette ? "3" : "3:3:3",
+std::string image_plot(const std::string& name, bool palette) {
+    return fmt::format("${} matrix using 1:2:{} axes x2y2 with {}", name, palette ? "3" : "3:3:3",
                        palette ? "image" : "rgbimage");
 }
 

@@ -32,10 +32,12 @@ struct AxisLabels {
 /// One colour for each unit of the colour scale [0, colours.size()].
 [[nodiscard]] std::string banded_palette(const std::vector<std::string>& colours);
 
-/// Pixels of an even grid as a matrix, and the plot element that draws it: through the palette, or as grey levels
-/// 0..255.
-[[nodiscard]] std::string image_block(const std::string& name, const ScalarGrid& image);
-[[nodiscard]] std::string image_plot(const std::string& name, const ScalarGrid& image, bool palette = true);
+/// Pixels of an even grid as a matrix, for axes of these extents, and the plot element that draws it: through the
+/// palette, or as grey levels 0..255. Pixels are counted along the second axes: gnuplot takes ten times as long to
+/// compute a place for each.
+[[nodiscard]] std::string image_block(const std::string& name, const ScalarGrid& image, const AxisExtent& x,
+                                      const AxisExtent& y);
+[[nodiscard]] std::string image_plot(const std::string& name, bool palette = true);
 
 /// A pixel image with one colour a sample for a plot area of about `pixels` nominal pixels a side.
 [[nodiscard]] ScalarGrid heatmap_image(const ScalarGrid& grid, double pixels);
