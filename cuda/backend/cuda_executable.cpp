@@ -26,25 +26,6 @@ struct ResultLayout {
     }
 };
 
-SampleChunk rows_of(const SampleChunk& chunk, std::int64_t first, std::int64_t rows) {
-    const auto slice = [&](const Tensor& whole) {
-        Shape shape = whole.shape();
-        shape[0] = rows;
-        Tensor part(whole.dtype(), shape);
-        const std::size_t width = chunk.count == 0 ? 0 : whole.size_bytes() / static_cast<std::size_t>(chunk.count);
-        std::memcpy(part.data(), static_cast<const std::byte*>(whole.data()) + static_cast<std::size_t>(first) * width,
-                    part.size_bytes());
-        return part;
-    };
-    SampleChunk result;
-    result.first = chunk.first + first;
-    result.count = rows;
-    for (const Tensor& input : chunk.inputs)
-        result.inputs.push_back(slice(input));
-    result.target = slice(chunk.target);
-    return result;
-}
-
 /// Two losses that are both beyond numbers do not differ.
 double relative_difference(double value, double exact) {
     if (value == exact || (!std::isfinite(value) && !std::isfinite(exact))) return 0.0;

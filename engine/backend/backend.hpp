@@ -180,6 +180,9 @@ public:
     /// "" when `compile` would succeed, else one sentence.
     [[nodiscard]] virtual std::string why_not(const ExecutableRequest& request) const = 0;
     [[nodiscard]] virtual std::unique_ptr<Executable> compile(const ExecutableRequest& request) = 0;
+    /// Whether data are best handed over as bytes where they are such (DataExpectation::bytes). Every backend takes
+    /// both; one that says no decodes bytes anew for every point.
+    [[nodiscard]] virtual bool prefers_bytes() const { return false; }
     /// `space` and `origin` (weights) must outlive it.
     [[nodiscard]] virtual std::unique_ptr<DirectionMaker> direction_maker(const ParameterSpace& space,
                                                                           std::span<const float> origin) const = 0;

@@ -14,15 +14,19 @@ void check_call(std::span<const Point> points, std::size_t axes, std::size_t sta
         if (point.states.empty() || point.states.size() == states) continue;
         throw InternalError("a point has {} statistics, the network {}", point.states.size(), states);
     }
-    const auto fits = [&](const Tensor& tensor, const FieldInfo& field) {
+    const auto fits = [&](const Tensor& tensor, const FieldInfo& field, DType stored) {
         Shape shape{chunk.count};
         shape.insert(shape.end(), field.sample_shape.begin(), field.sample_shape.end());
-        return tensor.dtype() == field.dtype && tensor.shape() == shape;
+        return tensor.dtype() == stored && tensor.shape() == shape;
+    };
+    const auto input_fits = [&](const SampleInput& input, const FieldInfo& field) {
+        const std::int64_t channels = input.is_bytes() ? input.table->channels : 0;
+        return channels == field.byte_channels && fits(input, field, field.is_bytes() ? DType::u8 : field.dtype);
     };
     bool good = chunk.count >= 0 && chunk.inputs.size() == inputs.size();
     for (std::size_t k = 0; good && k < inputs.size(); ++k)
-        good = fits(chunk.inputs[k], inputs[k]);
-    if (good && target != nullptr) good = fits(chunk.target, *target);
+        good = input_fits(chunk.inputs[k], inputs[k]);
+    if (good && target != nullptr) good = fits(chunk.target, *target, target->dtype);
     if (!good) throw InternalError("a chunk of samples does not have the fields that the executable was made for");
 }
 

@@ -118,6 +118,7 @@ public:
     [[nodiscard]] std::unique_ptr<Executable> compile(const ExecutableRequest& request) override {
         return std::make_unique<ComparingExecutable>(request, *reference_, *tested_, tolerance_);
     }
+    [[nodiscard]] bool prefers_bytes() const override { return tested_->prefers_bytes(); }
     /// The reference's own; the tested one gets a copy.
     [[nodiscard]] std::unique_ptr<DirectionMaker> direction_maker(const ParameterSpace& space,
                                                                   std::span<const float> origin) const override {

@@ -53,9 +53,11 @@ void GraphInterpreter::load(const Point& point, const SampleChunk& chunk) {
         load_input(bound_.graph.inputs[k], chunk.inputs[bound_.input_fields[k]]);
 }
 
-void GraphInterpreter::load_input(ValueId id, const Tensor& source) {
+void GraphInterpreter::load_input(ValueId id, const SampleInput& source) {
     Tensor input(bound_.graph.value(id).dtype, bound_.graph.value(id).shape.value());
-    if (input.dtype() == DType::i32 && source.dtype() == DType::i64) {
+    if (source.is_bytes()) {
+        source.decode(0, bound_.tile_samples, input.as<float>().data());
+    } else if (input.dtype() == DType::i32 && source.dtype() == DType::i64) {
         convert_tokens(source.as<std::int64_t>().data(), input.as<std::int32_t>().data(), input.count());
     } else {
         std::memcpy(input.data(), source.data(), input.size_bytes());

@@ -28,7 +28,7 @@ public:
     void replace(ValueId id, Tensor value) { values_[id] = std::move(value); }
 
 private:
-    void load_input(ValueId id, const Tensor& source);
+    void load_input(ValueId id, const SampleInput& source);
 
     const ExecutableRequest& request_;
     BoundRequest bound_;

@@ -17,11 +17,13 @@ namespace {
 constexpr std::size_t kSetsBytes = std::size_t{256} << 20;
 constexpr std::size_t kMostSets = 16;
 
-void fill_input(const InputBinding& input, void* target, const Tensor& source, std::int64_t first, std::int64_t tile) {
+void fill_input(const InputBinding& input, void* target, const SampleInput& source, std::int64_t first,
+                std::int64_t tile) {
     const std::int64_t rows = source.shape()[0];
     const std::int64_t whole = std::min(tile, rows - first);
     const std::int64_t width = input.sample_elements;
     const auto copy = [&](std::int64_t from, std::int64_t to, std::int64_t count) {
+        if (source.is_bytes()) return source.decode(from, count, static_cast<float*>(target) + to * width);
         if (input.dtype == DType::i32) {
             convert_tokens(source.as<std::int64_t>().data() + from * width,
                            static_cast<std::int32_t*>(target) + to * width, count * width);

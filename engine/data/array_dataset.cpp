@@ -1,6 +1,7 @@
 #include "data/array_dataset.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "core/error.hpp"
 #include "io/hash.hpp"
@@ -9,10 +10,14 @@ namespace lossmap {
 
 namespace {
 
-/// Decodes one row into its place in the tensor.
+/// Writes one row, decoded unless the tensor holds bytes, to its place in the tensor.
 void decode_row(const ArrayField& field, std::span<const std::byte> row, std::int64_t position, Tensor& tensor) {
     const auto size = static_cast<std::size_t>(element_count(field.info.sample_shape));
     const std::size_t offset = static_cast<std::size_t>(position) * size;
+    if (field.info.is_bytes()) {
+        if (size > 0) std::memcpy(static_cast<std::byte*>(tensor.data()) + offset, row.data(), size);
+        return;
+    }
     if (field.info.dtype == DType::i64) {
         const std::span<std::int64_t> values(static_cast<std::int64_t*>(tensor.data()) + offset, size);
         decode_integers(field.rows.dtype(), row, values, field.rows.source());
@@ -67,7 +72,7 @@ ArrayDataset::ArrayDataset(std::vector<ArrayField> inputs, std::optional<ArrayFi
 Tensor ArrayDataset::read_field(const ArrayField& field, std::int64_t first, std::int64_t count) const {
     Shape shape = field.info.sample_shape;
     shape.insert(shape.begin(), count);
-    Tensor tensor(field.info.dtype, std::move(shape));
+    Tensor tensor(field.info.is_bytes() ? DType::u8 : field.info.dtype, std::move(shape));
     selection_.for_each_run(first, count, [&](std::int64_t row, std::int64_t rows, std::int64_t position) {
         field.rows.visit(row, rows, position, [&](std::int64_t place, std::span<const std::byte> bytes) {
             decode_row(field, bytes, place, tensor);
@@ -83,9 +88,12 @@ SampleChunk ArrayDataset::read(std::int64_t first, std::int64_t count) const {
     SampleChunk chunk;
     chunk.first = first;
     chunk.count = count;
-    for (const ArrayField& input : inputs_)
-        chunk.inputs.push_back(read_field(input, first, count));
+    for (const ArrayField& input : inputs_) {
+        const bool is_bytes = input.info.is_bytes();
+        chunk.inputs.push_back({read_field(input, first, count), is_bytes ? input.decoder->table() : nullptr});
+    }
     chunk.target = target_ ? read_field(*target_, first, count) : Tensor(target_info_.dtype, {count, 0});
+    chunk.identity = new_identity();
     return chunk;
 }
 

@@ -36,6 +36,7 @@ public:
     [[nodiscard]] std::string describe() const override;
 
 private:
+    /// As bytes where the field's info says so.
     [[nodiscard]] Tensor read_field(const ArrayField& field, std::int64_t first, std::int64_t count) const;
 
     std::vector<ArrayField> inputs_;

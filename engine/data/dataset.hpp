@@ -1,30 +1,13 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "core/tensor.hpp"
+#include "data/sample_chunk.hpp"
 
 namespace lossmap {
-
-/// One array a sample: a graph input or the target.
-struct FieldInfo {
-    std::string name;          ///< of the graph input, or of the array when the input is not named; "target"
-    DType dtype = DType::f32;  ///< as handed out: f32 or i64
-    Shape sample_shape;        ///< without the sample dimension
-};
-
-/// Samples [first, first + count) of a split, decoded and normalised: inputs f32 (images, features) or i64 (tokens) as
-/// [count, sample_shape..], targets i64 (classes) or f32 (regression) likewise.
-struct SampleChunk {
-    std::int64_t first = 0;
-    std::int64_t count = 0;
-    std::vector<Tensor> inputs;  ///< in the order of Dataset::inputs
-    Tensor target;               ///< count() == 0 and shape {count, 0} when the data has no target
-};
 
 /// An ordered, finite set of samples that may be larger than memory. Reading is thread-safe and does not change it.
 class Dataset {

@@ -36,13 +36,14 @@ InputDecoder make_decoder(const DataSpec& spec, const RowSource& rows) {
     return {rows.dtype(), spec.mean, spec.std};
 }
 
-ArrayField make_input(const DataSpec& spec, const FieldInfo& expected, RowSource rows) {
+/// @param bytes  whether chunks may hold them
+ArrayField make_input(const DataSpec& spec, const FieldInfo& expected, RowSource rows, bool bytes) {
     const std::optional<Shape> shape = fit_shape(rows.row_shape(), expected.sample_shape);
     if (!shape) {
         throw InputError("{}: samples have the shape {}, but the model's input '{}' expects {}", rows.source(),
                          to_string(rows.row_shape()), expected.name, to_string(expected.sample_shape));
     }
-    FieldInfo info{expected.name, expected.dtype, *shape};
+    FieldInfo info{expected.name, expected.dtype, *shape, 0};
     if (expected.dtype == DType::i64) {
         if (!is_integer(rows.dtype())) {
             throw InputError("{}: holds {}, but the model's input '{}' expects integers", rows.source(),
@@ -59,6 +60,7 @@ ArrayField make_input(const DataSpec& spec, const FieldInfo& expected, RowSource
                          rows.source(), name_of(rows.dtype()), expected.name);
     }
     InputDecoder decoder = make_decoder(spec, rows);
+    if (bytes && decoder.table() != nullptr) info.byte_channels = decoder.table()->channels;
     return {std::move(info), std::move(rows), std::move(decoder)};
 }
 
@@ -86,7 +88,7 @@ ArrayField make_target(const RowSource& rows, const DataExpectation& expectation
         throw InputError("{}: holds {}, but the loss expects integer class labels", rows.source(),
                          name_of(rows.dtype()));
     }
-    return {{"target", expectation.integer_targets ? DType::i64 : DType::f32, rows.row_shape()}, rows, std::nullopt};
+    return {{"target", expectation.integer_targets ? DType::i64 : DType::f32, rows.row_shape(), 0}, rows, std::nullopt};
 }
 
 /// Class labels, one a sample, for drawing by class.
@@ -113,7 +115,7 @@ std::unique_ptr<Dataset> open_dataset(const DataSpec& spec, const DataExpectatio
     OpenedSplit split = open_split(spec, expectation);
     std::vector<ArrayField> inputs;
     for (std::size_t i = 0; i < split.inputs.size(); ++i) {
-        inputs.push_back(make_input(spec, expectation.inputs[i], split.inputs[i]));
+        inputs.push_back(make_input(spec, expectation.inputs[i], split.inputs[i], expectation.bytes));
     }
     const bool normalizes =
         std::any_of(inputs.begin(), inputs.end(), [](const ArrayField& input) { return input.decoder.has_value(); });

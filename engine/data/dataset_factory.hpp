@@ -52,6 +52,7 @@ struct DataExpectation {
     std::optional<std::int64_t> ignore_index;
     std::optional<Shape> synthetic_target_shape;  ///< a sample's target shape, for synthetic data
     bool needs_target = true;                     ///< false: targets, if there are any, are not looked at
+    bool bytes = false;  ///< chunks may hold an input's bytes, where the data are such, instead of what they stand for
 };
 
 /// Opens a split and checks it against the model. Files are checked (size, magic, shapes, all labels in range) before

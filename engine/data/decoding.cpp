@@ -10,8 +10,6 @@ namespace lossmap {
 
 namespace {
 
-constexpr std::size_t kByteValues = 256;
-
 template <typename From, typename To, typename Convert>
 void convert_all(std::span<const std::byte> row, std::span<To> values, Convert convert) {
     for (std::size_t i = 0; i < values.size(); ++i) {
@@ -54,13 +52,13 @@ bool convert_floats(DType dtype, std::span<const std::byte> row, std::span<float
     }
 }
 
-std::vector<float> byte_table(const std::vector<float>& mean, const std::vector<float>& std) {
+ByteTable byte_table(const std::vector<float>& mean, const std::vector<float>& std) {
     const std::size_t channels = std::max<std::size_t>(1, mean.size());
-    std::vector<float> table(channels * kByteValues);
-    for (std::size_t i = 0; i < table.size(); ++i) {
-        const std::size_t channel = i / kByteValues;
-        const float scaled = static_cast<float>(i % kByteValues) / 255.0f;
-        table[i] = mean.empty() ? scaled : (scaled - mean[channel]) / std[channel];
+    ByteTable table{static_cast<std::int64_t>(channels), std::vector<float>(channels * ByteTable::kEntries)};
+    for (std::size_t i = 0; i < table.values.size(); ++i) {
+        const std::size_t channel = i / ByteTable::kEntries;
+        const float scaled = static_cast<float>(i % ByteTable::kEntries) / 255.0f;
+        table.values[i] = mean.empty() ? scaled : (scaled - mean[channel]) / std[channel];
     }
     return table;
 }
@@ -71,7 +69,7 @@ InputDecoder::InputDecoder(DType dtype, std::vector<float> mean, std::vector<flo
     : dtype_(dtype), mean_(std::move(mean)), std_(std::move(std)) {
     if (!accepts(dtype)) throw InternalError("inputs of type {} cannot be decoded", name_of(dtype));
     if (mean_.size() != std_.size()) throw InternalError("{} means for {} deviations", mean_.size(), std_.size());
-    if (dtype_ == DType::u8) table_ = byte_table(mean_, std_);
+    if (dtype_ == DType::u8) table_ = std::make_shared<const ByteTable>(byte_table(mean_, std_));
 }
 
 bool InputDecoder::accepts(DType dtype) {
@@ -79,21 +77,10 @@ bool InputDecoder::accepts(DType dtype) {
 }
 
 void InputDecoder::decode(std::span<const std::byte> row, std::span<float> values) const {
-    if (dtype_ == DType::u8) {
-        decode_bytes(row, values);
+    if (table_ != nullptr) {
+        table_->decode(row, values);
     } else {
         convert(row, values);
-    }
-}
-
-void InputDecoder::decode_bytes(std::span<const std::byte> row, std::span<float> values) const {
-    const std::size_t channels = table_.size() / kByteValues;
-    const std::size_t size = values.size() / channels;
-    for (std::size_t channel = 0; channel < channels; ++channel) {
-        const float* table = table_.data() + channel * kByteValues;
-        for (std::size_t i = channel * size; i < (channel + 1) * size; ++i) {
-            values[i] = table[static_cast<std::size_t>(row[i])];
-        }
     }
 }
 

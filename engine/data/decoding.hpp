@@ -2,11 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "core/dtype.hpp"
+#include "data/byte_table.hpp"
 
 namespace lossmap {
 
@@ -20,6 +22,9 @@ public:
     /// `row` holds `values.size()` elements, a multiple of the channel count, channel by channel.
     void decode(std::span<const std::byte> row, std::span<float> values) const;
 
+    /// What u8 elements stand for; nullptr for all other types.
+    [[nodiscard]] const std::shared_ptr<const ByteTable>& table() const { return table_; }
+
     /// Whether inputs of this type can be decoded.
     [[nodiscard]] static bool accepts(DType dtype);
 
@@ -27,13 +32,12 @@ public:
     [[nodiscard]] const std::vector<float>& std() const { return std_; }
 
 private:
-    void decode_bytes(std::span<const std::byte> row, std::span<float> values) const;
     void convert(std::span<const std::byte> row, std::span<float> values) const;
 
     DType dtype_;
     std::vector<float> mean_;
     std::vector<float> std_;
-    std::vector<float> table_;  // [channels, 256], for bytes: looked up instead of computed
+    std::shared_ptr<const ByteTable> table_;  // for bytes: looked up instead of computed
 };
 
 /// Integer elements of any type as int64; `row` holds `values.size()` elements. Throws InputError("<source>: ..") when

@@ -78,6 +78,7 @@ SampleChunk SyntheticDataset::read(std::int64_t first, std::int64_t count) const
     for (const FieldInfo& input : inputs_)
         chunk.inputs.push_back(make(input, seed_, token_bound_, start_ + first, count));
     chunk.target = make(target_, seed_, class_bound_, start_ + first, count);
+    chunk.identity = new_identity();
     return chunk;
 }
 

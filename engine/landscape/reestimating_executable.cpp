@@ -15,7 +15,7 @@ constexpr double kGroupMacs = 2e11;
 std::int64_t bytes_of_samples(const Dataset& data, std::int64_t count) {
     std::int64_t bytes = 0;
     for (const FieldInfo& field : data.inputs())
-        bytes += element_count(field.sample_shape) * static_cast<std::int64_t>(size_of(field.dtype));
+        bytes += field.sample_bytes();
     return bytes * count;
 }
 
@@ -43,11 +43,11 @@ ReestimatingExecutable::ReestimatingExecutable(std::unique_ptr<Executable> netwo
     const std::int64_t most = (count - 1) / batch + 1;
     group_samples_ = static_cast<std::int64_t>(std::clamp(batches, 1.0, static_cast<double>(most))) * batch;
     groups_ = (count - 1) / group_samples_ + 1;
-    decoded_bytes_ = bytes_of_samples(*samples_.data, count);
+    samples_bytes_ = bytes_of_samples(*samples_.data, count);
 }
 
 std::int64_t ReestimatingExecutable::memory_bytes() const {
-    return network_->memory_bytes() + std::min(decoded_bytes_, kKeptSamplesBytes) +
+    return network_->memory_bytes() + std::min(samples_bytes_, kKeptSamplesBytes) +
            static_cast<std::int64_t>(kept_states_bytes_);
 }
 
@@ -128,7 +128,7 @@ std::vector<ReestimatingExecutable::States> ReestimatingExecutable::estimate(std
 
 void ReestimatingExecutable::add_group(std::int64_t group, std::span<const Point> points,
                                        std::span<StatisticSums> totals) {
-    const bool keeps = decoded_bytes_ <= kKeptSamplesBytes;
+    const bool keeps = samples_bytes_ <= kKeptSamplesBytes;
     const auto index = static_cast<std::size_t>(group);
     const auto read = [&] {
         const std::int64_t first = group * group_samples_;

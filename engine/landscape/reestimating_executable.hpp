@@ -61,7 +61,7 @@ private:
     const std::atomic<bool>* stop_;
     std::int64_t group_samples_ = 0;  ///< whole batches that are read and run together
     std::int64_t groups_ = 0;
-    std::int64_t decoded_bytes_ = 0;  ///< of all samples
+    std::int64_t samples_bytes_ = 0;  ///< of all samples
     std::vector<SampleChunk> kept_groups_;
     std::map<std::vector<double>, States> kept_states_;  ///< by coordinates
     std::deque<std::vector<double>> kept_points_;        ///< their keys, oldest first

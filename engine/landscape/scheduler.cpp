@@ -13,14 +13,11 @@
 namespace lossmap {
 namespace {
 
-/// Bytes of one decoded sample: inputs and target.
+/// Bytes of one sample in a chunk: inputs and target.
 std::int64_t sample_bytes(const Dataset& data) {
-    const auto bytes_of = [](const FieldInfo& field) {
-        return element_count(field.sample_shape) * static_cast<std::int64_t>(size_of(field.dtype));
-    };
-    std::int64_t bytes = bytes_of(data.target());
+    std::int64_t bytes = data.target().sample_bytes();
     for (const FieldInfo& field : data.inputs())
-        bytes += bytes_of(field);
+        bytes += field.sample_bytes();
     return bytes;
 }
 

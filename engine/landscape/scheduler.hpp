@@ -30,7 +30,7 @@ struct SchedulerOptions {
     /// Blocks do not cross the multiples of this number: an executable that is costly to turn to the next group of
     /// points turns once a group, not once a chunk. 0: no groups.
     std::int64_t points_per_group = 0;
-    /// Decoded chunks kept. When all fit, points are outside and chunks inside; else data stream: chunks outside,
+    /// Chunks kept. When all fit, points are outside and chunks inside; else data stream: chunks outside,
     /// points inside, and two chunks are in memory (the current one and the next, read ahead).
     std::int64_t cache_bytes = std::int64_t{1} << 30;
     const std::atomic<bool>* stop = nullptr;  ///< set by a signal: finish the block in flight, flush, throw Interrupted

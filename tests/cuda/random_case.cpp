@@ -247,22 +247,4 @@ RandomCase nudged(const RandomCase& from, double size) {
     return one;
 }
 
-SampleChunk rows_of(const SampleChunk& chunk, std::int64_t first, std::int64_t rows) {
-    const auto slice = [&](const Tensor& whole) {
-        Shape shape = whole.shape();
-        shape[0] = rows;
-        Tensor part(whole.dtype(), shape);
-        const std::size_t width = whole.size_bytes() / static_cast<std::size_t>(chunk.count);
-        std::memcpy(part.data(), static_cast<const std::byte*>(whole.data()) + static_cast<std::size_t>(first) * width,
-                    part.size_bytes());
-        return part;
-    };
-    SampleChunk result;
-    result.first = chunk.first + first;
-    result.count = rows;
-    result.inputs.push_back(slice(chunk.inputs[0]));
-    result.target = slice(chunk.target);
-    return result;
-}
-
 }  // namespace lossmap::test

@@ -38,7 +38,5 @@ struct RandomCase {
 [[nodiscard]] std::string text_of(const RandomCase& one);
 /// The same with everything moved by a relative `size` at most, in fp32: how far rounding may move results.
 [[nodiscard]] RandomCase nudged(const RandomCase& from, double size);
-/// Some of a chunk's samples.
-[[nodiscard]] SampleChunk rows_of(const SampleChunk& chunk, std::int64_t first, std::int64_t rows);
 
 }  // namespace lossmap::test

@@ -28,7 +28,6 @@ using test::Random;
 using test::RandomCase;
 using test::Ranges;
 using test::ranges_of;
-using test::rows_of;
 
 constexpr double kHalfLargest = 65504.0;
 constexpr double kSmall = 2e4;   ///< fits fp16 for sure

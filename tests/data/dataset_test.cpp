@@ -168,6 +168,73 @@ TEST_F(Data, IdxImagesHaveOneChannel) {
     expect_input_error([&] { (void)open_dataset(spec, images({1, 2, 2})); }, {"labels: has shape [3, 1]"});
 }
 
+/// Chunks hold bytes, with a table of so many channels, that stand for the values they hold otherwise.
+void expect_bytes(const DataSpec& spec, DataExpectation expectation, std::int64_t channels) {
+    const auto values = open_dataset(spec, expectation);
+    expectation.bytes = true;
+    const auto bytes = open_dataset(spec, expectation);
+    EXPECT_EQ(bytes->content_hash(), values->content_hash());
+    const FieldInfo& field = bytes->inputs()[0];
+    EXPECT_EQ(field.dtype, DType::f32);
+    EXPECT_EQ(field.byte_channels, channels);
+    EXPECT_EQ(4 * field.sample_bytes(), values->inputs()[0].sample_bytes());
+    EXPECT_FALSE(values->inputs()[0].is_bytes());
+    const std::int64_t count = bytes->size() - 1;
+    const SampleChunk chunk = bytes->read(1, count);
+    const SampleChunk expected = values->read(1, count);
+    ASSERT_TRUE(chunk.inputs[0].is_bytes());
+    EXPECT_FALSE(expected.inputs[0].is_bytes());
+    EXPECT_EQ(chunk.inputs[0].dtype(), DType::u8);
+    EXPECT_EQ(chunk.inputs[0].shape(), expected.inputs[0].shape());
+    EXPECT_EQ(std::memcmp(chunk.target.data(), expected.target.data(), expected.target.size_bytes()), 0);
+    std::vector<float> decoded(static_cast<std::size_t>(chunk.inputs[0].count()), -1.0F);
+    chunk.inputs[0].decode(0, count, decoded.data());
+    EXPECT_EQ(std::memcmp(decoded.data(), expected.inputs[0].data(), expected.inputs[0].size_bytes()), 0);
+    const auto width = decoded.size() / static_cast<std::size_t>(count);
+    chunk.inputs[0].decode(count - 1, 1, decoded.data());
+    EXPECT_EQ(std::memcmp(decoded.data(), expected.inputs[0].as<float>().data() + decoded.size() - width,
+                          width * sizeof(float)),
+              0);
+    EXPECT_THROW(expected.inputs[0].decode(0, 1, decoded.data()), InternalError);
+}
+
+TEST_F(Data, BytesMayBeHandedOutAsTheyAre) {
+    DataSpec spec = cifar({cifar_records(20, 1), cifar_records(20, 2)});
+    expect_bytes(spec, images({3, 32, 32}), 1);
+    spec.mean = {0.485f, 0.456f, 0.406f};
+    spec.std = {0.229f, 0.224f, 0.225f};
+    expect_bytes(spec, images({3, 32, 32}), 3);
+    expect_bytes(spec, images({1, 3, 32, 32}), 3);
+    spec.subset = SubsetSpec{5, 9};
+    expect_bytes(spec, images({3, 32, 32}), 3);
+    spec.subset = SubsetSpec{0, 20, true, 4};
+    expect_bytes(spec, images({3, 32, 32}), 3);
+    DataSpec grey = npy<std::uint8_t>({0, 1, 127, 128, 254, 255}, {3, 1, 2}, std::vector<std::uint8_t>{0, 1, 2}, {3});
+    grey.mean = {0.1307f};
+    grey.std = {0.3081f};
+    expect_bytes(grey, images({1, 2}), 1);
+    expect_bytes(grey, images({2}), 1);
+}
+
+TEST_F(Data, OnlyBytesAreHandedOutAsBytes) {
+    DataExpectation expectation = images({2});
+    expectation.bytes = true;
+    const std::vector<std::int32_t> labels{0, 1};
+    EXPECT_FALSE(open_dataset(npy<float>({1, 2, 3, 4}, {2, 2}, labels, {2}), expectation)->inputs()[0].is_bytes());
+    expectation.inputs[0].dtype = DType::i64;
+    const auto tokens = open_dataset(npy<std::uint8_t>({1, 2, 3, 4}, {2, 2}, labels, {2}), expectation);
+    EXPECT_FALSE(tokens->inputs()[0].is_bytes());
+    EXPECT_THAT(tokens->read(0, 2).inputs[0].as<std::int64_t>(), ElementsAre(1, 2, 3, 4));
+}
+
+TEST_F(Data, WhatIsReadTwiceHasTwoIdentities) {
+    const auto data = open_dataset(cifar({cifar_records(4, 1)}), images({3, 32, 32}));
+    const SampleChunk one = data->read(0, 2);
+    EXPECT_NE(one.identity, nullptr);
+    EXPECT_NE(one.identity, data->read(0, 2).identity);
+    EXPECT_EQ(rows_of(one, 0, 1).identity, nullptr) << "a part of it is something else";
+}
+
 TEST_F(Data, FloatsAreNormalizedAChannel) {
     DataSpec spec = npy<double>({1, 2, 3, 4, 5, 6, 7, 8}, {2, 2, 2}, std::vector<std::int32_t>{0, 1}, {2});
     spec.mean = {1.0f, 2.0f};

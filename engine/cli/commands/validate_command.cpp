@@ -48,11 +48,10 @@ double needed_bytes(const PreparedRun& run) {
     const SchedulerOptions defaults;
     double samples = 0.0;
     for (const auto& split : run.data) {
-        double sample = 0.0;
+        std::int64_t sample = 0;
         for (const FieldInfo& field : split->inputs())
-            sample +=
-                static_cast<double>(element_count(field.sample_shape)) * static_cast<double>(size_of(field.dtype));
-        samples += sample * static_cast<double>(split->size());
+            sample += field.sample_bytes();
+        samples += static_cast<double>(sample) * static_cast<double>(split->size());
     }
     double directions = 0.0;
     for (const Direction& axis : run.axes)

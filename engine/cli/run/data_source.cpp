@@ -53,6 +53,17 @@ void expect_targets(const LossSpec& loss, const Shape& output, DataExpectation& 
     expectation.synthetic_target_shape = std::move(targets);
 }
 
+/// Whether all data of a run hold the same inputs as bytes: one network reads them all.
+bool come_alike(const Config& config, const std::vector<std::unique_ptr<Dataset>>& data) {
+    const std::vector<FieldInfo>& first = data.front()->inputs();
+    const auto alike = [&](const std::vector<FieldInfo>& inputs) {
+        return std::equal(inputs.begin(), inputs.end(), first.begin(), first.end(),
+                          [](const FieldInfo& a, const FieldInfo& b) { return a.byte_channels == b.byte_channels; });
+    };
+    if (!std::all_of(data.begin(), data.end(), [&](const auto& split) { return alike(split->inputs()); })) return false;
+    return config.statistics() == nullptr || alike(open_statistics(config, first)->inputs());
+}
+
 }  // namespace
 
 std::vector<FieldInfo> declared_inputs(const Graph& graph) {
@@ -71,7 +82,7 @@ std::vector<FieldInfo> declared_inputs(const Graph& graph) {
     return inputs;
 }
 
-std::vector<std::unique_ptr<Dataset>> open_data(const Config& config, const Graph& graph) {
+std::vector<std::unique_ptr<Dataset>> open_data(const Config& config, const Graph& graph, bool bytes) {
     DataExpectation expectation;
     expectation.inputs = declared_inputs(graph);
     expectation.integer_targets = config.loss.has_classes();
@@ -90,9 +101,14 @@ std::vector<std::unique_ptr<Dataset>> open_data(const Config& config, const Grap
             expect_targets(config.loss, output_shape(graph, inputs, config.loss.output_name), expectation);
         });
     }
+    expectation.bytes = bytes;
     std::vector<std::unique_ptr<Dataset>> data;
     for (const std::string& split : config.splits)
         data.push_back(open(split));
+    if (!bytes || come_alike(config, data)) return data;
+    expectation.bytes = false;
+    for (std::size_t k = 0; k < data.size(); ++k)
+        data[k] = open(config.splits[k]);
     return data;
 }
 
@@ -102,6 +118,7 @@ std::shared_ptr<const Dataset> open_statistics(const Config& config, const std::
     DataExpectation expectation;
     expectation.inputs = inputs;
     expectation.needs_target = false;
+    expectation.bytes = std::any_of(inputs.begin(), inputs.end(), [](const FieldInfo& f) { return f.is_bytes(); });
     DataSpec spec = config.data.splits.at(statistics->split);
     SubsetSpec first;
     first.count = statistics->count;

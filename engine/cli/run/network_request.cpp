@@ -59,7 +59,7 @@ std::pair<std::string, std::string> check_models(PreparedRun& run, const std::ve
         for (const std::string& note : model.notes)
             log.warning(fmt::format("{}: {}", config.path.string(), note));
         if (run.data.empty()) {
-            run.data = open_data(run.config, model.graph);
+            run.data = open_data(run.config, model.graph, run.backend->prefers_bytes());
             require_alike(run);
         }
         require_runnable(*run.backend, make_request(model, run, threads), config.path.string());

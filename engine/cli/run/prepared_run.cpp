@@ -74,6 +74,7 @@ std::int64_t choose_chunk(const Config& config, const std::vector<std::unique_pt
     std::int64_t longest = 1;
     double sample_bytes = 1.0;
     for (const auto& split : data) {
+        // Of values, also where chunks hold bytes: a run on another backend has the same chunks.
         double bytes = 0.0;
         for (const FieldInfo& field : split->inputs())
             bytes += static_cast<double>(element_count(field.sample_shape)) * static_cast<double>(size_of(field.dtype));

@@ -104,7 +104,7 @@ LoadedModel LandscapeSteps::load_origin(PreparedRun& run, RunLog& log) {
     LoadedModel model = load_model(run.config.models.front(), run.config.rules);
     for (const std::string& note : model.notes)
         log.warning(note);
-    run.data = open_data(run.config, model.graph);
+    run.data = open_data(run.config, model.graph, run.backend->prefers_bytes());
     require_alike(run);
     run.space = model.space;
     run.identity.set("model", model.content_hash);

@@ -23,8 +23,7 @@ std::int64_t memory_of(const PreparedRun& run) {
         bytes += static_cast<std::int64_t>((axis.weights.size() + axis.states.size()) * sizeof(float));
     for (const auto& split : run.data) {
         for (const FieldInfo& field : split->inputs())
-            bytes +=
-                split->size() * element_count(field.sample_shape) * static_cast<std::int64_t>(size_of(field.dtype));
+            bytes += split->size() * field.sample_bytes();
     }
     return bytes;
 }
