@@ -67,6 +67,8 @@ public:
         return make_divided_executable(std::move(executables));
     }
 
+    [[nodiscard]] bool prefers_bytes() const override { return true; }
+
     [[nodiscard]] std::unique_ptr<DirectionMaker> direction_maker(const ParameterSpace& space,
                                                                   std::span<const float> origin) const override {
         return make_device_direction_maker(devices_.front(), space, origin);

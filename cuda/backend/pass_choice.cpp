@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "cuda/backend/chunk_buffers.hpp"
 #include "cuda/backend/pass_model.hpp"
 #include "cuda/backend/plans/recorded_plan.hpp"
 #include "cuda/backend/resident_theta.hpp"
@@ -94,6 +95,16 @@ Probe probe(const ExecutableRequest& request, Planner& planner, BuildOptions opt
     return {std::move(program), costs};
 }
 
+/// Bytes of samples that the programs of a request keep on the device, each of them its own.
+std::int64_t kept_samples(const ExecutableRequest& request, const DeviceFacts& facts) {
+    std::int64_t sample = request.target.sample_bytes();
+    for (const FieldInfo& field : request.inputs)
+        sample += field.sample_bytes();
+    std::int64_t kept = kept_chunk_memory(facts);
+    if (request.total_samples > 0) kept = std::min(kept, request.total_samples * sample);
+    return kept * (1 + std::ssize(request.statistics_batches));
+}
+
 /// What a request leaves open of the inference's pass, and what stands.
 PassLimits limits_of(const ExecutableRequest& request, const RecordedPass& recorded, const DeviceFacts& facts) {
     PassLimits limits;
@@ -172,8 +183,9 @@ PassChoice choose_passes(const ExecutableRequest& request, Planner& planner, con
         throw InputError("the network needs {} MiB of device memory, {} of {} MiB are free on {}", least >> 20,
                          facts.free_bytes >> 20, facts.memory_bytes >> 20, facts.id);
     }
-    // What the smallest pass of each takes is set aside; the rest goes to the programs in turn.
-    std::int64_t rest = available - least;
+    // What the smallest pass of each takes is set aside, and room for samples that stay; the rest goes to the programs
+    // in turn.
+    std::int64_t rest = std::max<std::int64_t>(available - least - kept_samples(request, facts), 0);
     limits.memory_bytes = rest + inference.bytes(smallest);
     const ChosenSize chosen = choose_size(request, inference, limits, recorded.inference, planner, sizing);
     rest -= std::max<std::int64_t>(inference.bytes(chosen.size) - inference.bytes(smallest), 0);

@@ -34,7 +34,7 @@ constexpr double kCompileSeconds = 1.0;
 std::int64_t bytes_a_sample(const ExecutableRequest& request) {
     std::int64_t bytes = 0;
     for (const FieldInfo& field : request.inputs)
-        bytes += element_count(field.sample_shape) * static_cast<std::int64_t>(size_of(field.dtype));
+        bytes += field.sample_bytes();
     return std::max<std::int64_t>(bytes, 1);
 }
 
@@ -105,9 +105,19 @@ Trials trials_of(const SizeQuestion& question, unsigned threads) {
 }
 
 /// Rows that every network takes: any numbers, and 0 where an index may be meant.
-Tensor any_rows(const FieldInfo& field, std::int64_t rows) {
+SampleInput any_rows(const FieldInfo& field, std::int64_t rows) {
     Shape shape = field.sample_shape;
     shape.insert(shape.begin(), rows);
+    if (field.is_bytes()) {
+        ByteTable table{field.byte_channels, {}};
+        for (std::size_t k = 0; k < static_cast<std::size_t>(table.channels) * ByteTable::kEntries; ++k)
+            table.values.push_back(static_cast<float>(k % ByteTable::kEntries) / 128.0F - 1.0F);
+        Tensor bytes(DType::u8, shape);
+        std::uint8_t value = 0;
+        for (std::uint8_t& element : bytes.as<std::uint8_t>())
+            element = value++;
+        return {std::move(bytes), std::make_shared<const ByteTable>(std::move(table))};
+    }
     Tensor tensor(field.dtype, shape);
     if (field.dtype == DType::f32) {
         float value = -1.0F;

@@ -142,13 +142,20 @@ void keep_output_wide(const Graph& graph, ValueId output, ProgramBuilder& builde
     }
 }
 
-void bind_inputs(Program& program, ProgramBuilder& builder) {
+void bind_inputs(Program& program, const std::vector<FieldInfo>& fields, ProgramBuilder& builder) {
     const Graph& graph = program.bound.graph;
     for (std::size_t k = 0; k < graph.inputs.size(); ++k) {
         const ValueId id = graph.inputs[k];
         ProgramInput input;
         input.field = program.bound.input_fields[k];
-        input.array = builder.write(id);
+        if (const std::int64_t channels = fields[input.field].byte_channels; channels > 0) {
+            input.array = builder.temporary(Phase::tile, DType::u8, builder.shape(id), false);
+            input.table =
+                builder.temporary(Phase::constant, DType::f32, {channels, std::int64_t{ByteTable::kEntries}}, false);
+            builder.encode(id, input.array, *input.table);
+        } else {
+            input.array = builder.write(id);
+        }
         builder.there_from_the_start(input.array);
         input.sample_elements = element_count(builder.shape(id)) / program.bound.tile_samples;
         program.inputs.push_back(input);
@@ -202,7 +209,7 @@ std::unique_ptr<Program> build_program(const ExecutableRequest& request, BoundRe
     ProgramBuilder builder(graph, program->lowering, *request.space, planner, request.axes.size(), options);
     if (options.training) builder.train(program->training_norms, request.space->states_size());
     keep_output_wide(graph, program->bound.output, builder);
-    bind_inputs(*program, builder);
+    bind_inputs(*program, request.inputs, builder);
     Compiler compiler(*program, builder, request.passes.pooling && !request.traceable);
     compiler.theta_nodes();
     compiler.steps(stage_kernels(options, request.passes, builder.device().facts()));

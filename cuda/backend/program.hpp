@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,10 +19,12 @@
 
 namespace lossmap::cuda {
 
-/// A graph input: the field of the data set that feeds it and where a tile of it lies, dense, in the graph's own type.
+/// A graph input: the field of the data set that feeds it and where a tile of it lies, dense, in the graph's own type
+/// or as bytes.
 struct ProgramInput {
     std::size_t field = 0;
     Located array;
+    std::optional<Located> table{};  ///< of bytes: what they stand for, f32 [channels, 256], the same for all tiles
     std::int64_t sample_elements = 0;
 };
 

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -81,7 +82,7 @@ public:
 
     /// Whether a value has been computed.
     [[nodiscard]] bool is_there(ValueId id) const {
-        return id != kNoValue && !copies_[static_cast<std::size_t>(id)].empty();
+        return id != kNoValue && (!copies_[static_cast<std::size_t>(id)].empty() || encoded_.contains(id));
     }
     /// Where a value lies already, in the form that was made first. Throws InternalError when it has not been computed.
     [[nodiscard]] Located find(ValueId id);
@@ -101,6 +102,9 @@ public:
     void train(std::span<const TrainingNorm> norms, std::int64_t states);
     /// A block that is written in front of the first operation of its phase.
     void there_from_the_start(const Located& array);
+    /// `id`, f32, is what `bytes`, u8 of the same shape, stand for by `table` [channels, 256]: decoded where it is
+    /// read, straight into the form that is asked for.
+    void encode(ValueId id, const Located& bytes, const Located& table);
     /// `id` is what lies at `array` (a view of another value, or a result that was written).
     void define(ValueId id, const Located& array);
     /// New memory that no value names.
@@ -202,7 +206,17 @@ private:
         std::int64_t last = -1;
     };
 
+    /// A value that is known by its bytes.
+    struct Encoded {
+        Located bytes;
+        Located table;
+        bool is_decoded = false;  ///< there is a dense copy in f32
+    };
+
     [[nodiscard]] Place new_block(Phase phase, std::size_t bytes);
+    [[nodiscard]] std::size_t block_bytes(const Place& place) const {
+        return blocks_[static_cast<std::size_t>(place.phase)].at(place.block).bytes;
+    }
     /// `elements` of memory a point, or once.
     [[nodiscard]] Located make_temporary(Phase phase, DType type, const Shape& shape, bool per_point,
                                          std::int64_t elements);
@@ -212,6 +226,9 @@ private:
     [[nodiscard]] Located converted_type(const Located& array, DType type, Phase phase);
     [[nodiscard]] Located copied(const Located& array, Phase phase);
     [[nodiscard]] Located channels_moved_last(const Located& array, const Demand& demand, Phase phase);
+    /// Whether bytes are decoded into another form than that of a dense copy in f32, from which all others come.
+    [[nodiscard]] static bool decodes_into(const Encoded& encoded, const Demand& demand);
+    [[nodiscard]] Located decoded(const Encoded& encoded, const Demand& demand);
     void load_constant(ValueId id);
     void add_waves();
     void use(const Place& place, Phase phase, std::int64_t index);
@@ -221,7 +238,8 @@ private:
     Planner& planner_;
     BuildOptions options_;
     std::vector<std::vector<Located>> copies_;  ///< by value
-    std::vector<bool> wide_;                    ///< by value: stored as f32
+    std::map<ValueId, Encoded> encoded_;
+    std::vector<bool> wide_;  ///< by value: stored as f32
     std::array<std::vector<Block>, kPhases> blocks_;
     std::array<std::vector<std::unique_ptr<Operation>>, kPhases> operations_;
     std::array<std::vector<std::string>, kPhases> names_;

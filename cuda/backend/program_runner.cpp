@@ -8,9 +8,6 @@
 namespace lossmap::cuda {
 namespace {
 
-/// Share of the free memory that samples of a chunk may take; more of them go through in pieces.
-constexpr std::int64_t kChunkShare = 4;
-
 const std::vector<std::unique_ptr<Operation>>& operations(const Program& program, Phase phase) {
     return program.parts.operations[static_cast<std::size_t>(phase)];
 }
@@ -20,7 +17,8 @@ const std::vector<std::unique_ptr<Operation>>& operations(const Program& program
 ProgramRunner::ProgramRunner(std::unique_ptr<Program> program, const Shared& shared)
     : program_(std::move(program)),
       shared_(shared),
-      chunk_(*program_, shared.fields, shared.target, shared.has_target && !program_->options.training),
+      chunk_(*program_, shared.target, shared.has_target && !program_->options.training,
+             kept_chunk_memory(shared.device->facts())),
       guard_(*shared.side, *shared.main) {
     allocate();
     prepare();
@@ -72,8 +70,7 @@ void ProgramRunner::prepare() {
 std::vector<Segment> ProgramRunner::segments(std::int64_t first, std::int64_t rows) const {
     const std::int64_t tile = program_->options.tile_samples;
     const auto tile_bytes = static_cast<std::int64_t>(std::max<std::size_t>(chunk_.bytes_for(tile), 1));
-    const std::int64_t most =
-        std::max<std::int64_t>(shared_.device->facts().free_bytes / kChunkShare / tile_bytes, 1) * tile;
+    const std::int64_t most = std::max<std::int64_t>(chunk_memory(shared_.device->facts()) / tile_bytes, 1) * tile;
     std::vector<Segment> result;
     for (std::int64_t done = 0; done < rows; done += most) {
         const std::int64_t count = std::min(most, rows - done);
@@ -85,7 +82,7 @@ std::vector<Segment> ProgramRunner::segments(std::int64_t first, std::int64_t ro
 void ProgramRunner::upload(const SampleChunk& chunk, const Segment& segment) {
     // Work that a call left behind when it threw must not see its memory written again.
     shared_.side->synchronize();
-    chunk_.upload(chunk, segment.first, segment.rows, *shared_.device, *shared_.main, *shared_.staging);
+    chunk_.upload(chunk, segment.first, segment.rows, *shared_.device, frame(0, *shared_.main), *shared_.staging);
 }
 
 void ProgramRunner::materialize(std::span<const Point> points, std::size_t index) {

@@ -58,7 +58,7 @@ public:
     [[nodiscard]] const ChunkBuffers& samples() const { return chunk_; }
     /// Pieces of `rows` rows from `first` on that fit into memory.
     [[nodiscard]] std::vector<Segment> segments(std::int64_t first, std::int64_t rows) const;
-    /// Uploads the rows; returns when work of earlier calls is done and their memory may be written again.
+    /// Uploads the rows unless they are there; returns when work that an earlier call left behind is done.
     void upload(const SampleChunk& chunk, const Segment& segment);
     /// Calls run(block) for each block of the points, of which there is one at least, with its weights ready on the
     /// main queue; and finish(block) when what it queued is done, while the next block runs.

@@ -6,6 +6,7 @@
 #include "core/error.hpp"
 #include "cpu/cpu_backend.hpp"
 #include "cuda/backend/cuda_backend.hpp"
+#include "tests/support/byte_samples.hpp"
 #include "tests/support/host_device.hpp"
 #include "tests/support/network_runner.hpp"
 
@@ -39,6 +40,14 @@ std::shared_ptr<Backend> emulated(const HostDeviceOptions& options) {
     return cuda::make_cuda_backend({std::make_shared<HostDevice>(options)});
 }
 
+/// Of the first step that is shown as a whole.
+std::string first_result(const Case& c) {
+    for (const Node& node : c.request.graph->nodes) {
+        if (node.op_type == "Relu") return c.request.graph->value(node.outputs[0]).name;
+    }
+    return "";
+}
+
 TEST(ComparingBackend, BackendsThatAgreeGiveTheFirstOnesResults) {
     Case c(emulated({}));
     EXPECT_EQ(c.backend->name(), "cpu+cuda");
@@ -51,6 +60,32 @@ TEST(ComparingBackend, BackendsThatAgreeGiveTheFirstOnesResults) {
     make_cpu_backend()->compile(c.request)->evaluate(points, c.runner.chunk(), expected);
     EXPECT_EQ(sums, expected);
     EXPECT_EQ(executable->forward(points[1], c.runner.chunk()).count(), 25);
+}
+
+TEST(ComparingBackend, BytesAreComparedLayerByLayerToo) {
+    HostDeviceOptions options;
+    options.tiles_convolutions = false;
+    for (const bool sound : {true, false}) {
+        options.spoiled_convolution = sound ? 0 : 1;
+        Case c(emulated(options));
+        EXPECT_TRUE(c.backend->prefers_bytes());
+        c.request.inputs[0].byte_channels = 3;
+        const SampleChunk bytes = test::with_bytes(c.runner.chunk(), 3);
+        const auto executable = c.backend->compile(c.request);
+        const std::vector<Point> points{{{0.25}}};
+        std::vector<LossSums> sums(1);
+        std::string message;
+        try {
+            executable->evaluate(points, bytes, sums);
+        } catch (const Error& error) {
+            message = error.what();
+        }
+        // All nodes are computed from the bytes once more; the first one's result is the one that is wrong.
+        EXPECT_EQ(message.empty(), sound) << message;
+        if (!sound) {
+            EXPECT_THAT(message, HasSubstr("the first value to differ is '" + first_result(c) + "'"));
+        }
+    }
 }
 
 TEST(ComparingBackend, StatisticsAreComparedToo) {

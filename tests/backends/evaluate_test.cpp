@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/backends/backend_case.hpp"
+#include "tests/support/byte_samples.hpp"
 #include "tests/support/network_runner.hpp"
 
 namespace lossmap {
@@ -130,6 +131,25 @@ TEST_P(BackendEvaluate, TheExecutableOutlivesItsRequest) {
     executable->evaluate(grid(), chunk, sums);
     EXPECT_EQ(sums, expected);
     EXPECT_GT(executable->memory_bytes(), 0);
+}
+
+TEST_P(BackendEvaluate, BytesGiveTheBitsOfWhatTheyStandFor) {
+    NetworkRunner runner(small_net(), 5, 5, GetParam().make());
+    runner.request().tile_samples = 2;
+    const std::vector<Point> points{grid()[0], grid()[1]};
+    for (const std::int64_t channels : {3, 1}) {
+        const SampleChunk bytes = test::with_bytes(runner.chunk(), channels);
+        std::vector<LossSums> expected(points.size());
+        std::vector<LossSums> actual(points.size());
+        runner.request().inputs[0].byte_channels = 0;
+        runner.compile()->evaluate(points, test::with_values(bytes), expected);
+        runner.request().inputs[0].byte_channels = channels;
+        const auto executable = runner.compile();
+        executable->evaluate(points, bytes, actual);
+        EXPECT_EQ(actual, expected);
+        EXPECT_NE(actual[0], actual[1]);
+        EXPECT_THROW(executable->evaluate(points, runner.chunk(), actual), InternalError);
+    }
 }
 
 TEST_P(BackendEvaluate, MeasuringOperationsLeavesNothingBehind) {

@@ -132,6 +132,26 @@ TEST(CudaExecutable, MemoryDoesNotDependOnTheNumberOfPoints) {
     EXPECT_GE(few, executable->memory_bytes());
 }
 
+TEST(CudaExecutable, LeavesRoomForTheSamplesThatStay) {
+    HostDeviceOptions options;
+    options.memory_bytes = std::int64_t{1} << 20;
+    options.pass_bytes = options.memory_bytes;
+    options.most_points = 1024;
+    const auto memory = [&](std::int64_t samples) {
+        NetworkRunner runner = Emulated(options).runner(small_net(), 8);
+        runner.request().tile_samples = 8;
+        runner.request().total_samples = samples;
+        return runner.compile()->memory_bytes();
+    };
+    // A quarter of the memory at most, whatever their number; passes are larger where there are few of them.
+    const std::int64_t kept = options.memory_bytes / 4;
+    const std::int64_t passes = memory(1000);
+    EXPECT_LE(static_cast<double>(passes + kept), 0.9 * static_cast<double>(options.memory_bytes));
+    EXPECT_EQ(memory(1000000), passes);
+    EXPECT_EQ(memory(0), passes) << "their number is not known";
+    EXPECT_GT(memory(10), passes);
+}
+
 TEST(CudaExecutable, GivesAllMemoryBack) {
     const Emulated emulated;
     NetworkRunner runner = emulated.runner(small_net(), 8);

@@ -73,6 +73,7 @@ public:
         push({name, {accesses.begin(), accesses.end()}, [launch = std::move(launch)] { launch(nullptr); }});
     }
     void copy_to_device(void* target, const void* source, std::size_t bytes) override {
+        state_->counts.bytes_to_device += static_cast<std::int64_t>(bytes);
         push({"copy to device", {{target, bytes, true}}, [=] { std::memcpy(target, source, bytes); }});
     }
     void copy_to_host(void* target, const void* source, std::size_t bytes) override {

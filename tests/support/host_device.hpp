@@ -62,6 +62,7 @@ struct HostDeviceCounts {
     std::int64_t recordings = 0;
     std::int64_t replays = 0;
     std::int64_t bytes_to_host = 0;
+    std::int64_t bytes_to_device = 0;
     std::map<std::string, std::int64_t> by_name;  ///< launches that ran
     std::atomic<std::int64_t> builds{0};          ///< of library plans, from nothing
     std::atomic<std::int64_t> rebuilds{0};        ///< from what was serialized
