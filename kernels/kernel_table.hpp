@@ -9,6 +9,7 @@
 #include "kernels/convolution_tiles.hpp"
 #include "kernels/copy.hpp"
 #include "kernels/decode.hpp"
+#include "kernels/dense_chain.hpp"
 #include "kernels/epilogue.hpp"
 #include "kernels/fold_factors.hpp"
 #include "kernels/gather.hpp"
@@ -70,6 +71,7 @@
     ENTRY(tf32_stage, StageArgs)                       \
     ENTRY(warpgroup_stage, StageArgs)                  \
     ENTRY(gemm, GemmArgs)                              \
+    ENTRY(dense_chain, DenseChainArgs)                 \
     ENTRY(copy, CopyArgs)                              \
     ENTRY(gather, GatherArgs)                          \
     ENTRY(gather_elements, GatherElementsArgs)         \

@@ -175,9 +175,10 @@ std::string difference_of(const std::vector<Tensor>& actual, const std::vector<T
 
 std::vector<KernelCase> all_cases() {
     std::vector<KernelCase> cases;
-    for (auto* family : {theta_cases, algebra_cases, sample_cases, loss_cases, elementwise_cases, normalization_cases,
-                         reduction_cases, pool_cases, window_cases, matrix_cases, stage_cases, warpgroup_cases,
-                         split_cases, recurrent_cases, movement_cases, indexing_cases, overflow_cases}) {
+    for (auto* family :
+         {theta_cases, algebra_cases, sample_cases, loss_cases, elementwise_cases, normalization_cases, reduction_cases,
+          pool_cases, window_cases, matrix_cases, dense_cases, stage_cases, warpgroup_cases, split_cases,
+          recurrent_cases, movement_cases, indexing_cases, overflow_cases}) {
         for (KernelCase& one : family())
             cases.push_back(std::move(one));
     }

@@ -44,6 +44,7 @@ void PrintTo(const KernelCase& one, std::ostream* out);
 [[nodiscard]] std::vector<KernelCase> pool_cases();
 [[nodiscard]] std::vector<KernelCase> window_cases();
 [[nodiscard]] std::vector<KernelCase> matrix_cases();
+[[nodiscard]] std::vector<KernelCase> dense_cases();
 [[nodiscard]] std::vector<KernelCase> stage_cases();
 [[nodiscard]] std::vector<KernelCase> warpgroup_cases();
 [[nodiscard]] std::vector<KernelCase> split_cases();
