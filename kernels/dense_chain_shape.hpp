@@ -113,8 +113,8 @@ struct DenseChainBlocks {
 
 inline DenseChainBlocks dense_blocks_of(const DenseChainArgs& args) {
     // A thread, input and 64 multiply-adds: loads and counting beside them; what waits for barriers and for warps that
-    // are not evenly spread; a phase's latency; a value brought from and to global memory.
-    constexpr double kStep = 72.0, kWaiting = 1.3, kPhase = 800.0, kMoved = 5.0;
+    // are not evenly spread; the latency of a piece; a value brought from and to global memory.
+    constexpr double kStep = 72.0, kWaiting = 1.3, kPiece = 1100.0, kMoved = 5.0;
     DenseChainBlocks result;
     for (int rows = DenseBlock::kMostRows; rows >= DenseBlock::kFewestRows && result.rows == 0; rows /= 2)
         result.rows = dense::widest(args) <= DenseBlock::most_width(rows) ? rows : 0;
@@ -130,7 +130,7 @@ inline DenseChainBlocks dense_blocks_of(const DenseChainArgs& args) {
             dense::instructions_of(args.activations[k].op) / 32.0 * static_cast<double>(result.rows * layer.outputs);
         instructions += static_cast<double>(layer.warps(result.rows)) * own + applied +
                         kMoved / 32.0 * static_cast<double>(layer.inputs * layer.stored);
-        result.alone_cycles += own * kWaiting + 2.0 * applied / DenseBlock::kWarps + kPhase * (2 * layer.pieces + 1);
+        result.alone_cycles += own * kWaiting + 2.0 * applied / DenseBlock::kWarps + kPiece * layer.pieces;
     }
     result.cycles = kWaiting * instructions / DenseBlock::kWarps;
     return result;

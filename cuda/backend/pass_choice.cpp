@@ -90,6 +90,7 @@ Probe probe(const ExecutableRequest& request, Planner& planner, BuildOptions opt
         else
             costs.point_launches += 1;
     }
+    costs.blocks = program->dense_times;
     costs.launches = std::max<std::int64_t>(operations - convolutions - add_stages(*program, costs), 0);
     costs.macs = program->macs_per_sample;
     return {std::move(program), costs};

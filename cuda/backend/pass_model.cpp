@@ -8,12 +8,6 @@
 namespace lossmap::cuda {
 namespace {
 
-/// A kernel of a recorded pass: 0.8 us as a node of a graph, measured, and about half a round of blocks in which it
-/// starts or ends, which was not.
-constexpr double kLaunchSeconds = 0.8e-6 + 1.5e-6;
-/// Of an H100's memory, copied, and of its second-level cache, read; measured (docs/gpu.md).
-constexpr double kMemoryBytesASecond = 2.83e12;
-constexpr double kCacheBytesASecond = 7.8e12;
 /// Sizes that the model holds for so much worse than its favourite are not measured: where they differ little, and
 /// where they are another kind of pass (many points of few samples, few points of many), whose launches it may
 /// misjudge.
@@ -72,6 +66,17 @@ double excess_seconds(const ConvolutionTimes& times, const PassSize& size, doubl
     return std::min(library, tiles) - points * samples * std::min(times.library, times.tiles());
 }
 
+/// What a launch of blocks takes beyond the arithmetic of a device that is full. Of the last round, which is not, the
+/// blocks that are alone on a multiprocessor wait for nobody.
+double excess_seconds(const BlockTimes& times, const PassSize& size) {
+    const std::int64_t rows = size.samples * times.sample_rows;
+    const std::int64_t blocks = size.points * parts(rows, times.group_rows);
+    const auto rest = static_cast<double>(blocks % times.resident_blocks) / static_cast<double>(times.resident_blocks);
+    const double last = rest == 0.0 ? 0.0 : times.alone + rest * (times.round - times.alone);
+    return static_cast<double>(blocks / times.resident_blocks) * times.round + last -
+           static_cast<double>(size.points * rows) * times.full();
+}
+
 /// Seconds of launches and memory.
 double moving_seconds(const PassCosts& costs, const PassLimits& limits, const PassSize& size) {
     const auto evaluations = static_cast<double>(size.points * size.samples);
@@ -84,6 +89,8 @@ double moving_seconds(const PassCosts& costs, const PassLimits& limits, const Pa
     const double rate = cached ? kCacheBytesASecond : kMemoryBytesASecond;
     for (const ConvolutionTimes& times : costs.either_way)
         launches += excess_seconds(times, size, rate);
+    for (const BlockTimes& times : costs.blocks)
+        launches += excess_seconds(times, size);
     return launches + evaluations * static_cast<double>(costs.traffic_bytes) / rate;
 }
 

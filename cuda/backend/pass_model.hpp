@@ -8,6 +8,12 @@
 
 namespace lossmap::cuda {
 
+/// A kernel of a recorded pass: 0.8 us as a node of a graph, measured, and about half a round of blocks in which it
+/// starts or ends, which was not.
+inline constexpr double kLaunchSeconds = 0.8e-6 + 1.5e-6;
+/// Of an H100's memory, copied, and of its second-level cache, read; measured (docs/gpu.md).
+inline constexpr double kMemoryBytesASecond = 2.83e12;
+inline constexpr double kCacheBytesASecond = 7.8e12;
 /// What a launch of a library's convolution in a recorded pass takes beside its arithmetic: it starts and ends with
 /// about half a round of blocks.
 inline constexpr double kConvolutionSeconds = 8e-6;
@@ -29,6 +35,20 @@ struct ConvolutionTimes {
     }
 };
 
+/// What a launch of blocks with some rows each takes that covers all points.
+struct BlockTimes {
+    double round = 0.0;  ///< seconds in which the device computes as many blocks as it holds
+    double alone = 0.0;  ///< the same where each multiprocessor has one, or none
+    std::int64_t resident_blocks = 1;
+    std::int64_t group_rows = 1;   ///< of a block
+    std::int64_t sample_rows = 1;  ///< of a sample
+
+    /// Seconds a row of a device that is full.
+    [[nodiscard]] double full() const { return round / static_cast<double>(group_rows * resident_blocks); }
+
+    friend bool operator==(const BlockTimes&, const BlockTimes&) = default;
+};
+
 /// What a pass of a network costs, as its estimate tells.
 struct PassCosts {
     std::int64_t constant_bytes = 0;
@@ -39,6 +59,7 @@ struct PassCosts {
     std::int64_t launches = 0;                   ///< of small kernels that cover all points
     std::int64_t point_launches = 0;             ///< of convolutions, once a point
     std::vector<ConvolutionTimes> either_way{};  ///< of convolutions that are launched once a point, or once
+    std::vector<BlockTimes> blocks{};            ///< of launches of blocks, beside kLaunchSeconds
     double stage_seconds = 0.0;  ///< of launches of whole stages: while their blocks, which run long, start and end
     std::int64_t macs = 0;       ///< multiply-adds of a (point, sample)
     double macs_a_second = 1e14;

@@ -14,9 +14,10 @@ namespace {
 /// Lowers steps and collects what cannot be run, so that one message names it all.
 class Compiler {
 public:
-    /// @param pools  whether pooling joins convolutions
-    Compiler(Program& program, ProgramBuilder& builder, bool pools)
-        : program_(program), builder_(builder), pools_(pools) {}
+    /// @param pools   whether pooling joins convolutions
+    /// @param chains  whether dense layers behind each other run as one, where that pays
+    Compiler(Program& program, ProgramBuilder& builder, bool pools, bool chains)
+        : program_(program), builder_(builder), pools_(pools), chains_(chains) {}
 
     void theta_nodes() {
         for (const std::int32_t index : program_.lowering.theta_nodes) {
@@ -30,11 +31,14 @@ public:
         const std::vector<Step>& steps = program_.lowering.steps;
         std::optional<StageChains> chains;
         if (!kernels.empty()) chains.emplace(builder_, program_.lowering, std::move(kernels));
+        std::optional<DenseChains> dense;
+        if (chains_) dense.emplace(builder_, program_.lowering);
         std::vector<bool> done(steps.size(), false);
         for (std::size_t index = 0; index < steps.size(); ++index) {
             if (done[index]) continue;
             const Step& step = steps[index];
             if (chains && stage(*chains, index, done)) continue;
+            if (dense && dense_chain(*dense, index, done)) continue;
             const Node& node = builder_.node(step.node);
             // A layer in front of it has computed it as well.
             if (builder_.is_there(node.outputs[0])) continue;
@@ -80,6 +84,21 @@ private:
         return true;
     }
 
+    /// The same of dense layers.
+    bool dense_chain(const DenseChains& chains, std::size_t index, std::vector<bool>& done) {
+        const auto chain = chains.from(index);
+        if (!chain) return false;
+        std::vector<std::string> names;
+        for (const DenseChain::Layer& layer : chain->layers)
+            names.push_back(builder_.node(program_.lowering.steps[layer.step].node).name);
+        for (const std::size_t member : chain->members())
+            done[member] = true;
+        program_.dense_chains.push_back(std::move(names));
+        attempt(builder_.node(program_.lowering.steps[index].node), {chain->layers.back().output},
+                [&] { program_.dense_times.push_back(lower_dense_chain(builder_, program_.lowering, *chain)); });
+        return true;
+    }
+
     template <typename Body>
     void attempt(const Node& node, const std::vector<ValueId>& outputs, const Body& body) {
         builder_.begin(node.name);
@@ -118,6 +137,7 @@ private:
     Program& program_;
     ProgramBuilder& builder_;
     bool pools_;
+    bool chains_;
     std::vector<std::string> refusals_;
 };
 
@@ -210,7 +230,8 @@ std::unique_ptr<Program> build_program(const ExecutableRequest& request, BoundRe
     if (options.training) builder.train(program->training_norms, request.space->states_size());
     keep_output_wide(graph, program->bound.output, builder);
     bind_inputs(*program, request.inputs, builder);
-    Compiler compiler(*program, builder, request.passes.pooling && !request.traceable);
+    Compiler compiler(*program, builder, request.passes.pooling && !request.traceable,
+                      request.passes.dense_chains && !request.traceable);
     compiler.theta_nodes();
     compiler.steps(stage_kernels(options, request.passes, builder.device().facts()));
     compiler.require_all();
@@ -252,6 +273,8 @@ std::string plan_record(const Program& program, std::span<const Program* const> 
         record["stages"].push_back(names);
     for (const auto& [name, reason] : program.outside_stages)
         record["outside_stages"].push_back({{"name", name}, {"because", reason}});
+    for (const std::vector<std::string>& names : program.dense_chains)
+        record["dense_chains"].push_back(names);
     record["architecture"] = facts.architecture;
     record["libraries"] = facts.library_versions;
     record["operations"] = operations_of(program);

@@ -13,6 +13,7 @@
 #include "backend/training_norms.hpp"
 #include "cuda/backend/device.hpp"
 #include "cuda/backend/operation.hpp"
+#include "cuda/backend/pass_model.hpp"
 #include "cuda/backend/program_builder.hpp"
 #include "cuda/backend/theta_packer.hpp"
 #include "plan/fusion.hpp"
@@ -49,6 +50,9 @@ struct Program {
     std::vector<std::vector<std::string>> stages;
     std::vector<std::pair<std::string, std::string>> outside_stages;
     std::string stage_arithmetic;  ///< of those kernels
+    /// Dense layers that one launch computes, a list a launch; and what each launch takes.
+    std::vector<std::vector<std::string>> dense_chains;
+    std::vector<BlockTimes> dense_times;
     std::int64_t macs_per_sample = 0;
 
     /// Whether results are those of fp32 itself, so that there is nothing to compute again.

@@ -23,6 +23,8 @@ std::span<const PassInfo> pass_table() {
          "the same on Hopper's wgmma (CUDA, fp16, compute capability 9.0)"},
         {"pooling", &PassSet::pooling,
          "a MaxPool of 2 x 2 behind a convolution of all points in one launch joins it (CUDA)"},
+        {"dense_chains", &PassSet::dense_chains,
+         "narrow dense layers behind each other, with their activations, run as one kernel of all points (CUDA)"},
     };
     return kPasses;
 }

@@ -19,9 +19,10 @@ struct PassSet {
     bool split_stages = true;
     bool warpgroup_stages = true;
     bool pooling = true;
+    bool dense_chains = true;
 
     [[nodiscard]] static constexpr PassSet none() {
-        return {false, false, false, false, false, false, false, false, false, false, false};
+        return {false, false, false, false, false, false, false, false, false, false, false, false};
     }
     friend bool operator==(const PassSet&, const PassSet&) = default;
 };

@@ -181,6 +181,20 @@ TEST(PassModel, BlocksOfAllPointsWantFullRounds) {
     EXPECT_NEAR(estimated_pass_seconds(alone, limits, {265, 10}) - full, 263.0 / 264.0 * 1e-3, 1e-9);
 }
 
+TEST(PassModel, BlocksThatAreAloneWaitForNobody) {
+    const PassLimits limits = large_device();
+    PassCosts costs;
+    costs.blocks = {{1e-3, 0.4e-3, 528, 128, 2}};
+    const double full = estimated_pass_seconds(costs, limits, {528, 64});
+    EXPECT_EQ(costs.blocks[0].full(), 1e-3 / 528 / 128);
+    // Beyond what a full device would take, which is no size's: of one block nearly all, of a round and one the same.
+    EXPECT_NEAR(estimated_pass_seconds(costs, limits, {1, 64}) - full, 0.4e-3 - 0.4e-3 / 528, 1e-12);
+    EXPECT_NEAR(estimated_pass_seconds(costs, limits, {529, 64}) - full, 0.4e-3 - 0.4e-3 / 528, 1e-12);
+    EXPECT_NEAR(estimated_pass_seconds(costs, limits, {264, 64}) - full, 0.2e-3, 1e-12);
+    // Two rows a sample: one sample more needs another block.
+    EXPECT_GT(estimated_pass_seconds(costs, limits, {264, 65}), estimated_pass_seconds(costs, limits, {264, 64}));
+}
+
 TEST(PassModel, WhatWasMeasuredTellsOfOtherJobs) {
     PassLimits limits = large_device();
     const std::vector<PassSize> sizes = sizes_to_measure(mlp(), limits, 6);

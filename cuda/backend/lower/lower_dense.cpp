@@ -90,7 +90,7 @@ private:
 
 }  // namespace
 
-bool lower_dense(ProgramBuilder& builder, const Step& step) {
+bool is_dense_layer(const ProgramBuilder& builder, const Step& step) {
     const Node& node = builder.node(step.node);
     if (!node.domain.empty() || (node.op_type != "Gemm" && node.op_type != "MatMul")) return false;
     if (builder.phase_of(node.outputs[0]) != Phase::tile) return false;
@@ -103,6 +103,11 @@ bool lower_dense(ProgramBuilder& builder, const Step& step) {
         const Shape& result = builder.shape(node.outputs[0]);
         if (!is_feature_bias(builder, node.inputs[2], result.back())) return false;
     }
+    return true;
+}
+
+bool lower_dense(ProgramBuilder& builder, const Step& step) {
+    if (!is_dense_layer(builder, step)) return false;
     DenseLowering(builder, step).lower();
     return true;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "cuda/backend/dense_chain.hpp"
 #include "cuda/backend/program_builder.hpp"
 #include "cuda/backend/stage_chain.hpp"
 #include "plan/fusion.hpp"
@@ -13,9 +14,13 @@ namespace lossmap::cuda {
 [[nodiscard]] bool lower_convolution(ProgramBuilder& builder, const Step& step, bool pools);
 /// Gemm, and MatMul with a matrix that does not depend on samples, everything joined to them.
 [[nodiscard]] bool lower_dense(ProgramBuilder& builder, const Step& step);
+/// Whether a step is one of those.
+[[nodiscard]] bool is_dense_layer(const ProgramBuilder& builder, const Step& step);
 
 /// A chain of convolutions in one launch, with the layout of their weights. A chain that was found can be run.
 void lower_stage(ProgramBuilder& builder, const Lowering& lowering, const StageChain& chain);
+/// The same of dense layers; says what the launch takes.
+BlockTimes lower_dense_chain(ProgramBuilder& builder, const Lowering& lowering, const DenseChain& chain);
 
 /// Reshape and its like, Transpose, Expand, Split, Cast to the same type: other strides, nothing moves.
 [[nodiscard]] bool lower_view(ProgramBuilder& builder, const Node& node);

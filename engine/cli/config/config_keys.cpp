@@ -38,7 +38,7 @@ constexpr ConfigKey kSweepAxisKeys[] = {{"pointer"}, {"values"}, {"labels"}};
 constexpr ConfigKey kAxisKeys[] = {{"min"}, {"max"}, {"points"}, {"margin"}};
 constexpr ConfigKey kPassesKeys[] = {{"constant_folding"}, {"dead_code"},        {"bias_add"},   {"batch_norm"},
                                      {"residual"},         {"activation"},       {"transforms"}, {"stages"},
-                                     {"split_stages"},     {"warpgroup_stages"}, {"pooling"}};
+                                     {"split_stages"},     {"warpgroup_stages"}, {"pooling"},    {"dense_chains"}};
 constexpr ConfigKey kRefineKeys[] = {{"initial"}, {"tolerance"}};
 
 constexpr ConfigSection kSections[] = {
