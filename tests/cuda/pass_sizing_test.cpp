@@ -59,6 +59,7 @@ struct Start {
         runner = std::make_unique<NetworkRunner>(
             std::move(net), kChunk, 5,
             std::shared_ptr<Backend>(cuda::make_cuda_backend({devices.begin(), devices.end()}, plans)));
+        runner->request().passes.dense_chains = false;
         runner->request().total_points = kGrid;
         runner->request().chunk_samples = kChunk;
         runner->request().total_samples = std::int64_t{1} << 30;

@@ -199,6 +199,7 @@ TEST(PlanCache, EstimatesAskOnceForAProduct) {
     const std::shared_ptr<Backend> backend = cuda::make_cuda_backend({device});
     NetworkRunner runner(std::move(net), 5, 5, backend);
     ExecutableRequest request = runner.request();
+    request.passes.dense_chains = false;
     request.graph = &runner.net().graph();
     request.space = &runner.net().space();
     request.origin = &runner.net().origin();
