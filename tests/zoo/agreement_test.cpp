@@ -128,10 +128,37 @@ INSTANTIATE_TEST_SUITE_P(Zoo, ZooSizeTest, ::testing::ValuesIn(models_for_sizes(
                          [](const auto& test) { return test.param.test_name(); });
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(ZooSizeTest);
 
+/// Networks of narrow dense layers, and a head of some.
+class ZooDenseTest : public ZooAgreementTest {};
+
+TEST_P(ZooDenseTest, DenseLayersAreOneKernelThatAgreesInOneWayOrTheOther) {
+    const auto backend = cuda::make_cuda_backend({std::make_shared<HostDevice>()});
+    const std::string plan = backend->compile(request())->plan_json();
+    EXPECT_THAT(plan, ::testing::HasSubstr("kernel dense_chain"));
+    PassSet apart;
+    apart.dense_chains = false;
+    for (const PassSet& passes : {PassSet{}, apart}) {
+        const Errors errors = measure(*backend, passes, 8);
+        EXPECT_LE(errors.loss, kTolerance);
+        EXPECT_LE(errors.logits, kTolerance);
+    }
+}
+
+std::vector<ZooModel> models_of_dense_layers() {
+    constexpr std::array<std::string_view, 4> kFiles{"weightnorm_mlp.onnx", "mlp_tanh.onnx", "regression_mlp.onnx",
+                                                     "lenet_maxpool.onnx"};
+    return models_named(kFiles);
+}
+
+INSTANTIATE_TEST_SUITE_P(Zoo, ZooDenseTest, ::testing::ValuesIn(models_of_dense_layers()),
+                         [](const auto& test) { return test.param.test_name(); });
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(ZooDenseTest);
+
 TEST(Zoo, IsThere) {
     LOSSMAP_REQUIRE_REFERENCE("models/zoo/index.json");
     EXPECT_EQ(models_for_passes().size(), 6U);
     EXPECT_EQ(models_for_sizes().size(), 6U);
+    EXPECT_EQ(models_of_dense_layers().size(), 4U);
     EXPECT_EQ(zoo_models().size(), 71U);
 }
 
