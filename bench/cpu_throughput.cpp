@@ -9,9 +9,9 @@
 #include <thread>
 
 #include "backend/backend.hpp"
-#include "bench/fma_ceiling.hpp"
 #include "core/philox.hpp"
 #include "cpu/cpu_backend.hpp"
+#include "cpu/fma_ceiling.hpp"
 #include "graph/graph.hpp"
 #include "onnx_import/importer.hpp"
 #include "params/parameter_space.hpp"
@@ -115,7 +115,7 @@ void run(const Options& options) {
     std::vector<LossSums> sums(points.size());
     executable->evaluate(points, chunk, sums);
     const auto measure = [&] {
-        const bench::FmaCeiling ceiling = bench::measure_fma_ceiling(0.02);
+        const cpu::FmaCeiling ceiling = cpu::measure_fma_ceiling(0.02);
         const double start = now_seconds();
         const double cpu_start = cpu_seconds();
         std::int64_t evaluations = 0;

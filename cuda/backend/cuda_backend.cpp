@@ -9,6 +9,7 @@
 #include "cuda/backend/cuda_executable.hpp"
 #include "cuda/backend/device_algebra.hpp"
 #include "cuda/backend/device_directions.hpp"
+#include "cuda/backend/gemm_ceiling.hpp"
 #include "cuda/backend/pass_choice.hpp"
 
 namespace lossmap::cuda {
@@ -76,6 +77,17 @@ public:
 
     [[nodiscard]] std::unique_ptr<LinearAlgebra> linear_algebra(int) const override {
         return make_device_algebra(devices_.front());
+    }
+
+    [[nodiscard]] std::optional<Ceiling> measure_ceiling(Precision precision, int, double seconds) override {
+        // As large as libraries need to show their best.
+        constexpr std::int64_t kExtent = 8192;
+        Ceiling ceiling;
+        for (const auto& device : devices_)
+            ceiling.flops_per_second += measure_gemm_ceiling(*device, precision, kExtent, seconds);
+        ceiling.what = fmt::format("the library's product of {0} x {0} matrices in {1}", kExtent, name_of(precision));
+        if (devices_.size() > 1) ceiling.what += fmt::format(", {} devices", devices_.size());
+        return ceiling;
     }
 
 private:

@@ -169,6 +169,12 @@ struct DeviceInfo {
     std::int64_t memory_bytes = 0;
 };
 
+/// What devices reach at most in sums of products: what rates are held against.
+struct Ceiling {
+    double flops_per_second = 0.0;  ///< a multiply-add counts as two
+    std::string what;               ///< "fused multiply-adds on registers, avx512f, 2 threads"
+};
+
 /// A way to run networks. Knows its devices, answers why it cannot do something before it is asked to.
 class Backend {
 public:
@@ -188,6 +194,14 @@ public:
                                                                           std::span<const float> origin) const = 0;
     /// @param threads  where it runs on the CPU; no result depends on it. 0: all the process may use
     [[nodiscard]] virtual std::unique_ptr<LinearAlgebra> linear_algebra(int threads) const = 0;
+    /// Measured now, on all devices, in about `seconds` of each; nothing where it cannot be measured.
+    /// @param threads  of the CPU, where that is the device; 0: all the process may use
+    [[nodiscard]] virtual std::optional<Ceiling> measure_ceiling(Precision precision, int threads, double seconds) {
+        static_cast<void>(precision);
+        static_cast<void>(threads);
+        static_cast<void>(seconds);
+        return {};
+    }
 };
 
 }  // namespace lossmap

@@ -5,6 +5,7 @@
 #include "core/error.hpp"
 #include "cpu/cpu_executable.hpp"
 #include "cpu/cpu_info.hpp"
+#include "cpu/fma_ceiling.hpp"
 #include "cpu/lapack_algebra.hpp"
 #include "cpu/plan_record.hpp"
 
@@ -45,6 +46,14 @@ public:
 
     [[nodiscard]] std::unique_ptr<LinearAlgebra> linear_algebra(int threads) const override {
         return cpu::make_lapack_algebra(threads);
+    }
+
+    [[nodiscard]] std::optional<Ceiling> measure_ceiling(Precision, int threads, double seconds) override {
+        const int used = threads > 0 ? threads : cpu::usable_threads();
+        const cpu::FmaCeiling ceiling = cpu::measure_fma_ceiling(static_cast<std::size_t>(used), seconds);
+        if (ceiling.gflops == 0.0) return {};
+        return Ceiling{1e9 * ceiling.gflops, fmt::format("fused multiply-adds on registers, {}, {} {}",
+                                                         ceiling.instructions, used, used == 1 ? "thread" : "threads")};
     }
 };
 

@@ -1,13 +1,16 @@
-#include "bench/fma_ceiling.hpp"
+#include "cpu/fma_ceiling.hpp"
 
 #include <chrono>
 #include <cstdint>
+#include <vector>
+
+#include "cpu/worker_pool.hpp"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
-namespace lossmap::bench {
+namespace lossmap::cpu {
 namespace {
 
 double now_seconds() {
@@ -118,4 +121,14 @@ FmaCeiling measure_fma_ceiling([[maybe_unused]] double seconds) {
     return {0.0, "none"};
 }
 
-}  // namespace lossmap::bench
+FmaCeiling measure_fma_ceiling(std::size_t threads, double seconds) {
+    std::vector<FmaCeiling> rates(threads);
+    WorkerPool pool(threads);
+    pool.run([&](std::size_t thread) { rates[thread] = measure_fma_ceiling(seconds); });
+    FmaCeiling all{0.0, rates.front().instructions};
+    for (const FmaCeiling& one : rates)
+        all.gflops += one.gflops;
+    return all;
+}
+
+}  // namespace lossmap::cpu

@@ -1,10 +1,11 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 
-namespace lossmap::bench {
+namespace lossmap::cpu {
 
-/// What one core can do at most.
+/// What cores can do at most.
 struct FmaCeiling {
     double gflops = 0.0;       ///< fp32, multiply and add counted as two
     std::string instructions;  ///< "avx512f", "avx2+fma", "none"
@@ -14,4 +15,7 @@ struct FmaCeiling {
 /// many short rounds: what else the machine does only takes away.
 [[nodiscard]] FmaCeiling measure_fma_ceiling(double seconds);
 
-}  // namespace lossmap::bench
+/// The same on so many threads at once, bound as those of networks are; the sum of their rates.
+[[nodiscard]] FmaCeiling measure_fma_ceiling(std::size_t threads, double seconds);
+
+}  // namespace lossmap::cpu
