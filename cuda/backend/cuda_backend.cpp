@@ -83,9 +83,12 @@ public:
         // As large as libraries need to show their best.
         constexpr std::int64_t kExtent = 8192;
         Ceiling ceiling;
-        for (const auto& device : devices_)
-            ceiling.flops_per_second += measure_gemm_ceiling(*device, precision, kExtent, seconds);
-        ceiling.what = fmt::format("the library's product of {0} x {0} matrices in {1}", kExtent, name_of(precision));
+        for (const auto& device : devices_) {
+            const Ceiling one = measure_gemm_ceiling(*device, precision, kExtent, seconds);
+            ceiling.flops_per_second += one.flops_per_second;
+            ceiling.at_hand += one.at_hand;
+            ceiling.what = one.what;
+        }
         if (devices_.size() > 1) ceiling.what += fmt::format(", {} devices", devices_.size());
         return ceiling;
     }

@@ -37,7 +37,7 @@ void queue_numbers(const Device& device, Queue& queue, std::uint32_t axis, const
 
 }  // namespace
 
-double measure_gemm_ceiling(Device& device, Precision precision, std::int64_t extent, double seconds) {
+Ceiling measure_gemm_ceiling(Device& device, Precision precision, std::int64_t extent, double seconds) {
     GemmProblem problem;
     problem.rows = problem.columns = problem.inner = extent;
     problem.type = problem.result_type = type_of(precision);
@@ -62,17 +62,22 @@ double measure_gemm_ceiling(Device& device, Precision precision, std::int64_t ex
     const auto run = [&] { queue->launch("gemm", accesses, [&](void* stream) { plan->run(operands, stream); }); };
     run();
     double least = std::numeric_limits<double>::infinity();
-    for (double spent = 0.0; spent < seconds || spent == 0.0;) {
+    double spent = 0.0;
+    int runs = 0;
+    while (spent < seconds || runs == 0) {
         const auto begin = queue->timed_mark();
         run();
         const auto end = queue->timed_mark();
         end->synchronize();
         const double one = end->seconds_since(*begin);
         least = one < least ? one : least;
-        spent += one > 0.0 ? one : seconds + 1.0;
+        spent += one;
+        ++runs;
     }
     const auto side = static_cast<double>(extent);
-    return 2.0 * side * side * side / least;
+    const double flops = 2.0 * side * side * side;
+    return {flops / least, flops * runs / spent,
+            fmt::format("the library's product of {0} x {0} matrices in {1}", extent, name_of(precision))};
 }
 
 }  // namespace lossmap::cuda

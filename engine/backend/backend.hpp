@@ -171,7 +171,8 @@ struct DeviceInfo {
 
 /// What devices reach at most in sums of products: what rates are held against.
 struct Ceiling {
-    double flops_per_second = 0.0;  ///< a multiply-add counts as two
+    double flops_per_second = 0.0;  ///< of the best of several runs; a multiply-add counts as two
+    double at_hand = 0.0;           ///< .. of all of them together: less, where others use the devices at the moment
     std::string what;               ///< "fused multiply-adds on registers, avx512f, 2 threads"
 };
 

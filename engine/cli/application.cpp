@@ -8,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/bench_options.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/config/config_keys.hpp"
 #include "cli/run/prepared_run.hpp"
@@ -22,7 +23,7 @@ constexpr int kWrongUsage = 2;
 constexpr int kInterrupted = 130;
 
 /// Commands of the interface that this version lacks: refused by name, and not shown by --help.
-constexpr std::array<const char*, 3> kLaterCommands = {"merge", "bench", "compare"};
+constexpr std::array<const char*, 1> kLaterCommands = {"merge"};
 
 const std::map<std::string, PlotKind> kPlotKinds = {
     {"line", PlotKind::line},       {"contour", PlotKind::contour},     {"filled", PlotKind::filled},
@@ -73,14 +74,16 @@ public:
         app_.footer(
             "Examples:\n  lossmap inspect model.onnx\n  lossmap validate plane.json\n"
             "  lossmap run plane.json --out runs/plane\n  lossmap plot runs/plane --kind contour --format pdf\n\n"
-            "Exit status: 0 done, 1 failure while running, 2 wrong usage, configuration or input, 130 interrupted\n"
-            "with the journal intact (run the same command again to go on).");
+            "Exit status: 0 done, 1 failure while running, 2 wrong usage, configuration or input, 3 regression\n"
+            "found by compare, 130 interrupted with the journal intact (run the same command again to go on).");
         add_run();
         add_validate();
         add_inspect();
         add_plot();
         add_report();
         add_export();
+        bench_ = add_bench(app_, bench_arguments_);
+        compare_ = add_compare(app_, compare_arguments_);
         devices_ =
             app_.add_subcommand("devices", "Backends, devices, memory, library versions; why a backend is missing");
         devices_->footer("Example:\n  lossmap devices");
@@ -95,6 +98,8 @@ public:
         if (plot_->parsed()) return plot_command(plot_arguments(), out);
         if (report_->parsed()) return report_command(report_arguments_, out);
         if (export_->parsed()) return export_command(export_arguments(), out);
+        if (bench_->parsed()) return bench_command(bench_arguments_, out);
+        if (compare_->parsed()) return compare_command(compare_arguments_, out);
         return devices_command(out);
     }
 
@@ -238,6 +243,8 @@ private:
     CLI::App* plot_ = nullptr;
     CLI::App* report_ = nullptr;
     CLI::App* export_ = nullptr;
+    CLI::App* bench_ = nullptr;
+    CLI::App* compare_ = nullptr;
     CLI::App* devices_ = nullptr;
     RunArguments run_arguments_;
     ValidateArguments validate_arguments_;
@@ -245,6 +252,8 @@ private:
     PlotArguments plot_arguments_;
     ReportArguments report_arguments_;
     ExportArguments export_arguments_;
+    BenchArguments bench_arguments_;
+    CompareArguments compare_arguments_;
     std::string export_format_;
     bool resume_ = false;  // only so that --resume and --fresh exclude each other
     std::string shard_;

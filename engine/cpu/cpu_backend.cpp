@@ -52,8 +52,9 @@ public:
         const int used = threads > 0 ? threads : cpu::usable_threads();
         const cpu::FmaCeiling ceiling = cpu::measure_fma_ceiling(static_cast<std::size_t>(used), seconds);
         if (ceiling.gflops == 0.0) return {};
-        return Ceiling{1e9 * ceiling.gflops, fmt::format("fused multiply-adds on registers, {}, {} {}",
-                                                         ceiling.instructions, used, used == 1 ? "thread" : "threads")};
+        return Ceiling{1e9 * ceiling.gflops, 1e9 * ceiling.mean_gflops,
+                       fmt::format("fused multiply-adds on registers, {}, {} {}", ceiling.instructions, used,
+                                   used == 1 ? "thread" : "threads")};
     }
 };
 

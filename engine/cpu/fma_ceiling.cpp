@@ -1,5 +1,6 @@
 #include "cpu/fma_ceiling.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <vector>
@@ -94,19 +95,23 @@ __attribute__((target("avx2,fma"))) float fma_rounds_avx2(std::int64_t rounds) {
 }
 
 template <typename Rounds>
-double rate(Rounds&& run_rounds, int lanes, double seconds) {
+FmaCeiling rate(Rounds&& run_rounds, int lanes, double seconds, const char* instructions) {
     constexpr std::int64_t kRounds = 100000;
+    const double flops = 2e-9 * lanes * kAccumulators * static_cast<double>(kRounds);
     double best = 0.0;
+    int rounds = 0;
     volatile float sink = 0.0F;
-    for (const double end = now_seconds() + seconds; now_seconds() < end;) {
-        const double start = now_seconds();
+    const double begin = now_seconds();
+    double now = begin;
+    while (now < begin + seconds || rounds == 0) {
         sink = run_rounds(kRounds);
-        const double flops = 2.0 * lanes * kAccumulators * static_cast<double>(kRounds);
-        const double measured = flops / (now_seconds() - start) * 1e-9;
-        best = measured > best ? measured : best;
+        ++rounds;
+        const double then = now;
+        now = now_seconds();
+        best = std::max(best, flops / (now - then));
     }
     static_cast<void>(sink);
-    return best;
+    return {best, flops * rounds / (now - begin), instructions};
 }
 
 #endif
@@ -115,19 +120,21 @@ double rate(Rounds&& run_rounds, int lanes, double seconds) {
 
 FmaCeiling measure_fma_ceiling([[maybe_unused]] double seconds) {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f")) return {rate(fma_rounds_avx512, 16, seconds), "avx512f"};
-    if (__builtin_cpu_supports("fma")) return {rate(fma_rounds_avx2, 8, seconds), "avx2+fma"};
+    if (__builtin_cpu_supports("avx512f")) return rate(fma_rounds_avx512, 16, seconds, "avx512f");
+    if (__builtin_cpu_supports("fma")) return rate(fma_rounds_avx2, 8, seconds, "avx2+fma");
 #endif
-    return {0.0, "none"};
+    return {0.0, 0.0, "none"};
 }
 
 FmaCeiling measure_fma_ceiling(std::size_t threads, double seconds) {
     std::vector<FmaCeiling> rates(threads);
     WorkerPool pool(threads);
     pool.run([&](std::size_t thread) { rates[thread] = measure_fma_ceiling(seconds); });
-    FmaCeiling all{0.0, rates.front().instructions};
-    for (const FmaCeiling& one : rates)
+    FmaCeiling all{0.0, 0.0, rates.front().instructions};
+    for (const FmaCeiling& one : rates) {
         all.gflops += one.gflops;
+        all.mean_gflops += one.mean_gflops;
+    }
     return all;
 }
 

@@ -14,6 +14,7 @@
 
 #include "core/error.hpp"
 #include "io/atomic_file.hpp"
+#include "io/private_folder.hpp"
 #include "output/text.hpp"
 #include "output/whole_file.hpp"
 
@@ -33,29 +34,6 @@ bool is_program(const fs::path& file) {
     std::error_code error;
     return fs::is_regular_file(file, error) && access(file.c_str(), X_OK) == 0;
 }
-
-/// A folder that only this user can enter; removed at the end.
-class PrivateDirectory {
-public:
-    PrivateDirectory() {
-        std::string name = (fs::temp_directory_path() / "lossmap-plot-XXXXXX").string();
-        if (mkdtemp(name.data()) == nullptr) {
-            throw Error("cannot make a temporary folder {}: {}", name, std::strerror(errno));
-        }
-        path_ = name;
-    }
-    ~PrivateDirectory() {
-        std::error_code ignored;
-        fs::remove_all(path_, ignored);
-    }
-    PrivateDirectory(const PrivateDirectory&) = delete;
-    PrivateDirectory& operator=(const PrivateDirectory&) = delete;
-    [[nodiscard]] fs::path operator/(const char* name) const { return path_ / name; }
-    [[nodiscard]] const fs::path& path() const { return path_; }
-
-private:
-    fs::path path_;
-};
 
 /// What a child process starts with: its folder, nothing to read, messages in a file.
 class SpawnActions {
@@ -162,7 +140,7 @@ fs::path find_gnuplot() {
 
 std::string run_gnuplot(const std::string& script, std::chrono::milliseconds timeout) {
     const fs::path program = find_gnuplot();
-    const PrivateDirectory folder;
+    const PrivateFolder folder("lossmap-plot");
     write_file_atomically(folder / kScriptFile, script);
     Child child(program, folder.path());
     const int status = child.wait(timeout);

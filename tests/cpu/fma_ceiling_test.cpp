@@ -17,6 +17,8 @@ TEST(FmaCeiling, IsWhatTheBackendTells) {
     // Between a slow core that is shared and what no core has: a probe that is optimised away shows thousands.
     EXPECT_GT(ceiling->flops_per_second, 1e8);
     EXPECT_LT(ceiling->flops_per_second, 1e12);
+    EXPECT_GT(ceiling->at_hand, 0.0);
+    EXPECT_LE(ceiling->at_hand, 1.0001 * ceiling->flops_per_second);
     EXPECT_NE(ceiling->what.find("1 thread"), std::string::npos) << ceiling->what;
 }
 

@@ -17,8 +17,9 @@ test::HostDeviceOptions slow() {
 TEST(GemmCeiling, IsARateInEachPrecision) {
     for (const Precision precision : {Precision::fp32, Precision::tf32, Precision::fp16, Precision::bf16}) {
         test::HostDevice device(slow());
-        EXPECT_NEAR(cuda::measure_gemm_ceiling(device, precision, 24, 0.0), 2.0 * 24 * 24 * 24 / 1e-3, 1.0)
-            << name_of(precision);
+        const Ceiling ceiling = cuda::measure_gemm_ceiling(device, precision, 24, 0.0);
+        EXPECT_NEAR(ceiling.flops_per_second, 2.0 * 24 * 24 * 24 / 1e-3, 1.0) << name_of(precision);
+        EXPECT_NEAR(ceiling.at_hand, ceiling.flops_per_second, 1.0) << name_of(precision);
         // Two matrices of numbers, converted; a product to get warm, and one that is timed.
         EXPECT_EQ(device.counts().launches, 6) << name_of(precision);
         EXPECT_EQ(device.counts().timed_marks, 2) << name_of(precision);

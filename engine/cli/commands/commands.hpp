@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <ostream>
@@ -57,6 +58,36 @@ struct ExportArguments {
     std::filesystem::path out;  ///< empty: RUN/surface.FORMAT, or beside the .h5
 };
 
+struct BenchArguments {
+    std::vector<std::filesystem::path> models;
+    std::filesystem::path suite;  ///< "": none
+    std::int64_t points = 16;
+    std::int64_t samples = 256;
+    std::string precision = "fp32";
+    std::string device = "auto";
+    std::string plan_cache;
+    int threads = 0;
+    int repeat = 5;
+    double min_seconds = 0.5;  ///< that a repetition takes at least
+    bool layers = false;
+    std::filesystem::path json;     ///< "": none is written
+    std::filesystem::path history;  ///< likewise
+    std::string label;
+    std::string log_level = "warning";
+};
+
+struct CompareArguments {
+    std::string base;     ///< a file of results, a label of the history, or a program
+    std::string changed;  ///< likewise
+    double threshold = 0.05;
+    std::filesystem::path history;  ///< "": base and changed are no labels
+    bool binaries = false;
+    std::filesystem::path suite;  ///< that the programs run
+    int repeat = 5;
+    std::string device = "auto";
+    int threads = 0;
+};
+
 // One function a command: results to `out`, messages to stderr; the result is the exit status. They throw the
 // exceptions of core/error.hpp, which main turns into a sentence and an exit status.
 int run_command(const RunArguments& arguments, std::ostream& out);
@@ -66,6 +97,9 @@ int plot_command(const PlotArguments& arguments, std::ostream& out);
 int report_command(const ReportArguments& arguments, std::ostream& out);
 int export_command(const ExportArguments& arguments, std::ostream& out);
 int devices_command(std::ostream& out);
+int bench_command(const BenchArguments& arguments, std::ostream& out);
+/// 3 where a benchmark is slower beyond threshold and noise.
+int compare_command(const CompareArguments& arguments, std::ostream& out);
 
 /// 2 for what the user handed in, 130 for a stop, 1 for everything else.
 [[nodiscard]] int exit_status_of(const std::exception& error);

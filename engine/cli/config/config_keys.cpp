@@ -15,6 +15,8 @@ constexpr ConfigKey kConfigKeys[] = {
     {"to"},   {"move"},       {"statistics"}, {"checkpoints"}, {"plane"},    {"iterations"}, {"epochs"}, {"lr_drops"},
     {"runs"}, {"labels"},     {"count"},      {"sweep"},       {"refine"},   {"grow"},       {"from"},
 };
+constexpr ConfigKey kSuiteKeys[] = {{"benchmarks"}};
+constexpr ConfigKey kBenchmarkKeys[] = {{"model"}, {"name"}, {"points"}, {"samples"}, {"precision"}, {"loss"}};
 constexpr ConfigKey kModelKeys[] = {{"path"}, {"parameters"}};
 constexpr ConfigKey kRunKeys[] = {{"label"},    {"checkpoints"}, {"epochs"}, {"iterations"},
                                   {"lr_drops"}, {"model"},       {"labels"}};
@@ -43,6 +45,8 @@ constexpr ConfigKey kRefineKeys[] = {{"initial"}, {"tolerance"}};
 
 constexpr ConfigSection kSections[] = {
     {"config", kConfigKeys},
+    {"suite", kSuiteKeys},
+    {"benchmark", kBenchmarkKeys},
     {"model", kModelKeys},
     {"run", kRunKeys},
     {"parameters", kParametersKeys},

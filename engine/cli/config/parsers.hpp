@@ -16,6 +16,7 @@ namespace lossmap {
 [[nodiscard]] Config parse_config(const JsonReader& document, const std::filesystem::path& file);
 /// The run's name, which stands in paths ("runs/NAME"); the file's stem when `reader` is absent.
 [[nodiscard]] std::string parse_name(const std::optional<JsonReader>& reader, const std::filesystem::path& file);
+[[nodiscard]] Precision parse_precision(const JsonReader& reader);
 /// A path, or {"path", "parameters"}. With `rules` an object with include / exclude may stand under "parameters".
 [[nodiscard]] ModelConfig parse_model(const JsonReader& reader, ParameterRules* rules = nullptr);
 /// A list of models and globs, or one glob; globs are expanded in natural order.

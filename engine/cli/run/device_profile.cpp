@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <map>
-#include <utility>
 #include <vector>
 
+#include "cli/run/pass_times_table.hpp"
 #include "cli/run/run_network.hpp"
 #include "core/error.hpp"
 
@@ -16,17 +15,6 @@ namespace {
 /// For which a rate is measured, and about which a call takes.
 constexpr double kRateSeconds = 1.0;
 constexpr double kCallSeconds = 0.3;
-
-double seconds_of(const std::vector<OperationTime>& operations) {
-    double sum = 0.0;
-    for (const OperationTime& operation : operations)
-        sum += operation.seconds;
-    return sum;
-}
-
-std::int64_t tiles_of(std::int64_t samples, const PassTimes& times) {
-    return (samples + times.samples - 1) / times.samples;
-}
 
 /// Evaluations a second at the origin: of two passes' points, so that the weights of one are made while another runs.
 double measure_rate(Executable& executable, std::size_t axes, const SampleChunk& chunk) {
@@ -58,35 +46,8 @@ std::string with_unit(double value) {
 }  // namespace
 
 void DeviceProfile::print(std::ostream& out) const {
-    const auto tiles = static_cast<double>(tiles_of(chunk_samples, times));
-    const double whole = std::max(seconds_of(times.weights) + tiles * seconds_of(times.tile), 1e-30);
-    out << fmt::format("{}, passes of {} x {} samples, {} samples a chunk\n", subject,
-                       times.points == 1 ? "1 point" : fmt::format("{} points", times.points), times.samples,
-                       chunk_samples);
-    std::size_t width = 9;
-    for (const auto* operations : {&times.weights, &times.tile}) {
-        for (const OperationTime& operation : *operations)
-            width = std::max(width, operation.name.size());
-    }
-    out << fmt::format("  {:>7}  {:>10}  {:<{}}  computed by\n", "share", "us", "operation", width);
-    std::map<std::string, double> shares;
-    const auto print_rows = [&](const std::vector<OperationTime>& operations, double times_a_chunk) {
-        for (const OperationTime& operation : operations) {
-            const double share = operation.seconds * times_a_chunk / whole;
-            shares[operation.implementation] += share;
-            out << fmt::format("  {:>5.1f} %  {:>10.1f}  {:<{}}  {}\n", 100.0 * share, 1e6 * operation.seconds,
-                               operation.name, width, operation.implementation);
-        }
-    };
-    print_rows(times.weights, 1.0);
-    print_rows(times.tile, tiles);
-    std::vector<std::pair<double, std::string>> sorted;
-    for (const auto& [implementation, share] : shares)
-        sorted.emplace_back(share, implementation);
-    std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
-    out << "  in all\n";
-    for (const auto& [share, implementation] : sorted)
-        out << fmt::format("  {:>5.1f} %  {}\n", 100.0 * share, implementation);
+    out << subject << ", ";
+    print_pass_times(times, chunk_samples, out);
     out << fmt::format("{}evaluations/s, {}FLOP/s", with_unit(evaluations_per_second), with_unit(flops_per_second));
     if (one_point_per_second) {
         out << fmt::format("; one point at a time {}evaluations/s, 1/{:.1f} of it", with_unit(*one_point_per_second),
