@@ -1,5 +1,7 @@
 #include "cli/bench_options.hpp"
 
+#include <CLI/CLI.hpp>
+
 namespace lossmap {
 namespace {
 
@@ -39,6 +41,7 @@ CLI::App* add_bench(CLI::App& application, BenchArguments& arguments) {
         ->check(CLI::Range(0.0, 86'400.0))
         ->capture_default_str();
     bench->add_flag("--layers", arguments.layers, "Measure each operation of the networks, too");
+    bench->add_flag("--offline", arguments.offline)->group("");
     bench->add_option("--json", arguments.json, "Write results in Google Benchmark's layout")->type_name("FILE");
     bench->add_option("--history", arguments.history, "Add results to this SQLite file, under --label")
         ->type_name("FILE");

@@ -1,8 +1,10 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include "cli/commands/commands.hpp"
+
+namespace CLI {
+class App;
+}
 
 namespace lossmap {
 

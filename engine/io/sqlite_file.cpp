@@ -76,7 +76,9 @@ void SqliteStatement::bind(int index, double value) { file_.check(sqlite3_bind_d
 void SqliteStatement::bind(int index, std::string_view text) {
     if (text.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()))
         throw Error("a text of {} bytes is too long for a {}", text.size(), file_.words_.kind);
-    file_.check(sqlite3_bind_text(handle_.get(), index, text.data(), static_cast<int>(text.size()), SQLITE_STATIC));
+    // A null pointer would be SQL's NULL, not an empty text.
+    const char* characters = text.data() == nullptr ? "" : text.data();
+    file_.check(sqlite3_bind_text(handle_.get(), index, characters, static_cast<int>(text.size()), SQLITE_STATIC));
 }
 
 void SqliteStatement::bind(int index, std::span<const unsigned char> bytes) {

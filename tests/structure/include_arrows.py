@@ -34,7 +34,7 @@ ARROWS = {
 VENDORS = {
     "dnnl": {"cpu"}, "oneapi/dnnl": {"cpu"}, "omp.h": {"cpu"},
     "lapacke": {"cpu"}, "cblas": {"cpu"},
-    "hdf5": {"io"}, "zlib": {"io"}, "xxhash": {"io"}, "sqlite3": {"landscape"},
+    "hdf5": {"io"}, "zlib": {"io"}, "xxhash": {"io"}, "sqlite3": {"io"},
     "onnx/": {"onnx_import"}, "google/protobuf": {"onnx_import"},
     "cuda": {"cuda_runtime", "kernels_cuda", "cuda_device"}, "cudnn": {"cuda_device"},
     "cublas": {"cuda_device"}, "cusolver": {"cuda_device"}, "nccl": {"cuda_device"},

@@ -75,7 +75,7 @@ Config config_of(const BenchCase& bench, const std::string& device, const std::s
     const Json document{
         {"name", "bench"},
         {"experiment", "surface"},
-        {"model", std::filesystem::absolute(bench.model).string()},
+        {"model", bench.model.filename().string()},  // beside what is named below as the file
         {"data", {{"format", "synthetic"}, {"count", bench.samples}, {"seed", 1U}}},
         {"splits", {"train"}},
         {"directions", {{"kind", "random"}, {"seed", 1U}}},

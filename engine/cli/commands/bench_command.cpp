@@ -72,6 +72,7 @@ void print_result(const BenchResult& result, std::size_t width, std::ostream& ou
 }  // namespace
 
 int bench_command(const BenchArguments& arguments, std::ostream& out) {
+    if (arguments.offline) throw UnsupportedError("--offline is not available in this version");
     if (arguments.label.empty() != arguments.history.empty())
         throw InputError("bench: --history and --label belong together: results are added to the file under the label");
     const std::vector<BenchCase> cases = cases_of(arguments);

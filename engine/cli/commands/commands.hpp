@@ -70,6 +70,7 @@ struct BenchArguments {
     int repeat = 5;
     double min_seconds = 0.5;  ///< that a repetition takes at least
     bool layers = false;
+    bool offline = false;
     std::filesystem::path json;     ///< "": none is written
     std::filesystem::path history;  ///< likewise
     std::string label;
