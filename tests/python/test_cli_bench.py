@@ -1,6 +1,8 @@
 """lossmap bench and compare as their users see them: result files, histories, two programs in turn, exit statuses."""
 
 import json
+import signal
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -139,6 +141,18 @@ class Bench(unittest.TestCase):
                 process = support.run_lossmap(*arguments, expect=2)
                 self.assertIn(message, process.stderr)
                 self.assertEqual(process.stderr.count("\n"), 1, process.stderr)
+
+    def test_a_signal_ends_it(self):
+        support.write_convnet(self.folder / "conv.onnx")
+        file = self.folder / "out.json"
+        command = [support.BINARY, "bench", self.folder / "conv.onnx", "--min-time", "60", "--log-level", "info", "--json", file]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            process.stderr.readline()  # of the log: signals are caught by now
+            process.send_signal(signal.SIGINT)
+            _, messages = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130, messages)
+        self.assertIn("0 of 1 benchmarks are measured", messages)
+        self.assertFalse(file.exists())
 
     def test_help_names_the_status(self):
         self.assertIn("status 3", support.run_lossmap("compare", "--help").stdout)

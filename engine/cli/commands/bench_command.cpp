@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 #include <ostream>
+#include <set>
 
 #include <nlohmann/json.hpp>
 
@@ -69,6 +70,28 @@ void print_result(const BenchResult& result, std::size_t width, std::ostream& ou
     out.flush();
 }
 
+/// Measures and prints one after the other.
+std::vector<BenchResult> measure_all(const std::vector<BenchCase>& cases, const BenchArguments& arguments,
+                                     BenchMachine& machine, std::ostream& out) {
+    const InterruptGuard interrupt;
+    RunLog log(arguments.log_level);
+    const BenchOptions options{arguments.device, arguments.plan_cache,  arguments.threads,
+                               arguments.repeat, arguments.min_seconds, arguments.layers};
+    const std::size_t width = widest(cases);
+    std::vector<BenchResult> results;
+    try {
+        for (const BenchCase& bench : cases) {
+            results.push_back(measure_bench(bench, options, log, interrupt, machine));
+            if (results.size() == 1) print_head(width, out);
+            print_result(results.back(), width, out);
+        }
+    } catch (const Interrupted&) {
+        throw Interrupted("interrupted; {} of {} benchmarks are measured, and no file was written", results.size(),
+                          cases.size());
+    }
+    return results;
+}
+
 }  // namespace
 
 int bench_command(const BenchArguments& arguments, std::ostream& out) {
@@ -76,20 +99,13 @@ int bench_command(const BenchArguments& arguments, std::ostream& out) {
     if (arguments.label.empty() != arguments.history.empty())
         throw InputError("bench: --history and --label belong together: results are added to the file under the label");
     const std::vector<BenchCase> cases = cases_of(arguments);
-    const InterruptGuard interrupt;
-    RunLog log(arguments.log_level);
-    const BenchOptions options{arguments.device, arguments.plan_cache,  arguments.threads,
-                               arguments.repeat, arguments.min_seconds, arguments.layers};
-    const std::size_t width = widest(cases);
-    std::vector<BenchResult> results;
     BenchMachine machine;
-    for (const BenchCase& bench : cases) {
-        results.push_back(measure_bench(bench, options, log, interrupt, machine));
-        if (results.size() == 1) print_head(width, out);
-        print_result(results.back(), width, out);
+    const std::vector<BenchResult> results = measure_all(cases, arguments, machine, out);
+    std::set<std::string> ceilings;
+    for (const BenchResult& result : results) {
+        if (!result.ceiling.empty() && ceilings.insert(result.ceiling).second)
+            out << fmt::format("ceiling: {}; on {}\n", result.ceiling, machine.device);
     }
-    if (!results.back().ceiling.empty())
-        out << fmt::format("ceiling: {}; on {}\n", results.back().ceiling, machine.device);
     const nlohmann::ordered_json document = bench_json(results, machine);
     if (!arguments.json.empty()) write_file_atomically(arguments.json, document.dump(2) + "\n");
     if (!arguments.history.empty()) add_to_history(arguments.history, arguments.label, record_of(document, "this run"));
