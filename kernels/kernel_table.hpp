@@ -35,6 +35,7 @@
 #include "kernels/split_stage.hpp"
 #include "kernels/stage.hpp"
 #include "kernels/unary.hpp"
+#include "kernels/warpgroup_split_stage.hpp"
 #include "kernels/warpgroup_stage.hpp"
 
 /// The one list of operations: ENTRY(name, arguments).
@@ -70,6 +71,7 @@
     ENTRY(split_stage, StageArgs)                      \
     ENTRY(tf32_stage, StageArgs)                       \
     ENTRY(warpgroup_stage, StageArgs)                  \
+    ENTRY(warpgroup_split_stage, StageArgs)            \
     ENTRY(gemm, GemmArgs)                              \
     ENTRY(dense_chain, DenseChainArgs)                 \
     ENTRY(copy, CopyArgs)                              \

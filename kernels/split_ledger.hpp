@@ -22,14 +22,15 @@ class SplitLedger {
     static constexpr float kInputs = 9.0F * Shape::kChannels;
 
 public:
-    /// Between the computation of one block of weights and that of the next one.
-    /// @param done  blocks of weights that have been computed with; 0: the input has been read
-    template <typename Warp>
-    LOSSMAP_HD static void judge(const StageArgs& args, Warp& warp, std::int64_t point, std::int64_t first, int done) {
-        if (warp.index != 0) return;
-        warp.each_lane([&](int lane) {
-            if (lane < Shape::kImages && !holds(args, warp, lane, done)) args.flag(point, first + lane);
-        });
+    /// Between the computation of one block of weights and that of the next one: an image's numbers, by one thread.
+    /// @param team   a warp or warpgroup
+    /// @param first  sample of the tile
+    /// @param done   blocks of weights that have been computed with; 0: the input has been read
+    /// @param turn   which words are meant where there are two that take turns
+    template <typename Team>
+    LOSSMAP_HD static void judge(const StageArgs& args, Team& team, std::int64_t point, std::int64_t first, int image,
+                                 int done, int turn = 0) {
+        if (!holds(args, team, image, done, turn)) args.flag(point, first + image);
     }
 
     /// While a block of weights is computed with: makes room for the next one's largest weight.
@@ -44,20 +45,20 @@ public:
     }
 
 private:
-    /// Places of an image's words.
-    enum Word : std::uint8_t { kStoring, kLargest, kError, kErrorBefore };
+    /// Places of an image's words; 0: Shape::storing_word.
+    enum Word : std::uint8_t { kLargest = 1, kError, kErrorBefore };
 
-    template <typename Warp>
-    LOSSMAP_HD static bool holds(const StageArgs& args, Warp& warp, int image, int done) {
-        const auto word = [&](Word k) { return magnitude_of(warp.load(Shape::image_word(image, k))); };
-        const std::uint32_t bits = warp.load(Shape::image_word(image));
+    template <typename Team>
+    LOSSMAP_HD static bool holds(const StageArgs& args, Team& team, int image, int done, int turn) {
+        const auto word = [&](Word k) { return magnitude_of(team.load(Shape::image_word(image, k))); };
+        const std::uint32_t bits = team.load(Shape::storing_word(image, turn));
         const float largest = magnitude_of(bits);
-        warp.store(Shape::image_word(image), 0);
+        team.store(Shape::storing_word(image, turn), 0);
         const bool leaves = done > args.layers;  // as it is, not in halves
         float error = 0.0F, before = kStep;
         if (done > 0) {
             // A weight may be half a unit of f16's subnormals larger than its high part.
-            const float weight = first_half(warp.load(Shape::kUsedWeight)) + 0x1p-25F;
+            const float weight = first_half(team.load(Shape::weight_word(image, turn))) + 0x1p-25F;
             before = word(kError);
             // A layer's weights count as exact as an image does. (Of two halves that would hide too little to matter.)
             const float own = !Shape::kThreeProducts && kStep <= kGood * weight ? 0.0F : kStep;
@@ -69,9 +70,9 @@ private:
         if (!leaves && bits != 0) error += kStep;
         if (error <= kGood * largest) error = 0.0F;  // NaN does not
         if (leaves) return error == 0.0F;
-        warp.store(Shape::image_word(image, kLargest), bits);
-        warp.store(Shape::image_word(image, kError), magnitude_bits(error));
-        warp.store(Shape::image_word(image, kErrorBefore), magnitude_bits(before));
+        team.store(Shape::image_word(image, kLargest), bits);
+        team.store(Shape::image_word(image, kError), magnitude_bits(error));
+        team.store(Shape::image_word(image, kErrorBefore), magnitude_bits(before));
         const bool is_result = done == args.layers && args.out.data != nullptr;
         return bits < magnitude_bits(kSplitBeyond) && (!is_result || error == 0.0F);
     }

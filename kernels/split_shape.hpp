@@ -56,6 +56,8 @@ struct SplitShape : StageShape<kChannelsIn, kSideIn, kImagesIn, kBandsIn, kChann
     LOSSMAP_HD static constexpr int image_word(int image, int k = 0) { return kWordOffset + 4 * (4 * image + k); }
     static constexpr int kFetchedWeight = kWordOffset + 16 * Base::kImages;  ///< the largest that is being fetched
     static constexpr int kUsedWeight = kFetchedWeight + 4;                   ///< .. that is being computed with
+    LOSSMAP_HD static constexpr int storing_word(int image, int) { return image_word(image); }
+    LOSSMAP_HD static constexpr int weight_word(int, int) { return kUsedWeight; }
 };
 
 /// The shapes that kernels exist for: the stages of a ResNet for images of 32 x 32 pixels, sized for 227 KB of shared

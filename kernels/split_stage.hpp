@@ -49,7 +49,7 @@ struct SplitStage {
         block.phase([&](auto& warp, auto&) { load(warp, point, first); });
         for (int weights = 0; weights < args.blocks(); ++weights) {
             block.phase([&](auto& warp, auto& state) {
-                Ledger::judge(args, warp, point, first, weights);
+                judge(warp, point, first, weights);
                 fetch_weights(warp, state, weights);
             });
             block.phase([&](auto& warp, auto& state) {
@@ -58,13 +58,21 @@ struct SplitStage {
             });
         }
         block.phase([&](auto& warp, auto&) {
-            Ledger::judge(args, warp, point, first, args.blocks());
+            judge(warp, point, first, args.blocks());
             write(warp, point, first);
         });
     }
 
 private:
     using Ledger = SplitLedger<Shape>;
+
+    template <typename Warp>
+    LOSSMAP_HD void judge(Warp& warp, std::int64_t point, std::int64_t first, int done) const {
+        if (warp.index != 0) return;
+        warp.each_lane([&](int lane) {
+            if (lane < Shape::kImages) Ledger::judge(args, warp, point, first, lane, done);
+        });
+    }
 
     /// visit(k, lane) for each k below `count`, spread over the block.
     template <typename Warp, typename Visit>

@@ -46,7 +46,7 @@ struct StageArgs {
     int layers = 0;
     std::uint8_t kinds[kMaxStageLayers] = {};  ///< StageLayer bits
     bool exit_relu = false;
-    int max_blocks = 0;      ///< of `warpgroup_stage`, each with a tile after the other; 0: as many as the device holds
+    int max_blocks = 0;      ///< of a launch on wgmma, each with a tile after the other; 0: as many as the device holds
     OverflowFlags overflow;  ///< watches what is stored behind every layer, before its ReLU
 
     /// Blocks of weights for all filters of an exit, and in all. Kernels ask once a layer: a division here would cost

@@ -13,8 +13,9 @@ class WarpgroupCarry : WarpgroupRows<Shape, Group, kAdds> {
     using typename Base::Pairs, typename Base::Part;
     using RowSums = typename Base::template Sums<3 * kPart>;
 
-    static constexpr int kRows = Shape::kRows;
-    static_assert(Shape::kBands == 1 && Shape::kHalo == 0 && Shape::kTapBlocks == 3);
+    static constexpr int kRows = Shape::kRows, kHalo = Shape::kHalo;
+    static constexpr int kLastPass = kRows - 2 + kHalo;  ///< input row that the last batch begins with
+    static_assert(Shape::kBands == 1 && Shape::kTapBlocks == 3);
 
 public:
     using Base::Base;
@@ -27,24 +28,24 @@ public:
         Part above, done;  // the complete rows y - 3 and y - 2, not stored
         const auto nothing = [](int) {};
         pass<true>(
-            0, upper, next, above, done, [&] { this->prepare(begin()); }, nothing);
+            -kHalo, upper, next, above, done, [&] { this->prepare(begin()); }, nothing);
         // Unrolled, the products would wait for each other (ptxas C7511).
 #if defined(__CUDA_ARCH__)
 #pragma unroll 1
 #endif
-        for (int y = 2; y < kRows - 2; y += 2)
+        for (int y = 2 - kHalo; y < kLastPass; y += 2)
             pass<false>(
                 y, upper, next, above, done, [] {}, nothing);
         pass<false>(
-            kRows - 2, upper, next, above, done, [] {}, refill);
-        complete(kRows - 3, above);
-        complete(kRows - 2, done);
-        complete(kRows - 1, upper);
+            kLastPass, upper, next, above, done, [] {}, refill);
+        complete(kLastPass - 1, above);
+        complete(kLastPass, done);
+        if constexpr (kHalo == 0) complete(kRows - 1, upper);
     }
 
 private:
     /// Input rows y and y + 1, whose products run together; those of the rows in front of them are stored under them.
-    /// @param kFirst  rows 0 and 1, in front of which nothing is added up; why this is code of its own is told in
+    /// @param kFirst  the first two rows, in front of which nothing is added up; why this is code of its own is told in
     ///                WarpgroupTurns
     /// @param begin   what is done under the products
     template <bool kFirst, typename Begin, typename Refill>
@@ -60,22 +61,22 @@ private:
         }
         begin();
         if (!kFirst && y > 2) complete(y - 3, above);
-        if (!kFirst) complete(y - 2, done);
+        if (!kFirst && (kHalo == 0 || y > 2)) complete(y - 2, done);
         group_.template wait_for_all_but<2>();
         refill(0);
         group_.template wait_for_all_but<1>();
         refill(1);
         group_.template wait_for_all_but<0>();
         refill(2);
-        group_.template finish<0>(first);
-        group_.template finish<0>(second);
-        if (kFirst) {
-            add_bias(done, first, kPart);
-        } else {
+        first.template finish<0>(group_);
+        second.template finish<0>(group_);
+        // Of copies of the neighbour's row, above the first row, only what they add to that one counts.
+        if (kFirst && kHalo == 0) add_bias(done, first, kPart);
+        if (!kFirst) {
             this->template add<2>(above, upper, first);
             this->template add<1>(done, next, first);
         }
-        this->template add<2>(done, done, second);
+        if (!kFirst || kHalo == 0) this->template add<2>(done, done, second);
         add_bias(upper, first, 0);
         this->template add<1>(upper, upper, second);
         add_bias(next, second, 0);

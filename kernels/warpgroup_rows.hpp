@@ -1,17 +1,20 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 
 #include "kernels/half_pair.hpp"
 #include "kernels/stage_args.hpp"
 #include "kernels/warpgroup_shape.hpp"
+#include "kernels/warpgroup_sums.hpp"
 
 namespace lossmap::kernels {
 
 /// What a warpgroup keeps in registers through a tile: a thread stores pixels of one slot alone.
 template <typename Group>
 struct WarpgroupState {
-    typename Group::template Registers<std::uint32_t, 1> largest;  ///< magnitudes stored so far
+    /// Magnitudes stored so far: of two f16, or the bits of one number.
+    typename Group::template Registers<std::uint32_t, 1> largest;
 };
 
 /// What the ways through a layer have in common: a warpgroup's band of rows, for its group of filters. An input row
@@ -22,11 +25,16 @@ template <typename Shape, typename Group, bool kAdds>
 class WarpgroupRows {
 protected:
     static constexpr int kPart = Shape::kGroupFilters / 2;  ///< registers of one vertical tap's sums
+    static constexpr int kTerms = Shape::kTerms;
 
     template <int N>
-    using Sums = typename Group::template Registers<float, N>;
-    using Part = Sums<kPart>;
-    using Pairs = typename Group::template Registers<std::uint32_t, kPart / 2>;
+    using Sums = WarpgroupSums<Shape, Group, N>;
+    using Part = typename Group::template Registers<float, kPart>;
+    /// f16 of a row of output, by term.
+    using Term = typename Group::template Registers<std::uint32_t, kPart / 2>;
+    struct Pairs {
+        Term terms[kTerms];
+    };
 
 public:
     /// @param buffer  that the layer reads
@@ -72,7 +80,7 @@ protected:
         group_.each_thread([&](int thread) {
             LOSSMAP_UNROLL
             for (int k = 0; k < kPart; ++k)
-                to.at(thread, k) = bias_of(thread, k) + sums.at(thread, first + k);
+                to.at(thread, k) = bias_of(thread, k) + sums.total(thread, first + k);
         });
     }
     /// to = sums from `first` on + bias; these are 0 then.
@@ -81,8 +89,8 @@ protected:
         group_.each_thread([&](int thread) {
             LOSSMAP_UNROLL
             for (int k = 0; k < kPart; ++k) {
-                to.at(thread, k) = sums.at(thread, first + k) + bias_of(thread, k);
-                sums.at(thread, first + k) = group_.zero_behind(to.at(thread, k));
+                to.at(thread, k) = sums.total(thread, first + k) + bias_of(thread, k);
+                sums.clear(group_, thread, first + k, to.at(thread, k));
             }
         });
     }
@@ -92,7 +100,7 @@ protected:
         group_.each_thread([&](int thread) {
             LOSSMAP_UNROLL
             for (int k = 0; k < kPart; ++k)
-                to.at(thread, k) = from.at(thread, k) + sums.at(thread, kIndex * kPart + k);
+                to.at(thread, k) = from.at(thread, k) + sums.total(thread, kIndex * kPart + k);
         });
     }
 
@@ -103,8 +111,8 @@ protected:
         const MatrixDescriptor pixels = first_row_.moved(row * Shape::kRowBytes);
         LOSSMAP_UNROLL
         for (int step = first_step; step < end_step; ++step)
-            group_.multiply(sums, pixels.moved(Shape::pixel_distance(step)),
-                            weights_.moved(Shape::weight_distance(step, block)), add || step > 0);
+            sums.multiply(group_, pixels.moved(Shape::pixel_distance(step)),
+                          weights_.moved(Shape::weight_distance(step, block)), add || step > 0);
     }
 
     /// What is added to an output row, where something is. In registers long before it is wanted: between stores each
@@ -112,8 +120,8 @@ protected:
     LOSSMAP_HD void load_residual(Pairs& pairs, int row) {
         if constexpr (kAdds) {
             LOSSMAP_UNROLL
-            for (int k = 0; k < kPart / 2; k += 4)
-                group_.load_matrices(pairs, k, added_, row * Shape::kRowBytes + k / 2 * Shape::kPlaneBytes);
+            for (int k = 0; k < kTerms * kPart / 2; k += 4)
+                group_.load_matrices(pairs.terms[k / (kPart / 2)], k % (kPart / 2), added_, place_of(row, k));
         }
     }
 
@@ -125,15 +133,24 @@ protected:
     }
     /// .. of which what is added to it has been loaded.
     LOSSMAP_HD void complete(int row, const Part& sums, Pairs& residual) {
-        round(residual, sums);
+        if constexpr (kTerms == 1) {
+            round(residual.terms[0], sums);
+            look(residual.terms[0]);
+        } else {
+            split(residual, sums);
+        }
         store(row, residual);
     }
 
     Group& group_;
 
 private:
+    /// Bytes from where a thread's first row of matrices stands to where its pairs k .. do, of all terms.
+    LOSSMAP_HD static constexpr int place_of(int row, int k) {
+        return row * Shape::kRowBytes + k % (kPart / 2) / 2 * Shape::kPlaneBytes + k / (kPart / 2) * Shape::kLowPixels;
+    }
     /// pairs = sums, and what is added to them, rounded.
-    LOSSMAP_HD void round(Pairs& pairs, const Part& sums) const {
+    LOSSMAP_HD void round(Term& pairs, const Part& sums) const {
         group_.each_thread([&](int thread) {
             LOSSMAP_UNROLL
             for (int k = 0; k < kPart / 2; ++k) {
@@ -146,8 +163,8 @@ private:
             }
         });
     }
-    /// Overflow and ReLU of one output row, which is stored.
-    LOSSMAP_HD void store(int row, Pairs& pairs) {
+    /// Overflow and ReLU of what has been rounded.
+    LOSSMAP_HD void look(Term& pairs) {
         const std::uint32_t floor = stage_floor((kind_ & kStageRelu) != 0);
         group_.each_thread([&](int thread) {
             LOSSMAP_UNROLL
@@ -156,9 +173,36 @@ private:
                 pairs.at(thread, k) = larger_halves(pairs.at(thread, k), floor);
             }
         });
+    }
+    /// Halves of sums, and what is added to them, behind the ReLU.
+    LOSSMAP_HD void split(Pairs& pairs, const Part& sums) {
+        const float floor = lowest((kind_ & kStageRelu) != 0);
+        group_.each_thread([&](int thread) {
+            float largest = magnitude_of(state_.largest.at(thread, 0));
+            LOSSMAP_UNROLL
+            for (int k = 0; k < kPart / 2; ++k) {
+                float values[2];
+                LOSSMAP_UNROLL
+                for (int e = 0; e < 2; ++e) {
+                    values[e] = sums.at(thread, 2 * k + e);
+                    if constexpr (kAdds)
+                        values[e] += joined(half_number(pairs.terms[0].at(thread, k), e),
+                                            half_number(pairs.terms[kTerms - 1].at(thread, k), e));
+                    values[e] = larger_number(values[e], floor);
+                    largest = larger_number(largest, std::fabs(values[e]));
+                }
+                const SplitPair halves = split_pair(values[0], values[1]);
+                pairs.terms[0].at(thread, k) = halves.high;
+                pairs.terms[kTerms - 1].at(thread, k) = halves.low;
+            }
+            state_.largest.at(thread, 0) = magnitude_bits(largest);
+        });
+    }
+    /// Stores one output row.
+    LOSSMAP_HD void store(int row, const Pairs& pairs) {
         LOSSMAP_UNROLL
-        for (int k = 0; k < kPart / 2; k += 4)
-            group_.store_matrices(pairs, k, stored_, row * Shape::kRowBytes + k / 2 * Shape::kPlaneBytes);
+        for (int k = 0; k < kTerms * kPart / 2; k += 4)
+            group_.store_matrices(pairs.terms[k / (kPart / 2)], k % (kPart / 2), stored_, place_of(row, k));
         if (Shape::kHalo > 0 && (row == 0 || row == Shape::kBandRows - 1)) store_copy(begin_ + row, pairs);
     }
     /// The neighbouring half's copy of a row.
@@ -167,11 +211,13 @@ private:
             const GroupSumPlace place = group_sum_place(group_.settled(thread), 0);
             const int distance = Shape::copy_distance(place.row % Shape::kSlots, y);
             if (distance == 0) return;
-            static_assert(Shape::kHalo == 0 || Shape::kFilterGroups == 1);
-            const int to = target_ + Shape::cell_offset(0, y, 0) + distance + place.row * 16 + place.column * 2;
+            int to = target_ + Shape::cell_offset(0, y, 0) + distance + place.row * 16 + place.column * 2;
+            if constexpr (Shape::kFilterGroups > 1)
+                to += group_.index / Shape::kBands * Shape::kGroupFilters / 8 * Shape::kPlaneBytes;
             LOSSMAP_UNROLL
-            for (int k = 0; k < kPart / 2; ++k)
-                group_.store(to + k / 2 * Shape::kPlaneBytes + k % 2 * 128, pairs.at(thread, k));
+            for (int k = 0; k < kTerms * kPart / 2; ++k)
+                group_.store(to + place_of(0, k) + k % 2 * 128,
+                             pairs.terms[k / (kPart / 2)].at(thread, k % (kPart / 2)));
         });
     }
 
@@ -184,7 +230,8 @@ private:
     MatrixDescriptor first_row_;
     typename Group::template Registers<int, 1> stored_;  ///< where a thread's row of matrices of the first row belongs
     typename Group::template Registers<int, 1> added_;   ///< .. and where what is added to it stands
-    Sums<kPart / 2> bias_;                               ///< of the filters of registers 4 k to 4 k + 3 of sums, twice
+    typename Group::template Registers<float, kPart / 2>
+        bias_;  ///< of the filters of registers 4 k to 4 k + 3 of sums, twice
 };
 
 }  // namespace lossmap::kernels

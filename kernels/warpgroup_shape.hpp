@@ -14,8 +14,11 @@ namespace lossmap::kernels {
 /// price of weights that are zero. A slot is an image, or one of kHalves parts of it, one above the other; parts keep a
 /// copy of their neighbour's next row. Channels stand in planes of 8, 16 bytes a cell. A cell of zeros stands in front
 /// of every row and behind the last one.
+///
+/// A number is one f16, or two (kernels/split_pair.hpp): then low ones stand behind the high ones, in a buffer and in a
+/// layer's weights, and words of what is known of an image's numbers behind everything (kernels/split_ledger.hpp).
 template <int kChannelsIn, int kSideIn, int kImagesIn, int kPairIn, int kWarpgroupsIn, int kWeightBuffersIn,
-          int kFilterGroupsIn>
+          int kFilterGroupsIn, int kTermsIn>
 struct WarpgroupShape {
     static constexpr int kChannels = kChannelsIn;
     static constexpr int kSide = kSideIn;
@@ -27,6 +30,8 @@ struct WarpgroupShape {
     static constexpr int kFilterGroups = kFilterGroupsIn;    ///< that different warpgroups compute
     static constexpr int kBands = kWarpgroups / kFilterGroups;  ///< of rows, that different warpgroups compute
     static constexpr int kThreads = kWarpgroups * 128;
+    static constexpr int kTerms = kTermsIn;  ///< f16 that a number is the sum of
+    static constexpr bool kThreeProducts = kTerms == 2;
 
     static constexpr int kPixels = kSide * kSide;
     static constexpr int kCells = kSide / kPair;  ///< of a row
@@ -42,7 +47,8 @@ struct WarpgroupShape {
     static constexpr int kRowBytes = (kCells + 1) * kCellBytes;
     /// 16 bytes more than a multiple of 128, so that the planes of a pixel stand in different banks.
     static constexpr int kPlaneBytes = ((kRows + 2 * kHalo) * kRowBytes + kCellBytes + 111) / 128 * 128 + 16;
-    static constexpr int kBufferBytes = kPlanes * kPlaneBytes;
+    static constexpr int kLowPixels = kPlanes * kPlaneBytes;  ///< bytes from a high term to the low one
+    static constexpr int kBufferBytes = kTerms * kLowPixels;
     static constexpr int kBorderCells = (kRows + 2 * kHalo + 1) * kSlots;  ///< in front of rows, and behind the last
     static constexpr int kOuterCells = 2 * kHalo * kImages * kCells;       ///< in rows above and below images
     static constexpr int kZeroCells = kBorderCells + kOuterCells;          ///< that nothing but zeros is stored in
@@ -55,11 +61,14 @@ struct WarpgroupShape {
     static constexpr int kTapBlocks = kTurns ? 5 : 3;
     static constexpr int kGroupFilters = kCellChannels / kFilterGroups;
     static constexpr int kColumns = 3 * kGroupFilters;          ///< N: the three vertical taps side by side
-    static constexpr int kWeights = 9 * kChannels * kChannels;  ///< of a layer, in global memory
+    static constexpr int kWeights = 9 * kChannels * kChannels;  ///< of a layer and term, in global memory
     static constexpr int kWeightPacks = kSteps * 2 * kTapBlocks * kCellChannels;  ///< .. of 8 in shared memory
-    static constexpr int kWeightBytes = kWeightPacks * 16;
+    static constexpr int kLowWeights = kWeightPacks * 16;  ///< bytes from a high term to the low one
+    static constexpr int kWeightBytes = kTerms * kLowWeights;
     static constexpr int kWeightOffset = 2 * kBufferBytes;
-    static constexpr int kSharedBytes = kWeightOffset + kWeightBuffers * kWeightBytes;
+    static constexpr int kWordOffset = kWeightOffset + kWeightBuffers * kWeightBytes;
+    static constexpr int kWords = kTerms == 2 ? 8 * kImages : 0;
+    static constexpr int kSharedBytes = kWordOffset + 4 * kWords;
     static constexpr int kBandRows = kRows / kBands;  ///< of output, that a warpgroup computes
 
     /// Behind the last layer: half the side, up to twice the channels (kernels/warpgroup_exit.hpp).
@@ -73,9 +82,10 @@ struct WarpgroupShape {
     static_assert(kSlots * kCells == 64 && kHalves * kImages == kSlots && kRows * kHalves == kSide);
     static_assert(kPair == 1 || (kPair == 2 && kChannels == 16));
     static_assert(kChannels % 16 == 0 && kRows % kBands == 0 && kBandRows % 2 == 0);
-    static_assert(kExitUnits % kWarpgroups == 0 && (kFilterGroups == 1 || !kHasExit));
+    static_assert(kExitUnits % kBands == 0);
     static_assert(kWeightBuffers == 2 || (kBands == 1 && kPair == 1));
-    static_assert(!kHasExit || 2 * kExitPlanes * kImages * kExitPixels * 16 <= kBufferBytes);
+    static_assert(kTerms == 1 || (kTerms == 2 && kPair == 1));
+    static_assert(!kHasExit || kTerms == 2 || 2 * kExitPlanes * kImages * kExitPixels * 16 <= kBufferBytes);
 
     LOSSMAP_HD static constexpr int slot_of(int image, int half) { return half * kImages + image; }
     LOSSMAP_HD static constexpr int image_of(int slot) { return slot % kImages; }
@@ -159,6 +169,13 @@ struct WarpgroupShape {
         return weight_pack(pixel == 1 ? 0 : kSteps - 1, row / kTapBlocks, row % kTapBlocks, pixel * kChannels + filter);
     }
 
+    /// Word k of an image.
+    LOSSMAP_HD static constexpr int image_word(int image, int k) { return kWordOffset + 4 * (8 * image + k); }
+    /// Two words that blocks of weights have in turns: what is known of one is read while the next one is computed
+    /// with.
+    LOSSMAP_HD static constexpr int storing_word(int image, int turn) { return image_word(image, 4 * turn); }
+    LOSSMAP_HD static constexpr int weight_word(int image, int turn) { return image_word(image, 5 + turn); }
+
     /// A pixel that the exit writes: row `row` of unit `unit`'s 64.
     struct ExitPixel {
         int slot;
@@ -185,9 +202,12 @@ struct WarpgroupShape {
 };
 
 /// The shapes that kernels exist for: the stages of a ResNet for images of 32 x 32 pixels, sized for 227 KB.
-using Warpgroup16x32 = WarpgroupShape<16, 32, 2, 2, 2, 2, 1>;
-using Warpgroup32x16 = WarpgroupShape<32, 16, 4, 1, 2, 2, 1>;
-using Warpgroup64x8 = WarpgroupShape<64, 8, 8, 1, 2, 1, 2>;
+using Warpgroup16x32 = WarpgroupShape<16, 32, 2, 2, 2, 2, 1, 1>;
+using Warpgroup32x16 = WarpgroupShape<32, 16, 4, 1, 2, 2, 1, 1>;
+using Warpgroup64x8 = WarpgroupShape<64, 8, 8, 1, 2, 1, 2, 1>;
+/// .. and where numbers are two f16.
+using WarpgroupSplit16x32 = WarpgroupShape<16, 32, 1, 1, 2, 2, 1, 2>;
+using WarpgroupSplit32x16 = WarpgroupShape<32, 16, 2, 1, 2, 1, 2, 2>;
 
 /// Calls visit(Shape{}) for each of them.
 template <typename Visit>
@@ -195,6 +215,12 @@ void for_each_warpgroup_shape(const Visit& visit) {
     visit(Warpgroup16x32{});
     visit(Warpgroup32x16{});
     visit(Warpgroup64x8{});
+}
+/// .. with numbers of two f16.
+template <typename Visit>
+void for_each_warpgroup_split_shape(const Visit& visit) {
+    visit(WarpgroupSplit16x32{});
+    visit(WarpgroupSplit32x16{});
 }
 
 }  // namespace lossmap::kernels

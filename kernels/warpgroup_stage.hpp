@@ -7,6 +7,7 @@
 #include "kernels/stage_args.hpp"
 #include "kernels/storage.hpp"
 #include "kernels/strided_loop.hpp"
+#include "kernels/warpgroup_block.hpp"
 #include "kernels/warpgroup_carry.hpp"
 #include "kernels/warpgroup_exit.hpp"
 #include "kernels/warpgroup_shape.hpp"
@@ -19,13 +20,9 @@ namespace lossmap::kernels {
 /// layers. `Block` is HostWarpgroupBlock or DeviceWarpgroupBlock: phase(work) runs work(group, state) in all warpgroups
 /// and passes a barrier.
 template <typename Shape>
-struct WarpgroupStage {
-    static constexpr int kThreads = Shape::kThreads;
-    static constexpr int kWarpgroups = Shape::kWarpgroups;
-    static constexpr int kSharedBytes = Shape::kSharedBytes;
-
-    StageArgs args;
-    FastExtent tiles;
+struct WarpgroupStage : WarpgroupBlock<Shape> {
+    using Base = WarpgroupBlock<Shape>;
+    using Base::args;
 
     template <typename Group>
     using State = WarpgroupState<Group>;
@@ -66,53 +63,12 @@ struct WarpgroupStage {
     }
 
 private:
-    /// visit(k) for each k below `count`, spread over the block.
-    template <typename Group, typename Visit>
-    LOSSMAP_HD static void share_out(const Group& group, int count, const Visit& visit) {
-        group.each_thread([&](int thread) {
-            for (int k = group.settled(group.index * 128 + thread); k < count; k += kThreads)
-                visit(k);
-        });
-    }
+    using Base::place_of, Base::ready, Base::clear, Base::clear_borders, Base::copy_weights, Base::bias_of;
+    using typename Base::Place;
 
-    /// Behind it, and the barrier, products see what was stored.
-    template <typename Group>
-    LOSSMAP_HD static void ready(Group& group) {
-        group.wait_for_copies();
-        group.publish();
-    }
-
-    /// A point, and the first sample of a tile of images.
-    struct Place {
-        std::int64_t point, first;
-    };
-    [[nodiscard]] LOSSMAP_HD Place place_of(std::int64_t item) const {
-        std::int64_t point = item;
-        const std::int64_t first = tiles.take(point) * Shape::kImages;
-        return {point, first};
-    }
     template <typename Group>
     [[nodiscard]] LOSSMAP_HD WarpgroupTile<Shape, Group> tile(Group& group, const Place& place) const {
         return {args, group, place.point, place.first};
-    }
-
-    /// Zeros that stay.
-    template <typename Group>
-    LOSSMAP_HD void clear(Group& group) const {
-        clear_borders(group, 0);
-        clear_borders(group, 1);
-        if constexpr (Shape::kZeroPacks > 0)
-            share_out(group, Shape::kWeightBuffers * Shape::kZeroPacks, [&](int k) {
-                group.clear_pack(Shape::kWeightOffset + k / Shape::kZeroPacks * Shape::kWeightBytes +
-                                 Shape::zero_pack(k % Shape::kZeroPacks) * 16);
-            });
-    }
-    template <typename Group>
-    LOSSMAP_HD void clear_borders(Group& group, int buffer) const {
-        share_out(group, Shape::kPlanes * Shape::kZeroCells, [&](int k) {
-            group.clear_pack(buffer * Shape::kBufferBytes + k / Shape::kZeroCells * Shape::kPlaneBytes +
-                             Shape::zero_offset(k % Shape::kZeroCells));
-        });
     }
 
     template <typename Group>
@@ -133,57 +89,6 @@ private:
         if (args.residual.data != nullptr)
             tile(group, place).copy_in(args.residual, args.out_channels, (1 - buffer) * Shape::kBufferBytes);
         ready(group);
-    }
-
-    [[nodiscard]] LOSSMAP_HD const Half* weights_of(std::int64_t point, int block) const {
-        return static_cast<const Half*>(args.weights.data) + point * args.weights.point_stride +
-               static_cast<std::int64_t>(block) * Shape::kWeights;
-    }
-
-    /// Copies block `block` of weights, where there is one.
-    template <typename Group>
-    LOSSMAP_HD void copy_weights(Group& group, std::int64_t point, int block) const {
-        if (block >= args.blocks()) return;
-        const int to = Shape::kWeightOffset + block % Shape::kWeightBuffers * Shape::kWeightBytes;
-        const Half* source = weights_of(point, block);
-        constexpr int kPacks = Shape::kSourcePacks / 3;  // of a vertical tap
-        share_out(group, Shape::kPair * kPacks, [&](int k) {
-            const int pack = k % kPacks, place = to + Shape::weight_place(pack, k / kPacks) * 16;
-            LOSSMAP_UNROLL
-            for (int y = 0; y < 3; ++y) {
-                const int distance = (Shape::tap_block(y) - Shape::tap_block(0)) * Shape::kGroupFilters * 16;
-                const int second = Shape::second_distance(y);
-                group.copy_in(place + distance, source + (y * kPacks + pack) * 8, true);
-                if (second != 0) group.copy_in(place + distance + second, source + (y * kPacks + pack) * 8, true);
-            }
-        });
-    }
-
-    /// The same of one horizontal tap, and for the filters that this warpgroup alone reads.
-    template <typename Group>
-    LOSSMAP_HD void copy_tap(Group& group, std::int64_t point, int block, int tap) const {
-        if (block >= args.blocks()) return;
-        constexpr int kFilters = Shape::kGroupFilters, kPlanes = Shape::kChannelPlanes, kStep = 128 / kFilters;
-        static_assert(128 % kFilters == 0 && kPlanes % kStep == 0);
-        const Half* source = weights_of(point, block);
-        group.each_thread([&](int each) {
-            const int thread = group.settled(each);
-            const int filter = group.index * kFilters + thread % kFilters;
-            const int pack = (tap * kPlanes + thread / kFilters) * Shape::kChannels + filter;
-            const int place = Shape::kWeightOffset + Shape::weight_place(pack, 0) * 16;
-            LOSSMAP_UNROLL
-            for (int k = 0; k < 3 * kPlanes / kStep; ++k) {
-                const int y = k * kStep / kPlanes, plane = k * kStep % kPlanes;
-                group.copy_in(
-                    place + (plane * Shape::kTapBlocks + Shape::tap_block(y) - Shape::tap_block(0)) * kFilters * 16,
-                    source + ((3 * y * kPlanes + plane) * Shape::kChannels + pack) * 8, true);
-            }
-        });
-    }
-
-    [[nodiscard]] LOSSMAP_HD const float* bias_of(std::int64_t point, int block) const {
-        return static_cast<const float*>(args.bias.data) + point * args.bias.point_stride +
-               std::int64_t{1} * block * Shape::kChannels;
     }
 
     /// What a block of weights is for: a layer, or a part of the exit.
@@ -223,7 +128,7 @@ private:
             WarpgroupTurns<Shape, Group, kAdds>(args, group, state, layer, (layer + buffer) % 2).run(begin);
         else
             WarpgroupCarry<Shape, Group, kAdds>(args, group, state, layer, (layer + buffer) % 2)
-                .run(begin, [&](int tap) { copy_tap(group, point, layer + 1, tap); });
+                .run(begin, [&](int tap) { this->copy_tap(group, point, layer + 1, tap); });
     }
 
     /// @param result  buffer of the last layer's result

@@ -15,6 +15,7 @@ class WarpgroupTurns : WarpgroupRows<Shape, Group, kAdds> {
     using Base = WarpgroupRows<Shape, Group, kAdds>;
     using Base::group_, Base::kPart, Base::products, Base::load_residual, Base::complete;
     using RowSums = typename Base::template Sums<3 * kPart>;
+    using Edge = typename Base::template Sums<kPart>;
     using typename Base::Pairs, typename Base::Part;
 
     static constexpr int kLast = Shape::kBandRows - 1;
@@ -30,7 +31,7 @@ public:
     LOSSMAP_HD void run(const Begin& begin) {
         RowSums sums;
         Part done;  // the last complete row, not stored
-        Part edge;  // what a row beyond the band adds to the first or last one
+        Edge edge;  // what a row beyond the band adds to the first or last one
         if (this->reads_above()) multiply_edge(edge, -1, Shape::tap_block(0));
         turn<0, true>(sums, done, edge, 0, [&] { this->prepare(begin()); });
         for (int row = 1;; row += 3) {
@@ -58,7 +59,7 @@ private:
     ///                would keep their registers through all of the kernel
     /// @param begin   what is done under its products
     template <int kTurn, bool kFirst, typename Begin>
-    LOSSMAP_HD void turn(RowSums& sums, Part& done, Part& edge, int row, const Begin& begin) {
+    LOSSMAP_HD void turn(RowSums& sums, Part& done, Edge& edge, int row, const Begin& begin) {
         constexpr int kDone = (kTurn + 2) % 3 * kPart;
         if (kTurn == kLast % 3 && row == kLast && this->reads_below())
             multiply_edge(edge, kLast + 1, Shape::tap_block(2));
@@ -68,19 +69,19 @@ private:
         begin();
         // Behind a branch, as the compiler would mix it into the products, which then begin later.
         if (!kFirst && group_.settled(row) > 1) complete(row - 2, done);
-        group_.template finish<0>(sums);
+        sums.template finish<0>(group_);
         // Behind the first row what is taken belongs to no row of the band; its part is 0 then.
         this->take(done, sums, kDone);
         if (kTurn == 1 && row == 1 && this->reads_above()) add_edge(done, edge);
     }
     /// Begins what a row beyond the band adds to the one beside it.
-    LOSSMAP_HD void multiply_edge(Part& edge, int row, int block) {
+    LOSSMAP_HD void multiply_edge(Edge& edge, int row, int block) {
         group_.begin();
         products(edge, row, block, 0, Shape::kSteps, false);
         group_.commit();
     }
-    LOSSMAP_HD void add_edge(Part& done, Part& edge) {
-        group_.template finish<0>(edge);
+    LOSSMAP_HD void add_edge(Part& done, Edge& edge) {
+        edge.template finish<0>(group_);
         this->template add<0>(done, done, edge);
     }
 };

@@ -10,7 +10,8 @@ with an exit one row more, with a load and two tiles for each of 9 + 1 taps; wha
 the registers; nothing lies in local memory. A kernel for split products has one tile or two, three products for each,
 twice the loads of pixels, and a load of weights for each tile; one for tf32 what a kernel for fp16 has. A kernel on wgmma
 holds two copies of the products of four input rows or, where there is room for one layer's weights only, of three times
-two, 96 columns each; what waits for products is rare (a compiler that runs out of registers lets each one wait).
+two, with three columns for each filter and pixel of a cell that a warpgroup computes, and three products for one where
+numbers are split; what waits for products is rare (a compiler that runs out of registers lets each one wait).
 """
 
 import argparse
@@ -24,7 +25,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from kernel_resources import SKIPPED, Missing, output_of, short_names, tool  # noqa: E402
 
-OBJECTS = ("stage.cu.o", "split_stage.cu.o", "tf32_stage.cu.o", "warpgroup_stage.cu.o")
+OBJECTS = ("stage.cu.o", "split_stage.cu.o", "tf32_stage.cu.o", "warpgroup_stage.cu.o", "warpgroup_split_stage.cu.o")
 ARCHITECTURE = re.compile(r"^\s*arch\s*=\s*(\S+)")
 FUNCTION = re.compile(r"^\s*Function : (\S+)")
 INSTRUCTION = re.compile(r"^\s*/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+\s+)?([A-Z][A-Z0-9_]*(?:\.[A-Z0-9_x]+)*)")
@@ -63,10 +64,11 @@ def expected_of_warps(kind, numbers):
 
 def expected_of_warpgroups(kind, numbers):
     """The same where warpgroups do."""
-    channels, _, _, pair, _, buffers, _ = numbers
-    steps = 4 if pair == "2" else 3 * int(channels) // 16
-    rows = 2 * (4 if buffers == "2" else 6)
-    return (("HGMMA.64x96x16.F32", steps * rows), ("HMMA", 0))
+    channels, _, _, pair, _, buffers, groups, terms = map(int, numbers)
+    steps = 4 if pair == 2 else 3 * channels // 16
+    rows = 2 * (4 if buffers == 2 else 6)
+    products = 3 if terms == 2 else 1
+    return ((f"HGMMA.64x{3 * channels * pair // groups}x16.F32", steps * rows * products), ("HMMA", 0))
 
 
 def complaints(name, opcodes):

@@ -1,5 +1,6 @@
 #pragma once
 
+#define CUTE_SM90_EXTENDED_MMA_SHAPES_ENABLED  // N = 48
 #include <cstdint>
 #include <cute/arch/mma_sm90_gmma.hpp>
 #include <utility>
@@ -23,9 +24,11 @@ struct WgmmaFromRegisters;
     };
 LOSSMAP_WGMMA(WgmmaInstruction, SS, 16)
 LOSSMAP_WGMMA(WgmmaInstruction, SS, 32)
+LOSSMAP_WGMMA(WgmmaInstruction, SS, 48)
 LOSSMAP_WGMMA(WgmmaInstruction, SS, 64)
 LOSSMAP_WGMMA(WgmmaInstruction, SS, 96)
 LOSSMAP_WGMMA(WgmmaInstruction, SS, 192)
+LOSSMAP_WGMMA(WgmmaFromRegisters, RS, 16)
 LOSSMAP_WGMMA(WgmmaFromRegisters, RS, 32)
 #undef LOSSMAP_WGMMA
 
@@ -60,6 +63,21 @@ public:
             asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(__cvta_generic_to_global(source)),
                          "r"(bytes)
                          : "memory");
+    }
+    __device__ void store_pack(int offset, const std::uint32_t (&words)[4]) const {
+        *reinterpret_cast<uint4*>(shared_ + offset) = make_uint4(words[0], words[1], words[2], words[3]);
+    }
+    __device__ void load_pack(std::uint32_t (&words)[4], int offset) const {
+        const uint4 pack = *reinterpret_cast<const uint4*>(shared_ + offset);
+        words[0] = pack.x;
+        words[1] = pack.y;
+        words[2] = pack.z;
+        words[3] = pack.w;
+    }
+    /// One access a warp, with the largest of its numbers.
+    __device__ void raise(int offset, const Registers<std::uint32_t, 1>& numbers) const {
+        const std::uint32_t largest = __reduce_max_sync(0xffffffffu, numbers.values[0]);
+        if (thread_ % 32 == 0) atomicMax(reinterpret_cast<unsigned*>(shared_ + offset), largest);
     }
     __device__ void publish() const { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 
@@ -100,12 +118,10 @@ public:
                              const MatrixDescriptor& b, bool add) const {
         call(sums, &pixels.values[first], b.bits(), add, std::make_index_sequence<S>{});
     }
-    template <int kBatches, int S>
-    __device__ void finish(Registers<float, S>& sums) const {
+    template <int kBatches, int... S>
+    __device__ void finish(Registers<float, S>&... sums) const {
         cute::warpgroup_wait<kBatches>();
-#pragma unroll
-        for (int k = 0; k < S; ++k)
-            cute::warpgroup_fence_operand(sums.values[k]);
+        (fence(sums), ...);
     }
 
     template <int kBatches>
@@ -116,6 +132,12 @@ public:
 private:
     __device__ static constexpr cute::SM90::GMMA::ScaleOut scale(bool add) {
         return add ? cute::SM90::GMMA::ScaleOut::One : cute::SM90::GMMA::ScaleOut::Zero;
+    }
+    template <int S>
+    __device__ static void fence(Registers<float, S>& sums) {
+#pragma unroll
+        for (int k = 0; k < S; ++k)
+            cute::warpgroup_fence_operand(sums.values[k]);
     }
     template <int S, std::size_t... I>
     __device__ static void call(Registers<float, S>& sums, std::uint64_t a, std::uint64_t b, bool add,

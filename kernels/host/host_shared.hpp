@@ -19,6 +19,8 @@ public:
         return value;
     }
     void store(int offset, std::uint32_t value) { std::memcpy(at(offset, 4), &value, 4); }
+    void store_pack(int offset, const std::uint32_t (&words)[4]) { std::memcpy(at(offset, 16), words, 16); }
+    void load_pack(std::uint32_t (&words)[4], int offset) const { std::memcpy(words, at(offset, 16), 16); }
     /// 16 bytes of zeros.
     void clear_pack(int offset) { std::memset(at(offset, 16), 0, 16); }
     /// Copies 16 bytes to global memory.

@@ -37,8 +37,6 @@ public:
             visit(reversed_ ? 31 - k : k);
     }
 
-    void store_pack(int offset, const std::uint32_t (&words)[4]) { std::memcpy(at(offset, 16), words, 16); }
-    void load_pack(std::uint32_t (&words)[4], int offset) const { std::memcpy(words, at(offset, 16), 16); }
     /// The largest of all lanes' numbers.
     template <int N>
     [[nodiscard]] static std::uint32_t largest(const Registers<std::uint32_t, N>& numbers, int place) {

@@ -62,6 +62,11 @@ public:
         static_cast<void>(data[0] + data[bytes - 1]);
     }
     void wait_for_copies() { carry_out(copies_); }
+    /// Makes a word of shared memory at least all threads' numbers; warpgroups do so at the same time.
+    void raise(int offset, const Registers<std::uint32_t, 1>& numbers) {
+        for (const auto& thread : numbers.values)
+            store(offset, std::max(load(offset), thread[0]));
+    }
     void publish() { *seen_ = *shared_; }
 
     /// Four 8 x 8 matrices of f16 a warp into registers first .. first + 3; a thread's row starts at rows.at(thread, 0)
@@ -118,8 +123,8 @@ public:
         });
     }
     /// Waits until so many of the batches at most are not done, of which none has these sums: they can be read.
-    template <int kBatches, int S>
-    void finish(Registers<float, S>&) {
+    template <int kBatches, int... S>
+    void finish(Registers<float, S>&...) {
         wait_for_all_but<kBatches>();
         if (!products_.empty()) refuse("wgmma", "products that belong to no batch", std::ssize(products_));
     }

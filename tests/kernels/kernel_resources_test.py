@@ -59,7 +59,7 @@ class CommittedTable(unittest.TestCase):
         self.assertLessEqual({"sm_80", "sm_86", "sm_89", "sm_90a"}, architectures)
         for kernel in {row[0] for row in rows}:
             # wgmma exists for one of them.
-            expected = {"sm_90a"} if kernel.startswith("WarpgroupStage") else architectures
+            expected = {"sm_90a"} if kernel.startswith("Warpgroup") else architectures
             self.assertEqual({row[1] for row in rows if row[0] == kernel}, expected, kernel)
 
     def test_only_trigonometric_slow_paths_need_a_stack(self):

@@ -26,9 +26,10 @@ SPLIT = "SplitStage<SplitShape<16,32,1,4,8,2,3,1>>"
 GOOD_SPLIT = Counter({"HMMA.16816.F32": 222, "LDSM.16.M88.4": 56, "LDGSTS.E.BYPASS.128": 14})
 SPLIT_WITHOUT_EXIT = Counter({"HMMA.16816.F32": 324, "LDSM.16.M88.4": 108, "LDGSTS.E.BYPASS.128": 14})
 
-WARPGROUPS = "WarpgroupStage<WarpgroupShape<16,32,2,2,2,2,1>>"
+WARPGROUPS = "WarpgroupStage<WarpgroupShape<16,32,2,2,2,2,1,1>>"
 GOOD_WARPGROUPS = Counter({"HGMMA.64x96x16.F32": 32, "HGMMA.64x16x16.F32": 40, "WARPGROUP.DEPBAR.LE": 14,
                            "LDGSTS.E.BYPASS.128": 20})
+SPLIT_WARPGROUPS = "WarpgroupSplitStage<WarpgroupShape<16,32,1,1,2,2,1,2>>"
 
 
 class KernelSass(unittest.TestCase):
@@ -45,8 +46,12 @@ class KernelSass(unittest.TestCase):
         self.assertEqual(kernel_sass.complaints(SPLIT, Counter({**GOOD_SPLIT, "HMMA.16816.F32": 148})),
                          ["HMMA.16816.F32: 148 instead of 222"])
         self.assertEqual(kernel_sass.complaints(WARPGROUPS, GOOD_WARPGROUPS), [])
-        self.assertEqual(kernel_sass.complaints("WarpgroupStage<WarpgroupShape<64,8,8,1,2,1,2>>",
+        self.assertEqual(kernel_sass.complaints("WarpgroupStage<WarpgroupShape<64,8,8,1,2,1,2,1>>",
                                                 Counter({**GOOD_WARPGROUPS, "HGMMA.64x96x16.F32": 144})), [])
+        split = Counter({"HGMMA.64x48x16.F32": 72, "WARPGROUP.DEPBAR.LE": 14, "LDGSTS.E.BYPASS.128": 20})
+        self.assertEqual(kernel_sass.complaints(SPLIT_WARPGROUPS, split), [])
+        self.assertEqual(kernel_sass.complaints("WarpgroupSplitStage<WarpgroupShape<32,16,2,1,2,1,2,2>>",
+                                                Counter({**split, "HGMMA.64x48x16.F32": 216})), [])
         self.assertEqual(kernel_sass.complaints(WARPGROUPS, Counter({**GOOD_WARPGROUPS, "HGMMA.64x96x16.F32": 31})),
                          ["HGMMA.64x96x16.F32: 31 instead of 32"])
         self.assertEqual(kernel_sass.complaints(WARPGROUPS, Counter({**GOOD_WARPGROUPS, "WARPGROUP.DEPBAR.LE": 64})),

@@ -33,26 +33,26 @@ std::shared_ptr<Chain> large_weights(Chain shape) {
     return chain;
 }
 
-/// 32 channels of 16 x 16, a sample of each kind: two layers copy their input's channel 5, take the negative of channel
-/// 6, and all but lose channel 7.
+/// A sample of each kind: two layers copy their input's channel 5, take the negative of channel 6, and all but lose
+/// channel 7.
 KernelCase sample_flags_case(Chain shape, std::vector<std::int64_t> expected) {
     shape.samples = 9;
     auto chain = dense(std::move(shape));
-    const std::int64_t pixels = chain->pixels();
+    const std::int64_t pixels = chain->pixels(), channels = chain->channels;
     std::ranges::fill(chain->weights.as<float>(), 0.0F);
     std::ranges::fill(chain->bias.as<float>(), 0.0F);
     std::ranges::fill(chain->in.as<float>(), 0.0F);
-    for (std::int64_t layer = 0; layer < 2; ++layer) {
+    for (std::int64_t layer = 0; layer < chain->layers(); ++layer) {
         const auto weight = [&](std::int64_t filter, float value) {
-            const std::int64_t at = ((layer * 32 + filter) * 32 + filter) * 9 + 4;
+            const std::int64_t at = ((layer * channels + filter) * channels + filter) * 9 + 4;
             chain->weights.as<float>()[static_cast<std::size_t>(at)] = value;
         };
         weight(5, 1.0F);
         weight(6, -2.0F);
-        weight(7, layer == 0 ? 1.0F : 0x1p-12F);
+        weight(7, layer == 1 ? 0x1p-12F : 1.0F);
     }
     const auto put = [&](std::int64_t sample, std::int64_t channel, float value, std::int64_t pixel = 37) {
-        chain->in.as<float>()[static_cast<std::size_t>((sample * pixels + pixel) * 32 + channel)] = value;
+        chain->in.as<float>()[static_cast<std::size_t>((sample * pixels + pixel) * channels + channel)] = value;
     };
     put(0, 5, 65519.0F);
     put(1, 5, 65520.0F);  // hi is infinite
@@ -165,6 +165,35 @@ KernelCase packed_weights_case() {
         0x1p-23};
 }
 
+/// Products of both halves, by either kernel.
+template <typename Of>
+void add_split_cases(std::vector<KernelCase>& cases, Of shape) {
+    const std::vector<std::uint8_t> kinds{kBlock, kPlain, kLinearBlock, kRelu};
+    const int points = Of::kImages > 1 ? 1 : 2;
+    // Pixels that need both halves: odd numbers above 2048.
+    cases.push_back(chain_case("integers", integers(split_of(shape, points, {kRelu, kBlock, kInner}), 700), 0.0));
+    cases.push_back(chain_case("integers_with_residual", integers(split_of(shape, 1, kinds), 300), 0.0));
+    cases.push_back(chain_case("integers_with_large_weights", large_weights(split_of(shape, 1, {kRelu})), 0.0));
+    // Tensor cores cut sums off, in each of 9 to 36 additions a layer. One f16 is 2e-4 off.
+    cases.push_back(chain_case("dense", dense(split_of(shape, 1, kinds)), 1.5e-5));
+    if (!Of::kHasExit) return;
+    cases.push_back(chain_case("integers_with_exit", integers(split_exit_of(shape, points), 2600), 0.0));
+    cases.push_back(chain_case("dense_with_exit", dense(split_exit_of(shape, 1)), 1.5e-5));
+}
+
+/// Fewer channels in memory than are computed; filters of the exit that are no whole part.
+template <typename Of>
+void add_channel_cases(std::vector<KernelCase>& cases, Of shape) {
+    for (const auto& [stored, out, exit] : {std::tuple{8, 16, 0}, {8, 8, 8}, {16, 16, 24}}) {
+        Chain chain = split_of(shape, 1, {kRelu, kRelu});
+        chain.in_channels = stored;
+        chain.out_channels = out;
+        chain.exit_channels = exit;
+        cases.push_back(chain_case(fmt::format("integers_{}_to_{}_to_{}", stored, out, exit),
+                                   integers(std::move(chain), 2600), 0.0));
+    }
+}
+
 /// One product of rounded operands. Integers above 2048 show what is rounded, and that what is added is not.
 void add_tf32_cases(std::vector<KernelCase>& cases) {
     for_each_tf32_shape([&](auto shape) {
@@ -190,32 +219,23 @@ void add_tf32_cases(std::vector<KernelCase>& cases) {
 
 std::vector<KernelCase> split_cases() {
     std::vector<KernelCase> cases;
-    for_each_split_shape([&](auto shape) {
-        using Of = decltype(shape);
-        const std::vector<std::uint8_t> kinds{kBlock, kPlain, kLinearBlock, kRelu};
-        // Pixels that need both halves: odd numbers above 2048.
-        cases.push_back(chain_case(
-            "integers", integers(split_of(shape, Of::kImages > 1 ? 1 : 2, {kRelu, kBlock, kInner}), 700), 0.0));
-        cases.push_back(chain_case("integers_with_residual", integers(split_of(shape, 1, kinds), 300), 0.0));
-        cases.push_back(chain_case("integers_with_large_weights", large_weights(split_of(shape, 1, {kRelu})), 0.0));
-        // Tensor cores cut sums off, in each of 9 to 36 additions a layer. One f16 is 2e-4 off.
-        cases.push_back(chain_case("dense", dense(split_of(shape, 1, kinds)), 1.5e-5));
-        if (Of::kHasExit) {
-            cases.push_back(
-                chain_case("integers_with_exit", integers(split_exit_of(shape, Of::kImages > 1 ? 1 : 2), 2600), 0.0));
-            cases.push_back(chain_case("dense_with_exit", dense(split_exit_of(shape, 1)), 1.5e-5));
+    const std::vector<std::int64_t> flags{0, 1, 0, 1, 1, 0, 1, 1, 0};
+    for_each_split_shape([&](auto shape) { add_split_cases(cases, shape); });
+    add_channel_cases(cases, Split16x32{});
+    cases.push_back(sample_flags_case(split_of(Split32x16{}, 1, {kRelu, kRelu}), flags));
+    add_flag_cases(cases, Split16x32{}, 1.5e-5);
+    for_each_warpgroup_split_shape([&](auto shape) {
+        add_split_cases(cases, shape);
+        // Two blocks have nine tiles: words that collect and words that are judged take turns across them.
+        for (const int layers : {2, 3}) {
+            const std::vector<std::uint8_t> kinds(static_cast<std::size_t>(layers), kRelu);
+            auto named = sample_flags_case(split_of(shape, 1, kinds), flags);
+            named.name += fmt::format("_{}_channels_{}_layers", shape.kChannels, layers);
+            cases.push_back(std::move(named));
         }
     });
-    for (const auto& [stored, out, exit] : {std::tuple{8, 16, 0}, {8, 8, 8}, {16, 16, 24}}) {
-        Chain chain = split_of(Split16x32{}, 1, {kRelu, kRelu});
-        chain.in_channels = stored;
-        chain.out_channels = out;
-        chain.exit_channels = exit;
-        cases.push_back(chain_case(fmt::format("integers_{}_to_{}_to_{}", stored, out, exit),
-                                   integers(std::move(chain), 2600), 0.0));
-    }
-    cases.push_back(sample_flags_case(split_of(Split32x16{}, 1, {kRelu, kRelu}), {0, 1, 0, 1, 1, 0, 1, 1, 0}));
-    add_flag_cases(cases, Split16x32{}, 1.5e-5);
+    add_channel_cases(cases, WarpgroupSplit16x32{});
+    add_flag_cases(cases, WarpgroupSplit16x32{}, 1.5e-5);
     cases.push_back(packed_weights_case());
     add_tf32_cases(cases);
     return cases;

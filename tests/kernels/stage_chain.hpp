@@ -21,21 +21,22 @@ struct Chain {
     int exit_channels = 0;
     bool shortcut = false;
     int products = 0;  ///< of f16 halves for one of f32: 3, split_stage; 1, tf32_stage; 0: activations are f16, stage
-    bool warpgroup = false;  ///< on wgmma: warpgroup_stage instead of stage
-    int max_blocks = 0;      ///< of warpgroup_stage: so that a block has several tiles
+    bool warpgroup = false;  ///< on wgmma: warpgroup_stage, warpgroup_split_stage
+    int max_blocks = 0;      ///< of these: so that a block has several tiles
     Tensor in, residual, weights, bias;
 
     [[nodiscard]] std::int64_t layers() const { return static_cast<std::int64_t>(kinds.size()); }
     [[nodiscard]] std::int64_t parts() const { return (exit_channels + channels - 1) / channels; }
     [[nodiscard]] std::int64_t blocks() const { return layers() + parts() * (shortcut ? 2 : 1); }
     [[nodiscard]] const char* kernel() const {
-        return products == 3 ? "split_stage" : products == 1 ? "tf32_stage" : warpgroup ? "warpgroup_stage" : "stage";
+        if (warpgroup) return products == 3 ? "warpgroup_split_stage" : "warpgroup_stage";
+        return products == 3 ? "split_stage" : products == 1 ? "tf32_stage" : "stage";
     }
     [[nodiscard]] DType type() const { return products > 0 ? DType::f32 : DType::f16; }
     [[nodiscard]] std::int64_t halves() const { return products == 3 ? 2 : 1; }  ///< of a weight
     void launch(Device& device, const StageArgs& args) const {
         const KernelTable& table = device.table();
-        (products == 3   ? table.split_stage
+        (products == 3   ? warpgroup ? table.warpgroup_split_stage : table.split_stage
          : products == 1 ? table.tf32_stage
          : warpgroup     ? table.warpgroup_stage
                          : table.stage)(args, device.queue());

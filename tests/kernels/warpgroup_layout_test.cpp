@@ -45,6 +45,13 @@ TEST(MatrixLayout, EveryThreadHoldsItsOwnSums) {
     EXPECT_EQ(*places.rbegin(), std::pair(63, 47));
 }
 
+/// Calls visit(Shape{}) for those of fp16 and of fp32.
+template <typename Visit>
+void for_each_shape(const Visit& visit) {
+    for_each_warpgroup_shape(visit);
+    for_each_warpgroup_split_shape(visit);
+}
+
 /// Byte of 8 channels of a pixel of one image, in or beside it: where a neighbour is read.
 template <typename Shape>
 int neighbour(int image, int y, int x, int plane) {
@@ -55,7 +62,7 @@ int neighbour(int image, int y, int x, int plane) {
 }
 
 TEST(WarpgroupShape, PixelsTheirCopiesAndZerosFillEachPlaneOnce) {
-    for_each_warpgroup_shape([](auto shape) {
+    for_each_shape([](auto shape) {
         using Shape = decltype(shape);
         std::set<int> places;
         int count = 0;
@@ -81,7 +88,7 @@ TEST(WarpgroupShape, PixelsTheirCopiesAndZerosFillEachPlaneOnce) {
 }
 
 TEST(WarpgroupShape, AStepOfKReadsThePixelsThatItsWeightsAreFor) {
-    for_each_warpgroup_shape([](auto shape) {
+    for_each_shape([](auto shape) {
         using Shape = decltype(shape);
         std::set<int> zeros;
         for (int k = 0; k < Shape::kZeroCells; ++k)
@@ -149,7 +156,7 @@ TEST(WarpgroupShape, AStepOfKReadsThePixelsThatItsWeightsAreFor) {
 }
 
 TEST(WarpgroupShape, PlanesOfAPixelStandInDifferentBanks) {
-    for_each_warpgroup_shape([](auto shape) {
+    for_each_shape([](auto shape) {
         using Shape = decltype(shape);
         // 8 threads copy 16 bytes each: neighbours in global memory.
         for (int first = 0; first < Shape::kPixels * Shape::kChannelPlanes; first += 8) {
@@ -166,7 +173,7 @@ TEST(WarpgroupShape, PlanesOfAPixelStandInDifferentBanks) {
 }
 
 TEST(WarpgroupShape, TheExitReadsItsPixelsNeighboursAndWritesEachPixelOnce) {
-    for_each_warpgroup_shape([](auto shape) {
+    for_each_shape([](auto shape) {
         using Shape = decltype(shape);
         if (!Shape::kHasExit) return;
         std::set<int> written;

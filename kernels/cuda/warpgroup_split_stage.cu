@@ -1,0 +1,5 @@
+#include "kernels/warpgroup_split_stage.hpp"
+
+#include "kernels/cuda/warpgroup_launch.cuh"
+
+LOSSMAP_WARPGROUP_KERNEL(warpgroup_split_stage)
