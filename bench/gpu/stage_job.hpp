@@ -126,7 +126,7 @@ private:
 
     static void run(const StageJob& job, const kernels::KernelTable& table, const kernels::StageArgs& args,
                     kernels::Queue queue) {
-        (kProducts == 3   ? table.split_stage
+        (kProducts == 3   ? job.warpgroup ? table.warpgroup_split_stage : table.split_stage
          : kProducts == 1 ? table.tf32_stage
          : job.warpgroup  ? table.warpgroup_stage
                           : table.stage)(args, queue);

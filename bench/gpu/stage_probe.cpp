@@ -44,7 +44,7 @@ void report(nlohmann::json& result, const std::string& name, const Measure& meas
     std::fprintf(stderr, "%s\n", result[name].dump().c_str());
 }
 
-constexpr const char* kKinds[] = {"stages", "split", "tf32", "warpgroup"};
+constexpr const char* kKinds[] = {"stages", "split", "tf32", "warpgroup", "warpgroup_split"};
 
 class StageProbe {
 public:
@@ -73,6 +73,8 @@ public:
         if (device.compute_major == 9) {
             kernels::for_each_warpgroup_shape(
                 [&](auto shape) { measure_shape<0>(result["warpgroup"], "warpgroup ", shape); });
+            kernels::for_each_warpgroup_split_shape(
+                [&](auto shape) { measure_shape<3>(result["warpgroup_split"], "warpgroup split ", shape); });
         }
         return result;
     }

@@ -32,7 +32,7 @@ struct Probe {
     }
 };
 
-/// Measured on an H100 with ResNet-56 (docs/gpu.md).
+/// Measured on an H100 with ResNet-56 (docs/gpu.md); what has not run yet is estimated from its machine code.
 struct StageRate {
     const char* by;
     double seconds;  ///< half of what a block takes, of 18 layers of the three stages on average
@@ -41,6 +41,7 @@ struct StageRate {
 constexpr StageRate kStageRates[] = {{"kernel warpgroup_stage", 4.5e-5, 2.3e14},
                                      {"kernel stage", 7e-5, 1.6e14},
                                      {"kernel tf32_stage", 6.5e-5, 1.3e14},
+                                     {"kernel warpgroup_split_stage", 4e-5, 8e13},  // an estimate
                                      {"kernel split_stage", 7.5e-5, 5.6e13}};
 
 /// Multiply-adds a second layer by layer, the same.

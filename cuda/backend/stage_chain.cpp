@@ -8,6 +8,7 @@
 #include "cuda/backend/lower/unary_functions.hpp"
 #include "graph/ops/window.hpp"
 #include "kernels/split_stage.hpp"
+#include "kernels/warpgroup_split_stage.hpp"
 #include "kernels/warpgroup_stage.hpp"
 
 namespace lossmap::cuda {
@@ -47,6 +48,13 @@ std::vector<const StageKernel*> stage_kernels(const BuildOptions& options, const
                                         "fp32 by three products of fp16 halves",
                                         2,
                                         true};
+    static constexpr StageKernel kWarpgroupSplit{"warpgroup_split_stage",
+                                                 &KernelTable::warpgroup_split_stage,
+                                                 &kernels::warpgroup_split_fit,
+                                                 kSplit.pixels,
+                                                 kSplit.arithmetic,
+                                                 kSplit.halves,
+                                                 kSplit.crossing_skips};
     static constexpr StageKernel kTf32{"tf32_stage",
                                        &KernelTable::tf32_stage,
                                        &kernels::tf32_fit,
@@ -56,12 +64,16 @@ std::vector<const StageKernel*> stage_kernels(const BuildOptions& options, const
                                        false};
     // Statistics rest on plain fp32.
     if (options.training) return {};
-    if (options.precision == Precision::fp32 && passes.split_stages) return {&kSplit};
+    // wgmma is sm_90a's: neither older nor newer devices have it.
+    const bool has_wgmma = facts.architecture == "sm_90";
+    if (options.precision == Precision::fp32 && passes.split_stages) {
+        if (passes.warpgroup_split_stages && has_wgmma) return {&kWarpgroupSplit, &kSplit};
+        return {&kSplit};
+    }
     if (!passes.stages) return {};
     if (options.precision == Precision::tf32) return {&kTf32};
     if (options.precision != Precision::fp16) return {};
-    // wgmma is sm_90a's: neither older nor newer devices have it.
-    if (passes.warpgroup_stages && facts.architecture == "sm_90") return {&kWarpgroups, &kHalf};
+    if (passes.warpgroup_stages && has_wgmma) return {&kWarpgroups, &kHalf};
     return {&kHalf};
 }
 

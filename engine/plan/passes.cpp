@@ -21,6 +21,8 @@ std::span<const PassInfo> pass_table() {
          "the same in fp32, on tensor cores: each operand is two fp16 halves, each product three (CUDA)"},
         {"warpgroup_stages", &PassSet::warpgroup_stages,
          "the same on Hopper's wgmma (CUDA, fp16, compute capability 9.0)"},
+        {"warpgroup_split_stages", &PassSet::warpgroup_split_stages,
+         "those in fp32 on Hopper's wgmma, where split_stages is on (CUDA, compute capability 9.0)"},
         {"pooling", &PassSet::pooling,
          "a MaxPool of 2 x 2 behind a convolution of all points in one launch joins it (CUDA)"},
         {"dense_chains", &PassSet::dense_chains,

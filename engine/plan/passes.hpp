@@ -18,11 +18,12 @@ struct PassSet {
     bool stages = true;
     bool split_stages = true;
     bool warpgroup_stages = true;
+    bool warpgroup_split_stages = true;
     bool pooling = true;
     bool dense_chains = true;
 
     [[nodiscard]] static constexpr PassSet none() {
-        return {false, false, false, false, false, false, false, false, false, false, false, false};
+        return {false, false, false, false, false, false, false, false, false, false, false, false, false};
     }
     friend bool operator==(const PassSet&, const PassSet&) = default;
 };

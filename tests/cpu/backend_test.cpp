@@ -151,7 +151,8 @@ TEST(CpuBackend, EachPassOfTheCpuChangesThePlan) {
         // for; stages, pooling and chains are CUDA's.
         const bool can_change = pass.enabled != &PassSet::dead_code && pass.enabled != &PassSet::constant_folding &&
                                 pass.enabled != &PassSet::stages && pass.enabled != &PassSet::split_stages &&
-                                pass.enabled != &PassSet::warpgroup_stages && pass.enabled != &PassSet::pooling &&
+                                pass.enabled != &PassSet::warpgroup_stages &&
+                                pass.enabled != &PassSet::warpgroup_split_stages && pass.enabled != &PassSet::pooling &&
                                 pass.enabled != &PassSet::dense_chains &&
                                 (pass.enabled != &PassSet::transforms || cpu::winograd_available());
         EXPECT_EQ(operations() != all, can_change) << pass.name;

@@ -7,23 +7,25 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "stage_networks.hpp"
+#include "split_networks.hpp"
 
 // Chains of convolutions in fp32 by products of fp16 halves: what they give, and when samples are computed again.
 namespace lossmap {
 namespace {
 
 using test::Emulated;
-using test::Handle;
+using test::homogeneous_net;
 using test::HostDeviceOptions;
-using test::NetworkRunner;
+using test::kFirst;
+using test::kHalves;
+using test::kHead;
+using test::kInner;
 using test::projected_entry;
 using test::ReferenceNet;
+using test::scale_samples;
+using test::scale_weights;
 using test::three_stages;
 using ::testing::ElementsAre;
-
-/// Of a device's output against fp64: halves hold 22 bits, sums 24.
-constexpr double kHalves = 4e-6;
 
 HostDeviceOptions device(std::int64_t kilobytes = 227) {
     HostDeviceOptions options = Emulated::small_tiles();
@@ -40,35 +42,6 @@ Emulated plain_fp32(ReferenceNet net, std::int64_t samples = 3) {
     Emulated plain = in_fp32(std::move(net), samples);
     plain.runner.request().passes.split_stages = false;
     return plain;
-}
-
-/// Two layers and a skip at 16 x 32 x 32, the first one the network's; no biases, so that outputs grow as inputs do.
-/// The parameters: 16 x 27 weights of the first layer, 16 x 144 and 16 x 144 of the next ones, 16 x 5 and 5 of the
-/// head.
-ReferenceNet homogeneous_net() {
-    ReferenceNet net({3, 32, 32}, 41);
-    const Handle x = net.relu(net.conv(net.input(), 16, 3, 1, 1));
-    const Handle inner = net.relu(net.conv(x, 16, 3, 1, 1));
-    const Handle y = net.relu(net.add(net.conv(inner, 16, 3, 1, 1), x));
-    net.output(net.gemm(net.flatten(net.global_average_pool(y)), 5, true));
-    return net;
-}
-constexpr std::size_t kFirst = 16 * 27, kInner = 16 * 144, kHead = 16 * 5;
-
-void scale_weights(NetworkRunner& runner, std::size_t first, std::size_t count, float factor) {
-    auto& weights = runner.net().origin().weights;
-    for (std::size_t k = first; k < first + count; ++k) {
-        weights[k] *= factor;
-        for (std::size_t axis = 0; axis < 2; ++axis)
-            runner.direction(axis)[k] *= factor;
-    }
-}
-
-void scale_samples(NetworkRunner& runner, std::size_t first, std::size_t count, float factor) {
-    auto inputs = const_cast<SampleChunk&>(runner.chunk()).inputs[0].as<float>();
-    const std::size_t width = inputs.size() / static_cast<std::size_t>(runner.chunk().count);
-    for (float& pixel : inputs.subspan(first * width, count * width))
-        pixel *= factor;
 }
 
 /// One image and point at a time: there are many of these.

@@ -75,7 +75,8 @@ TEST_P(StageFaults, ShowAsTheStageAlone) {
 INSTANTIATE_TEST_SUITE_P(Kernels, StageFaults,
                          ::testing::Values(FaultyKernel{"stage", Precision::fp16, "sm_80"},
                                            FaultyKernel{"warpgroup_stage", Precision::fp16, "sm_90"},
-                                           FaultyKernel{"split_stage", Precision::fp32, "sm_90"},
+                                           FaultyKernel{"split_stage", Precision::fp32, "sm_80"},
+                                           FaultyKernel{"warpgroup_split_stage", Precision::fp32, "sm_90"},
                                            FaultyKernel{"tf32_stage", Precision::tf32, "sm_90"}),
                          [](const auto& test) { return std::string(test.param.name); });
 

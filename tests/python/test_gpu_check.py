@@ -210,7 +210,9 @@ while :; do echo "1755 MHz"; sleep 0.1; done
             self.assertEqual(steps[name + "_plain"]["status"], "passed")
             self.assertIn("without split_stages", (self.folder / "out" / f"{name}_plain.log").read_text())
             self.assertNotIn("without", (self.folder / "out" / f"{name}.log").read_text())
+            self.assertIn("without warpgroup_split_stages", (self.folder / "out" / f"{name}_mma.log").read_text())
         self.assertEqual(steps["pytorch_fp32_plain_agrees"]["status"], "passed")
+        self.assertEqual(steps["pytorch_fp32_mma_agrees"]["status"], "passed")
         self.assertEqual(steps["pytorch_bf16_layers"]["detail"], "a layer's difference in bf16")
         # A reduced precision's stages on the GPUs that lack the fastest kernel: rate, difference, verdict.
         self.assertEqual(steps["pytorch_fp16_mma_layers"]["status"], "passed")

@@ -30,6 +30,7 @@ kernels::KernelTable kernels_with_a_fault(const std::string& name) {
     if (name == "split_stage") return with_spoiled<&KernelTable::split_stage>();
     if (name == "tf32_stage") return with_spoiled<&KernelTable::tf32_stage>();
     if (name == "warpgroup_stage") return with_spoiled<&KernelTable::warpgroup_stage>();
+    if (name == "warpgroup_split_stage") return with_spoiled<&KernelTable::warpgroup_split_stage>();
     throw InternalError("'{}' is no stage kernel", name);
 }
 

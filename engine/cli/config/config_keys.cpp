@@ -38,9 +38,19 @@ constexpr ConfigKey kStatisticsKeys[] = {{"split"}, {"count"}, {"batch"}};
 constexpr ConfigKey kDirectionsByAxisKeys[] = {{"x"}, {"y"}};
 constexpr ConfigKey kSweepAxisKeys[] = {{"pointer"}, {"values"}, {"labels"}};
 constexpr ConfigKey kAxisKeys[] = {{"min"}, {"max"}, {"points"}, {"margin"}};
-constexpr ConfigKey kPassesKeys[] = {{"constant_folding"}, {"dead_code"},        {"bias_add"},   {"batch_norm"},
-                                     {"residual"},         {"activation"},       {"transforms"}, {"stages"},
-                                     {"split_stages"},     {"warpgroup_stages"}, {"pooling"},    {"dense_chains"}};
+constexpr ConfigKey kPassesKeys[] = {{"constant_folding"},
+                                     {"dead_code"},
+                                     {"bias_add"},
+                                     {"batch_norm"},
+                                     {"residual"},
+                                     {"activation"},
+                                     {"transforms"},
+                                     {"stages"},
+                                     {"split_stages"},
+                                     {"warpgroup_stages"},
+                                     {"warpgroup_split_stages"},
+                                     {"pooling"},
+                                     {"dense_chains"}};
 constexpr ConfigKey kRefineKeys[] = {{"initial"}, {"tolerance"}};
 
 constexpr ConfigSection kSections[] = {
