@@ -59,24 +59,14 @@ std::vector<std::size_t> DenseChain::members() const {
 }
 
 DenseChains::DenseChains(const ProgramBuilder& builder, const Lowering& lowering)
-    : builder_(builder),
-      lowering_(lowering),
-      consumers_(builder.graph().consumers()),
-      step_of_node_(builder.graph().nodes.size(), -1),
-      is_output_(builder.graph().values.size(), false) {
-    for (std::size_t k = 0; k < lowering.steps.size(); ++k)
-        step_of_node_[static_cast<std::size_t>(lowering.steps[k].node)] = static_cast<std::int32_t>(k);
-    for (const ValueId id : builder.graph().outputs)
-        is_output_[static_cast<std::size_t>(id)] = true;
-}
+    : builder_(builder), lowering_(lowering), readers_(builder.graph(), lowering) {}
 
 std::optional<std::size_t> DenseChains::only_reader(ValueId value) const {
-    const auto& readers = consumers_[static_cast<std::size_t>(value)];
-    if (is_output_[static_cast<std::size_t>(value)] || readers.size() != 1) return {};
-    const std::int32_t step = step_of_node_[static_cast<std::size_t>(readers.front())];
+    const auto readers = readers_.of(value);
+    if (readers_.is_output(value) || readers.size() != 1) return {};
     // What reads it otherwise than as the first operand computes something else with it.
-    if (step < 0 || builder_.node(readers.front()).inputs[0] != value) return {};
-    return static_cast<std::size_t>(step);
+    if (builder_.node(readers.front()).inputs[0] != value) return {};
+    return readers_.step_of(readers.front());
 }
 
 std::optional<DenseChain::Layer> DenseChains::layer_of(std::size_t index) const {

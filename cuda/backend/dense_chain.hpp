@@ -8,6 +8,7 @@
 
 #include "cuda/backend/pass_model.hpp"
 #include "cuda/backend/program_builder.hpp"
+#include "cuda/backend/step_readers.hpp"
 #include "kernels/dense_chain.hpp"
 #include "plan/fusion.hpp"
 
@@ -48,9 +49,7 @@ private:
 
     const ProgramBuilder& builder_;
     const Lowering& lowering_;
-    std::vector<std::vector<std::int32_t>> consumers_;
-    std::vector<std::int32_t> step_of_node_;  ///< by node: the step that begins with it, -1
-    std::vector<bool> is_output_;
+    StepReaders readers_;
 };
 
 /// Widths and activations of a chain, as the kernel takes them.

@@ -83,14 +83,7 @@ StageChains::StageChains(const ProgramBuilder& builder, const Lowering& lowering
       lowering_(lowering),
       kernels_(std::move(kernels)),
       shared_bytes_(builder.device().facts().shared_bytes),
-      consumers_(builder.graph().consumers()),
-      step_of_node_(builder.graph().nodes.size(), -1),
-      is_output_(builder.graph().values.size(), false) {
-    for (std::size_t k = 0; k < lowering.steps.size(); ++k)
-        step_of_node_[static_cast<std::size_t>(lowering.steps[k].node)] = static_cast<std::int32_t>(k);
-    for (const ValueId id : builder.graph().outputs)
-        is_output_[static_cast<std::size_t>(id)] = true;
-}
+      readers_(builder.graph(), lowering) {}
 
 ValueId StageChains::output_of(const Step& step) const { return builder_.node(step.last_node()).outputs[0]; }
 
@@ -149,10 +142,10 @@ std::optional<std::uint8_t> StageChains::kind_of(const Step& step, ValueId previ
 }
 
 std::optional<std::size_t> StageChains::next(ValueId value, const Step& first) const {
-    for (const std::int32_t reader : consumers_[static_cast<std::size_t>(value)]) {
-        const std::int32_t index = step_of_node_[static_cast<std::size_t>(reader)];
-        if (index < 0) continue;
-        const Step& step = lowering_.steps[static_cast<std::size_t>(index)];
+    for (const std::int32_t reader : readers_.of(value)) {
+        const auto index = readers_.step_of(reader);
+        if (!index) continue;
+        const Step& step = lowering_.steps[*index];
         if (builder_.node(reader).inputs[0] != value || !why_not(step).empty()) continue;
         if (builder_.shape(value) != builder_.shape(output_of(step))) continue;
         if (builder_.shape(output_of(step)) == builder_.shape(output_of(first))) return index;
@@ -164,10 +157,10 @@ bool StageChains::stays_inside(const StageChain& chain, std::size_t length) cons
     // A result in the middle is there for the next layer, as its input or residual, and for the one behind that.
     for (std::size_t k = 0; k + 1 < length; ++k) {
         const ValueId value = output_of(lowering_.steps[chain.steps[k]]);
-        if (is_output_[static_cast<std::size_t>(value)]) return false;
+        if (readers_.is_output(value)) return false;
         const Step& next = lowering_.steps[chain.steps[k + 1]];
         const Step* second = k + 2 < length ? &lowering_.steps[chain.steps[k + 2]] : nullptr;
-        for (const std::int32_t reader : consumers_[static_cast<std::size_t>(value)]) {
+        for (const std::int32_t reader : readers_.of(value)) {
             const bool inside = reader == next.node || reader == next.residual_add ||
                                 (second != nullptr && reader == second->residual_add);
             if (!inside) return false;
@@ -222,11 +215,11 @@ bool StageChains::leaves(const Step& step, std::int64_t taps, const StageChain& 
 
 void StageChains::find_exit(StageChain& chain) const {
     const ValueId value = output_of(lowering_.steps[chain.steps.back()]);
-    bool others = is_output_[static_cast<std::size_t>(value)];
+    bool others = readers_.is_output(value);
     std::optional<std::size_t> shortcut;
-    for (const std::int32_t reader : consumers_[static_cast<std::size_t>(value)]) {
-        const std::int32_t index = step_of_node_[static_cast<std::size_t>(reader)];
-        const Step* step = index < 0 ? nullptr : &lowering_.steps[static_cast<std::size_t>(index)];
+    for (const std::int32_t reader : readers_.of(value)) {
+        const auto index = readers_.step_of(reader);
+        const Step* step = index ? &lowering_.steps[*index] : nullptr;
         const bool convolves = step != nullptr && builder_.node(reader).inputs[0] == value;
         if (convolves && !chain.exit && leaves(*step, 3, chain)) {
             chain.exit = index;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cuda/backend/program_builder.hpp"
+#include "cuda/backend/step_readers.hpp"
 #include "kernels/stage.hpp"
 #include "plan/fusion.hpp"
 
@@ -78,9 +79,7 @@ private:
     const Lowering& lowering_;
     std::vector<const StageKernel*> kernels_;
     std::int64_t shared_bytes_;  ///< of shared memory that a block may take
-    std::vector<std::vector<std::int32_t>> consumers_;
-    std::vector<std::int32_t> step_of_node_;  ///< by node: the step that begins with it, -1
-    std::vector<bool> is_output_;
+    StepReaders readers_;
 };
 
 }  // namespace lossmap::cuda
