@@ -2,6 +2,8 @@
 
 #include <cstddef>
 
+#include <gtest/gtest.h>
+
 #include "stage_networks.hpp"
 
 /// Networks for the stage kernels whose numbers are two fp16 halves, at any scale.
@@ -37,6 +39,17 @@ inline void scale_samples(NetworkRunner& runner, std::size_t first, std::size_t 
     const std::size_t width = inputs.size() / static_cast<std::size_t>(runner.chunk().count);
     for (float& pixel : inputs.subspan(first * width, count * width))
         pixel *= factor;
+}
+
+/// One sample of homogeneous_net with activations of another scale, which the head makes up for: right where halves
+/// hold them, and right, as it is computed again, where they do not.
+inline void expect_right_at_scale(NetworkRunner& runner, float scale) {
+    scale_samples(runner, 0, 1, scale);
+    scale_weights(runner, kFirst + 2 * kInner, kHead, 1.0F / scale);
+    const auto executable = runner.compile();
+    EXPECT_LT(runner.error(*executable, {0.2, -0.1}), kHalves) << scale;
+    const LossSums sums = runner.sums(*executable, {{{0.2, -0.1}}})[0];
+    EXPECT_EQ(sums.overflowed, scale < 5e-6F || scale > 2e4F ? 1 : 0) << scale;
 }
 
 }  // namespace lossmap::test

@@ -14,6 +14,7 @@ namespace lossmap {
 namespace {
 
 using test::Emulated;
+using test::expect_right_at_scale;
 using test::homogeneous_net;
 using test::HostDeviceOptions;
 using test::kFirst;
@@ -124,12 +125,7 @@ TEST(CudaSplitStage, OutputsAreRightAtAnyScaleOfActivations) {
     for (const float scale :
          {1e-20F, 1e-12F, 1e-8F, 1e-6F, 1e-5F, 1e-4F, 1e-3F, 0.1F, 10.0F, 1e3F, 1e4F, 1e6F, 1e12F}) {
         Emulated split = small_in_fp32();
-        scale_samples(split.runner, 0, 1, scale);
-        scale_weights(split.runner, kFirst + 2 * kInner, kHead, 1.0F / scale);
-        const auto executable = split.runner.compile();
-        EXPECT_LT(split.runner.error(*executable, {0.2, -0.1}), kHalves) << scale;
-        const LossSums sums = split.runner.sums(*executable, {{{0.2, -0.1}}})[0];
-        EXPECT_EQ(sums.overflowed, scale < 5e-6F || scale > 2e4F ? 1 : 0) << scale;
+        expect_right_at_scale(split.runner, scale);
     }
 }
 
