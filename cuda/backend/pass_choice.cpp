@@ -10,6 +10,7 @@
 #include "cuda/backend/plans/recorded_plan.hpp"
 #include "cuda/backend/resident_theta.hpp"
 #include "cuda/backend/tiled_convolution.hpp"
+#include "data/input_bytes.hpp"
 
 namespace lossmap::cuda {
 namespace {
@@ -99,9 +100,7 @@ Probe probe(const ExecutableRequest& request, Planner& planner, BuildOptions opt
 
 /// Bytes of samples that the programs of a request keep on the device, each of them its own.
 std::int64_t kept_samples(const ExecutableRequest& request, const DeviceFacts& facts) {
-    std::int64_t sample = request.target.sample_bytes();
-    for (const FieldInfo& field : request.inputs)
-        sample += field.sample_bytes();
+    const std::int64_t sample = request.target.sample_bytes() + input_bytes(request.inputs);
     std::int64_t kept = kept_chunk_memory(facts);
     if (request.total_samples > 0) kept = std::min(kept, request.total_samples * sample);
     return kept * (1 + std::ssize(request.statistics_batches));

@@ -14,6 +14,7 @@
 #include "cuda/backend/cuda_executable.hpp"
 #include "cuda/backend/plans/problem_text.hpp"
 #include "cuda/backend/program_text.hpp"
+#include "data/input_bytes.hpp"
 
 namespace lossmap::cuda {
 namespace {
@@ -32,10 +33,7 @@ constexpr std::int64_t kMostChunkBytes = std::int64_t{256} << 20;
 constexpr double kCompileSeconds = 1.0;
 
 std::int64_t bytes_a_sample(const ExecutableRequest& request) {
-    std::int64_t bytes = 0;
-    for (const FieldInfo& field : request.inputs)
-        bytes += field.sample_bytes();
-    return std::max<std::int64_t>(bytes, 1);
+    return std::max<std::int64_t>(input_bytes(request.inputs), 1);
 }
 
 /// A size, the tiles that a block of it is measured with, and what that takes by the model.

@@ -11,6 +11,7 @@
 #include "cli/bench_options.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/config/config_keys.hpp"
+#include "cli/config/precision_names.hpp"
 #include "cli/run/prepared_run.hpp"
 #include "core/error.hpp"
 #include "plan/passes.hpp"
@@ -43,7 +44,7 @@ void add_run_flags(CLI::App& command, RunArguments& arguments) {
     command.add_option("--device", arguments.device, "auto, cpu, cuda or cuda:0,1; over the configuration's")
         ->type_name("DEVICE");
     command.add_option("--precision", arguments.precision, "Precision; over the configuration's")
-        ->check(CLI::IsMember({"fp32", "tf32", "fp16", "bf16"}));
+        ->check(CLI::IsMember(precision_names()));
     std::vector<std::string> passes;
     for (const PassInfo& pass : pass_table())
         passes.emplace_back(pass.name);

@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/config/precision_names.hpp"
+
 namespace lossmap {
 namespace {
 
@@ -34,7 +36,7 @@ CLI::App* add_bench(CLI::App& application, BenchArguments& arguments) {
         ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000}))
         ->capture_default_str();
     bench->add_option("--precision", arguments.precision, "Precision, likewise")
-        ->check(CLI::IsMember({"fp32", "tf32", "fp16", "bf16"}))
+        ->check(CLI::IsMember(precision_names()))
         ->capture_default_str();
     add_device(*bench, arguments);
     bench->add_option("--min-time", arguments.min_seconds, "Seconds that a repetition takes at least")

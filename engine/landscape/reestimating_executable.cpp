@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.hpp"
+#include "data/input_bytes.hpp"
 
 namespace lossmap {
 namespace {
@@ -11,13 +12,6 @@ constexpr std::int64_t kKeptSamplesBytes = std::int64_t{256} << 20;
 constexpr std::size_t kKeptStatesBytes = std::size_t{512} << 20;
 /// Between two looks at the stop flag: seconds of a small machine, and still batches enough for a large one.
 constexpr double kGroupMacs = 2e11;
-
-std::int64_t bytes_of_samples(const Dataset& data, std::int64_t count) {
-    std::int64_t bytes = 0;
-    for (const FieldInfo& field : data.inputs())
-        bytes += field.sample_bytes();
-    return bytes * count;
-}
 
 }  // namespace
 
@@ -38,12 +32,12 @@ ReestimatingExecutable::ReestimatingExecutable(std::unique_ptr<Executable> netwo
     samples_.batch_samples = std::min(samples_.batch_samples, count);
     const std::int64_t batch = samples_.batch_samples;
     const double macs = std::max(1.0, static_cast<double>(network_->macs_per_sample()) * static_cast<double>(batch));
-    const double bytes = std::max(1.0, static_cast<double>(bytes_of_samples(*samples_.data, batch)));
+    const double bytes = std::max(1.0, static_cast<double>(input_bytes(samples_.data->inputs()) * batch));
     const double batches = std::min(kGroupMacs / macs, static_cast<double>(kKeptSamplesBytes) / bytes);
     const std::int64_t most = (count - 1) / batch + 1;
     group_samples_ = static_cast<std::int64_t>(std::clamp(batches, 1.0, static_cast<double>(most))) * batch;
     groups_ = (count - 1) / group_samples_ + 1;
-    samples_bytes_ = bytes_of_samples(*samples_.data, count);
+    samples_bytes_ = input_bytes(samples_.data->inputs()) * count;
 }
 
 std::int64_t ReestimatingExecutable::memory_bytes() const {

@@ -9,17 +9,13 @@
 #include <span>
 
 #include "core/error.hpp"
+#include "data/input_bytes.hpp"
 
 namespace lossmap {
 namespace {
 
 /// Bytes of one sample in a chunk: inputs and target.
-std::int64_t sample_bytes(const Dataset& data) {
-    std::int64_t bytes = data.target().sample_bytes();
-    for (const FieldInfo& field : data.inputs())
-        bytes += field.sample_bytes();
-    return bytes;
-}
+std::int64_t sample_bytes(const Dataset& data) { return data.target().sample_bytes() + input_bytes(data.inputs()); }
 
 /// A split on its way: what is added up, and what the journal still has to give.
 struct SplitState {

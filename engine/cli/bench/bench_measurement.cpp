@@ -9,13 +9,15 @@
 
 #include "cli/run/prepared_run.hpp"
 #include "core/error.hpp"
+#include "data/input_bytes.hpp"
 
 namespace lossmap {
 namespace {
 
 constexpr double kCeilingSeconds = 0.05;
+constexpr double kGibibyte = 1024.0 * 1024.0 * 1024.0;
 /// Of samples, which are made beforehand: making them must not be measured.
-constexpr double kMostBytes = 8.0 * 1024 * 1024 * 1024;
+constexpr double kMostBytes = 8.0 * kGibibyte;
 
 double seconds_now() {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -32,13 +34,10 @@ class Iteration {
 public:
     Iteration(PreparedRun& run, const InterruptGuard& interrupt) : run_(run), interrupt_(interrupt) {
         const Dataset& data = *run.data.front();
-        double bytes = 0.0;
-        for (const FieldInfo& field : data.inputs())
-            bytes += static_cast<double>(element_count(field.sample_shape)) * static_cast<double>(size_of(field.dtype));
-        bytes *= static_cast<double>(data.size());
+        const double bytes = static_cast<double>(input_bytes(data.inputs())) * static_cast<double>(data.size());
         if (bytes > kMostBytes)
             throw InputError("{}: {} samples take {:.1f} GiB of memory, at most {:.0f} are used for them",
-                             run.config.file.string(), data.size(), bytes / kMostBytes * 8.0, 8.0);
+                             run.config.file.string(), data.size(), bytes / kGibibyte, kMostBytes / kGibibyte);
         for (std::int64_t first = 0; first < data.size(); first += run.chunk_samples)
             chunks_.push_back(data.read(first, std::min(run.chunk_samples, data.size() - first)));
         sums_.resize(run.points.size());

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <map>
 #include <ostream>
 #include <set>
 
@@ -10,6 +9,7 @@
 #include "cli/bench/bench_record.hpp"
 #include "cli/bench/median.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/config/precision_names.hpp"
 #include "cli/run/pass_times_table.hpp"
 #include "cli/run/progress_display.hpp"
 #include "core/error.hpp"
@@ -19,14 +19,13 @@ namespace lossmap {
 namespace {
 
 std::vector<BenchCase> cases_of(const BenchArguments& arguments) {
-    static const std::map<std::string, Precision> kPrecisions{
-        {"fp32", Precision::fp32}, {"tf32", Precision::tf32}, {"fp16", Precision::fp16}, {"bf16", Precision::bf16}};
     if (arguments.models.empty() && arguments.suite.empty())
         throw InputError("bench: expected models, or --suite with a file that names some; see lossmap bench --help");
     BenchCase bench;
     bench.points = arguments.points;
     bench.samples = arguments.samples;
-    bench.precision = kPrecisions.at(arguments.precision);
+    for (const auto& [name, precision] : kPrecisionNames)
+        if (name == arguments.precision) bench.precision = precision;
     std::vector<BenchCase> cases;
     for (const std::filesystem::path& model : arguments.models) {
         cases.push_back(bench);

@@ -11,6 +11,7 @@
 #include "cli/run/progress_display.hpp"
 #include "cli/run/sweep/origin_run.hpp"
 #include "core/error.hpp"
+#include "data/input_bytes.hpp"
 
 namespace lossmap {
 namespace {
@@ -47,12 +48,8 @@ std::string mebibytes(double bytes) { return fmt::format("{:.0f} MiB", bytes / (
 double needed_bytes(const PreparedRun& run) {
     const SchedulerOptions defaults;
     double samples = 0.0;
-    for (const auto& split : run.data) {
-        std::int64_t sample = 0;
-        for (const FieldInfo& field : split->inputs())
-            sample += field.sample_bytes();
-        samples += static_cast<double>(sample) * static_cast<double>(split->size());
-    }
+    for (const auto& split : run.data)
+        samples += static_cast<double>(input_bytes(split->inputs())) * static_cast<double>(split->size());
     double directions = 0.0;
     for (const Direction& axis : run.axes)
         directions += 4.0 * static_cast<double>(axis.weights.size() + axis.states.size());

@@ -7,6 +7,7 @@
 
 #include "cli/config/json_document.hpp"
 #include "cli/config/parsers.hpp"
+#include "cli/config/precision_names.hpp"
 
 namespace lossmap {
 namespace {
@@ -118,11 +119,7 @@ std::string parse_device(const JsonReader& reader) {
     return device;
 }
 
-Precision parse_precision(const JsonReader& reader) {
-    constexpr std::pair<std::string_view, Precision> kNames[] = {
-        {"fp32", Precision::fp32}, {"tf32", Precision::tf32}, {"fp16", Precision::fp16}, {"bf16", Precision::bf16}};
-    return reader.choice(kNames);
-}
+Precision parse_precision(const JsonReader& reader) { return reader.choice(kPrecisionNames); }
 
 std::string parse_name(const std::optional<JsonReader>& reader, const std::filesystem::path& file) {
     constexpr std::string_view kExpected = "a name without '/', control characters or a leading '.'";

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "data/input_bytes.hpp"
+
 namespace lossmap {
 
 void KeptPreparations::offer(const std::filesystem::path& folder, Preparation preparation) {
@@ -21,10 +23,8 @@ std::int64_t memory_of(const PreparedRun& run) {
     std::int64_t bytes = run.executable ? run.executable->memory_bytes() : 0;
     for (const Direction& axis : run.axes)
         bytes += static_cast<std::int64_t>((axis.weights.size() + axis.states.size()) * sizeof(float));
-    for (const auto& split : run.data) {
-        for (const FieldInfo& field : split->inputs())
-            bytes += split->size() * field.sample_bytes();
-    }
+    for (const auto& split : run.data)
+        bytes += split->size() * input_bytes(split->inputs());
     return bytes;
 }
 
