@@ -43,7 +43,9 @@ CLI::App* add_bench(CLI::App& application, BenchArguments& arguments) {
         ->check(CLI::Range(0.0, 86'400.0))
         ->capture_default_str();
     bench->add_flag("--layers", arguments.layers, "Measure each operation of the networks, too");
-    bench->add_flag("--offline", arguments.offline)->group("");
+    bench->add_flag("--offline", arguments.offline,
+                    "MLPerf's Offline scenario: an iteration begins with all samples in the host's memory, and their\n"
+                    "way to the device is measured, too; without it, a device keeps them where they fit");
     bench->add_option("--json", arguments.json, "Write results in Google Benchmark's layout")->type_name("FILE");
     bench->add_option("--history", arguments.history, "Add results to this SQLite file, under --label")
         ->type_name("FILE");

@@ -80,8 +80,7 @@ TEST(Application, WrongUsageIsStatusTwoAndOneLine) {
 
 TEST(Application, WhatThisVersionLacksIsRefusedByName) {
     const std::pair<std::vector<std::string>, std::string> cases[] = {{{"merge", "x"}, "command 'merge'"},
-                                                                      {{"run", "a.json", "--shard", "1/2"}, "--shard"},
-                                                                      {{"bench", "a.onnx", "--offline"}, "--offline"}};
+                                                                      {{"run", "a.json", "--shard", "1/2"}, "--shard"}};
     for (const auto& [arguments, name] : cases) {
         const Outcome outcome = run(arguments);
         EXPECT_EQ(outcome.status, 2);

@@ -97,6 +97,15 @@ class Bench(unittest.TestCase):
         other.write_text(json.dumps(document))
         self.assertIn("context differs: device", self.compare(base, other).stderr)
 
+    def test_offline_is_another_scenario(self):
+        base, offline = self.results("base.json"), self.folder / "offline.json"
+        self.bench(self.folder / "net.onnx", *QUICK, "--repeat", "2", "--offline", "--json", offline)
+        self.assertEqual([json.loads(file.read_text())["context"]["scenario"] for file in (base, offline)],
+                         ["resident", "offline"])
+        process = self.compare(base, offline, "--threshold", "1")
+        self.assertIn("net/points:2/samples:8/fp32", process.stdout)
+        self.assertIn("context differs: scenario is resident", process.stderr)
+
     def test_a_history(self):
         history = self.folder / "history.sqlite"
         for label in ("main", "mine"):

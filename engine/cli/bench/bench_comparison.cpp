@@ -15,8 +15,8 @@ constexpr std::size_t kResamples = 4000;
 constexpr double kTail = 0.025;
 
 /// Context that results depend on; the version is what is compared.
-constexpr const char* kContext[] = {"host_name", "num_cpus", "library_build_type", "backend", "device",
-                                    "libraries", "threads"};
+constexpr const char* kContext[] = {"host_name", "num_cpus", "library_build_type", "backend", "device", "libraries",
+                                    "threads",   "scenario"};
 
 /// Rates over what their machine had at that time, where both records know it: a machine that is busy, or another one,
 /// is slower in both.

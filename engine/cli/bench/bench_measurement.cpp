@@ -56,6 +56,12 @@ public:
         }
     }
 
+    /// What the device keeps of the samples is no longer theirs: the next iteration brings them from the host's memory.
+    void forget_residents() {
+        for (SampleChunk& chunk : chunks_)
+            chunk.identity = new_identity();
+    }
+
     [[nodiscard]] const SampleChunk& first_chunk() const { return chunks_.front(); }
 
 private:
@@ -71,7 +77,7 @@ BenchResult measure_bench(const BenchCase& bench, const BenchOptions& options, R
                           const InterruptGuard& interrupt, BenchMachine& machine) {
     PreparedRun run =
         prepare_run(config_of(bench, options.device, options.plan_cache), options.threads, log, &interrupt.flag());
-    machine = {run.backend->name(), run.device, run.backend->library_versions(), options.threads};
+    machine = {run.backend->name(), run.device, run.backend->library_versions(), options.threads, options.offline};
     BenchResult result;
     result.name = bench.name();
     result.evaluations = run.evaluations();
@@ -90,6 +96,7 @@ BenchResult measure_bench(const BenchCase& bench, const BenchOptions& options, R
         const double cpu = cpu_seconds_now();
         const double begin = seconds_now();
         do {
+            if (options.offline) iterate.forget_residents();
             iterate();
             ++repetition.iterations;
             repetition.seconds = seconds_now() - begin;

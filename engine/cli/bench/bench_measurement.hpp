@@ -17,6 +17,7 @@ struct BenchOptions {
     int repeat = 5;
     double min_seconds = 0.5;  ///< that a repetition takes at least
     bool layers = false;       ///< measure each operation, too
+    bool offline = false;      ///< samples begin each iteration in the host's memory, whatever the device keeps
 };
 
 /// Measures one benchmark: the network is made ready, its samples are made and two iterations run before the first

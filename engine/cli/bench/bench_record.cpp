@@ -62,6 +62,7 @@ Json context_json(const std::vector<BenchResult>& results, const BenchMachine& m
                  {"device", machine.device},
                  {"libraries", machine.libraries},
                  {"threads", machine.threads},
+                 {"scenario", machine.offline ? "offline" : "resident"},
                  {"ceilings", std::move(ceilings)}};
     return context;
 }

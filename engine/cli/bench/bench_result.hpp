@@ -42,12 +42,13 @@ struct BenchResult {
     }
 };
 
-/// Where it was measured.
+/// Where and how it was measured.
 struct BenchMachine {
     std::string backend;
     std::string device;
     std::vector<std::string> libraries;
-    int threads = 0;  ///< as asked for; 0: all
+    int threads = 0;       ///< as asked for; 0: all
+    bool offline = false;  ///< iterations begin with samples in the host's memory
 };
 
 }  // namespace lossmap

@@ -75,7 +75,7 @@ std::vector<BenchResult> measure_all(const std::vector<BenchCase>& cases, const 
     const InterruptGuard interrupt;
     RunLog log(arguments.log_level);
     const BenchOptions options{arguments.device, arguments.plan_cache,  arguments.threads,
-                               arguments.repeat, arguments.min_seconds, arguments.layers};
+                               arguments.repeat, arguments.min_seconds, arguments.layers, arguments.offline};
     const std::size_t width = widest(cases);
     std::vector<BenchResult> results;
     try {
@@ -94,7 +94,6 @@ std::vector<BenchResult> measure_all(const std::vector<BenchCase>& cases, const 
 }  // namespace
 
 int bench_command(const BenchArguments& arguments, std::ostream& out) {
-    if (arguments.offline) throw UnsupportedError("--offline is not available in this version");
     if (arguments.label.empty() != arguments.history.empty())
         throw InputError("bench: --history and --label belong together: results are added to the file under the label");
     const std::vector<BenchCase> cases = cases_of(arguments);
