@@ -42,6 +42,13 @@ if(LOSSMAP_TESTS)
   find_package(GTest 1.11 REQUIRED)
 endif()
 
+if(LOSSMAP_MPI)
+  find_package(MPI 3.1 REQUIRED COMPONENTS C)
+  # Tests start more ranks than small machines have cores, in containers as root; Open MPI wants to be told.
+  set(LOSSMAP_MPI_TEST_ENVIRONMENT OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+    OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_btl_base_warn_component_unused=0)
+endif()
+
 if(LOSSMAP_CUDA)
   # Where `./setup --cuda` unpacks a toolkit when the machine has none. The programs look for CUDA's libraries there, too.
   set(unpacked ${CMAKE_SOURCE_DIR}/.deps/cuda-toolkit/nvidia)

@@ -1,10 +1,10 @@
 #include "backend/divided_executable.hpp"
 
-#include <algorithm>
 #include <exception>
 #include <thread>
 #include <utility>
 
+#include "backend/point_parts.hpp"
 #include "core/error.hpp"
 
 namespace lossmap {
@@ -69,16 +69,12 @@ private:
     template <typename Run>
     void divide(std::size_t points, const Run& run) {
         const auto pass = static_cast<std::size_t>(executables_.front()->points_per_pass());
-        const std::size_t passes = (points + pass - 1) / pass;
-        const std::size_t part =
-            std::max<std::size_t>((passes + executables_.size() - 1) / executables_.size(), 1) * pass;
         std::vector<std::exception_ptr> errors(executables_.size());
         const auto run_part = [&](std::size_t k) {
-            const std::size_t first = std::min(k * part, points);
-            const std::size_t count = std::min(part, points - first);
-            if (count == 0) return;
+            const PointPart part = point_part(points, pass, executables_.size(), k);
+            if (part.count == 0) return;
             try {
-                run(*executables_[k], first, count);
+                run(*executables_[k], part.first, part.count);
             } catch (...) {
                 errors[k] = std::current_exception();
             }
