@@ -223,4 +223,6 @@ OpenedDevices open_cuda_devices(const std::vector<int>& ordinals) {
     return result;
 }
 
+int count_cuda_devices() { return static_cast<int>(list_devices().devices.size()); }
+
 }  // namespace lossmap::cuda

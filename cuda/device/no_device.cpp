@@ -7,4 +7,6 @@ OpenedDevices open_cuda_devices(const std::vector<int>&) {
     return {{}, "not built (configure with -DLOSSMAP_CUDA=ON)"};
 }
 
+int count_cuda_devices() { return 0; }
+
 }  // namespace lossmap::cuda

@@ -126,6 +126,11 @@ private:
                        "evaluations a second")
             ->excludes(dry_run)
             ->excludes("--check-against");
+        run_->add_flag("--mpi", run_arguments_.mpi,
+                       "The ranks that mpirun or srun started compute the run together: same results, one folder")
+            ->excludes(dry_run)
+            ->excludes("--check-against")
+            ->excludes("--profile");
         run_->add_option("--progress", run_arguments_.progress, "How to show progress; json goes to stdout")
             ->check(CLI::IsMember({"auto", "plain", "json", "none"}))
             ->capture_default_str();
@@ -135,6 +140,7 @@ private:
             "small multiples and a page.\n\n"
             "Examples:\n  lossmap run plane.json\n  lossmap run plane.json --out runs/fine --set /x/points=101\n"
             "  lossmap run plane.json --fresh --threads 4\n"
+            "  mpirun -n 8 lossmap run plane.json --mpi\n"
             "  lossmap run plane.json --device cuda --precision fp16 --check-against cpu");
     }
 

@@ -150,8 +150,10 @@ private:
     }
 
     void take_over_journal() {
-        if (journal_ == nullptr) return;
-        for (JournalEntry& entry : journal_->entries()) {
+        if (journal_ != nullptr && !options_.known.empty())
+            throw InternalError("units of a journal and others, in two orders");
+        std::vector<JournalEntry> entries = journal_ != nullptr ? journal_->entries() : options_.known;
+        for (JournalEntry& entry : entries) {
             const auto split = std::find_if(splits_.begin(), splits_.end(),
                                             [&](const SplitState& state) { return state.name == entry.split; });
             const bool inside = split != splits_.end() && entry.point >= 0 && entry.chunk >= 0 &&

@@ -33,6 +33,8 @@ struct SchedulerOptions {
     /// Chunks kept. When all fit, points are outside and chunks inside; else data stream: chunks outside,
     /// points inside, and two chunks are in memory (the current one and the next, read ahead).
     std::int64_t cache_bytes = std::int64_t{1} << 30;
+    /// Finished units that are in no journal here: rank 0 keeps it. Ordered by split, point, chunk.
+    std::vector<JournalEntry> known;
     const std::atomic<bool>* stop = nullptr;  ///< set by a signal: finish the block in flight, flush, throw Interrupted
     std::function<void(const RunProgress&)> on_progress;
     std::function<void(const Surface&)> on_block;  ///< after each block, surface as known so far

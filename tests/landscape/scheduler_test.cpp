@@ -193,6 +193,27 @@ TEST_P(Schedule, ResumedAnywhereEqualsFresh) {
     }
 }
 
+TEST_P(Schedule, UnitsKnownFromElsewhereCountAsTheJournals) {
+    const Surface expected = fresh();
+    const TemporaryDirectory folder;
+    Journal journal(folder / "journal.sqlite", "id");
+    std::atomic<bool> stop = false;
+    SchedulerOptions changed = options();
+    changed.stop = &stop;
+    FakeExecutable interrupted;
+    interrupted.before_call = [&](std::size_t before) { stop = before + 1 >= 3; };
+    EXPECT_THROW((void)run(interrupted, &journal, changed), Interrupted);
+    stop = false;
+    changed.known = journal.entries();
+    FakeExecutable executable;
+    expect_same_bits(run(executable, nullptr, changed), expected);
+    std::size_t evaluated = changed.known.size();
+    for (const FakeExecutable::Call& call : executable.calls)
+        evaluated += call.points.size();
+    EXPECT_EQ(evaluated, static_cast<std::size_t>(kUnits));
+    EXPECT_THROW((void)run(executable, &journal, changed), InternalError) << "two orders of units";
+}
+
 TEST_P(Schedule, AScatteredJournalIsTakenOver) {
     // Units of a run with the other order or other blocks: any subset must do.
     const Surface expected = fresh();

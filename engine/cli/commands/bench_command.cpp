@@ -74,8 +74,8 @@ std::vector<BenchResult> measure_all(const std::vector<BenchCase>& cases, const 
                                      BenchMachine& machine, std::ostream& out) {
     const InterruptGuard interrupt;
     RunLog log(arguments.log_level);
-    const BenchOptions options{arguments.device, arguments.plan_cache,  arguments.threads,
-                               arguments.repeat, arguments.min_seconds, arguments.layers, arguments.offline};
+    const BenchOptions options{arguments.device,      arguments.plan_cache, arguments.threads, arguments.repeat,
+                               arguments.min_seconds, arguments.layers,     arguments.offline};
     const std::size_t width = widest(cases);
     std::vector<BenchResult> results;
     try {

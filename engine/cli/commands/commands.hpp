@@ -26,6 +26,7 @@ struct RunArguments {
     bool dry_run = false;
     std::string check_against;  ///< device that layers and losses are held against instead of a run; "": none
     bool profile = false;       ///< measure operations and rates instead of a run
+    bool mpi = false;           ///< the ranks of an MPI launcher compute it together
     std::string progress = "auto";
     std::string log_level = "info";
 };

@@ -3,6 +3,7 @@
 #include "cli/commands/commands.hpp"
 #include "cli/run/backends.hpp"
 #include "cli/run/prepared_run.hpp"
+#include "dist/mpi_communicator.hpp"
 
 namespace lossmap {
 
@@ -22,6 +23,7 @@ int devices_command(std::ostream& out) {
         for (const std::string& library : entry.backend->library_versions())
             out << fmt::format("  library  {}\n", library);
     }
+    out << fmt::format("mpi: {}\n", mpi_version());
     return 0;
 }
 

@@ -9,11 +9,13 @@
 
 #include "cli/commands/commands.hpp"
 #include "cli/commands/configured.hpp"
+#include "cli/run/backends.hpp"
 #include "cli/run/device_check.hpp"
 #include "cli/run/device_profile.hpp"
 #include "cli/run/execute_run.hpp"
 #include "cli/run/sweep/execute_sweep.hpp"
 #include "core/error.hpp"
+#include "dist/mpi_communicator.hpp"
 
 namespace lossmap {
 namespace {
@@ -75,6 +77,77 @@ int profile(const RunArguments& arguments, std::ostream& out) {
     return 0;
 }
 
+fs::path folder_of(const RunArguments& arguments, const std::string& name) {
+    return arguments.out.empty() ? fs::path("runs") / name : arguments.out;
+}
+
+/// What ranks have to agree on before they compute together.
+PreparedRun prepare_on_rank(const RunArguments& arguments, RunRanks& ranks, const InterruptGuard& interrupt,
+                            RunLog& log, const std::string& root_plan) {
+    Config config = load_configured(arguments.config, arguments);
+    config.device = device_of_rank(config.device, ranks.local_rank(), visible_gpus());
+    const RunDirectory directory(folder_of(arguments, config.name));
+    PreparedRun run =
+        prepare_run(config, arguments.threads, log, &interrupt.flag(),
+                    ranks.is_root() ? earlier_plan(directory, arguments.fresh, config.grow_from) : root_plan);
+    if (!run.executable)
+        throw InputError("{}: experiment {} evaluates no network: there is nothing for ranks to share",
+                         arguments.config.string(), name_of(config.experiment));
+    if (ranks.is_root()) directory.require_usable(run.identity, arguments.fresh);
+    return run;
+}
+
+/// Rank 0 chooses how the network is computed, the others follow it. One after the other where they read the journal of
+/// an earlier run, which is one process's at a time.
+PreparedRun prepare_together(const RunArguments& arguments, RunRanks& ranks, const InterruptGuard& interrupt,
+                             RunLog& log) {
+    std::optional<PreparedRun> run;
+    RankAgreement& agreement = ranks.agreement();
+    agreement.together([&] {
+        if (!ranks.is_root()) return;
+        if (load_configured_sweep(arguments.config, arguments))
+            throw InputError("{}: a sweep is many runs; --mpi takes one", arguments.config.string());
+        run = prepare_on_rank(arguments, ranks, interrupt, log, "");
+    });
+    const std::string plan = agreement.from_root(run ? run->executable->plan_json() : "");
+    const std::string identity = agreement.from_root(run ? run->identity.json() : "");
+    const bool in_turn = !agreement.from_root(run && run->config.grow_from ? "in turn" : "").empty();
+    for (int turn = 1; turn < (in_turn ? ranks.size() : 2); ++turn) {
+        agreement.together([&] {
+            if (ranks.is_root() || (in_turn && agreement.rank() != turn)) return;
+            run = prepare_on_rank(arguments, ranks, interrupt, log, plan);
+            const std::string differing = run->identity.differing_parts(identity);
+            if (run->identity.json() != identity)
+                throw InputError("sees another run than rank 0 does (it differs in: {})", differing);
+        });
+    }
+    return std::move(*run);
+}
+
+void run_on_ranks(const RunArguments& arguments, RunRanks& ranks, const InterruptGuard& interrupt, std::ostream& out) {
+    const ProgressMode mode = ranks.is_root() ? progress_mode(arguments.progress) : ProgressMode::none;
+    ProgressDisplay progress(mode, mode == ProgressMode::json ? out : std::cerr, seconds_now, terminal_columns());
+    RunLog log(ranks.is_root() ? arguments.log_level : "off");
+    log.info(ranks.describe());
+    PreparedRun run = prepare_together(arguments, ranks, interrupt, log);
+    const RunDirectory directory(folder_of(arguments, run.config.name));
+    const std::vector<fs::path> files = execute_run(run, directory, arguments.fresh, progress, interrupt, log, &ranks);
+    if (ranks.is_root()) print_files(files, mode == ProgressMode::json, out);
+}
+
+int run_with_mpi(const RunArguments& arguments, const InterruptGuard& interrupt, std::ostream& out) {
+    const std::unique_ptr<Communicator> communicator = make_mpi_communicator();
+    RunRanks ranks(*communicator, &interrupt.flag());
+    try {
+        run_on_ranks(arguments, ranks, interrupt, out);
+    } catch (const std::exception& error) {
+        // What all ranks know is said by rank 0.
+        if (ranks.is_root() || !ranks.agreement().has_failed()) throw;
+        return exit_status_of(error);
+    }
+    return 0;
+}
+
 }  // namespace
 
 int run_command(const RunArguments& arguments, std::ostream& out) {
@@ -82,19 +155,18 @@ int run_command(const RunArguments& arguments, std::ostream& out) {
     if (!arguments.check_against.empty()) return check_against(arguments, out);
     if (arguments.profile) return profile(arguments, out);
     const InterruptGuard interrupt;
+    if (arguments.mpi) return run_with_mpi(arguments, interrupt, out);
     const ProgressMode mode = progress_mode(arguments.progress);
     ProgressDisplay progress(mode, mode == ProgressMode::json ? out : std::cerr, seconds_now, terminal_columns());
-    const auto folder = [&](const std::string& name) {
-        return arguments.out.empty() ? fs::path("runs") / name : arguments.out;
-    };
     if (const std::optional<Sweep> sweep = load_configured_sweep(arguments.config, arguments)) {
-        const SweepOptions options{folder(sweep->name), arguments.threads, arguments.fresh, arguments.log_level};
+        const SweepOptions options{folder_of(arguments, sweep->name), arguments.threads, arguments.fresh,
+                                   arguments.log_level};
         print_files(execute_sweep(*sweep, options, progress, interrupt), mode == ProgressMode::json, out);
         return 0;
     }
     RunLog log(arguments.log_level);
     const Config config = load_configured(arguments.config, arguments);
-    const RunDirectory directory(folder(config.name));
+    const RunDirectory directory(folder_of(arguments, config.name));
     PreparedRun run = prepare_run(config, arguments.threads, log, &interrupt.flag(),
                                   earlier_plan(directory, arguments.fresh, config.grow_from));
     directory.require_usable(run.identity, arguments.fresh);

@@ -44,6 +44,8 @@ std::vector<BackendEntry> known_backends() {
     return entries;
 }
 
+int visible_gpus() { return cuda::count_cuda_devices(); }
+
 std::filesystem::path plan_cache_folder(const std::string& wanted) {
     const auto variable = [](const char* name) {
         const char* value = std::getenv(name);

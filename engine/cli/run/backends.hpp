@@ -20,6 +20,9 @@ struct BackendEntry {
 /// All backends; the only place that names concrete ones.
 [[nodiscard]] std::vector<BackendEntry> known_backends();
 
+/// GPUs that this process sees.
+[[nodiscard]] int visible_gpus();
+
 /// Folder in which a GPU's plans are kept from one start of the program to the next: `wanted`, or else
 /// $LOSSMAP_PLAN_CACHE, $XDG_CACHE_HOME/lossmap/plans, ~/.cache/lossmap/plans. Empty, for "nothing is kept", where the
 /// first of them that is there says "off", and where there is none.

@@ -3,7 +3,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <functional>
+#include <optional>
+#include <utility>
 
+#include "backend/ranked_executable.hpp"
 #include "cli/run/experiments/experiment_steps.hpp"
 #include "cli/run/point_rounds.hpp"
 #include "core/error.hpp"
@@ -22,21 +26,26 @@ constexpr const char* kGrownNote = "grown_from";
 class Execution {
 public:
     Execution(PreparedRun& run, const RunDirectory& directory, ProgressDisplay& progress,
-              const InterruptGuard& interrupt, RunLog& log)
+              const InterruptGuard& interrupt, RunLog& log, RunRanks* ranks)
         : run_(run),
           steps_(steps_of(run.config.experiment)),
           directory_(directory),
           progress_(progress),
           interrupt_(interrupt),
-          log_(log) {}
+          log_(log),
+          ranks_(ranks) {}
 
     std::vector<fs::path> execute(bool fresh) {
-        const std::unique_ptr<Journal> journal = directory_.open(run_.identity, fresh);
-        log_.open_file(directory_ / "log.txt");
+        std::unique_ptr<Journal> journal;
         try {
-            start(*journal);
-            compute(*journal);
-            finish();
+            in_step([&] {
+                if (!has_folder()) return;
+                journal = directory_.open(run_.identity, fresh);
+                log_.open_file(directory_ / "log.txt");
+                start(*journal);
+            });
+            in_step([&] { compute(journal.get()); });
+            if (has_folder()) finish();
         } catch (const Error& error) {
             log_.record_error(error.what());
             throw;
@@ -45,6 +54,16 @@ public:
     }
 
 private:
+    [[nodiscard]] bool has_folder() const { return ranks_ == nullptr || ranks_->is_root(); }
+
+    /// What fails on one rank fails on all.
+    void in_step(const std::function<void()>& body) {
+        if (ranks_ == nullptr)
+            body();
+        else
+            ranks_->agreement().together(body);
+    }
+
     void start(Journal& journal) {
         log_.info(
             fmt::format("lossmap {}, run {} in {}", program_version(), run_.config.name, directory_.path().string()));
@@ -73,7 +92,7 @@ private:
         journal.set_note(kGrownNote, run_.config.grow_from->string());
     }
 
-    void compute(Journal& journal) {
+    void compute(Journal* journal) {
         if (!run_.executable) {
             save();
             return;
@@ -83,6 +102,13 @@ private:
         options.points_per_block = run_.points_per_block;
         options.points_per_group = run_.points_per_group;
         options.stop = &interrupt_.flag();
+        std::optional<RankedExecutable> ranked;
+        if (ranks_ != nullptr) {
+            options.known = ranks_->known_elsewhere(journal);
+            ranked.emplace(ranks_->agreement(), *run_.executable);
+            options.points_per_block *= ranks_->size();
+            options.stop = &ranks_->agreement().stop();
+        }
         options.on_progress = [this](const RunProgress& progress) { take_progress(progress); };
         options.on_block = [this](const Surface&) { save_now_and_then(); };
         PointRounds rounds(run_);
@@ -96,7 +122,7 @@ private:
         last_saved_ = Clock::now();
         try {
             Surface& results = run_.results ? *run_.results : run_.surface;
-            run_schedule(*run_.executable, run_.points, run_.splits, &journal, options, results);
+            run_schedule(ranked ? *ranked : *run_.executable, run_.points, run_.splits, journal, options, results);
         } catch (const Interrupted&) {
             progress_.finish();
             save();
@@ -125,6 +151,7 @@ private:
     }
 
     void save() {
+        if (!has_folder()) return;
         run_.collect();
         if (run_.config.refine) interpolate_missing(run_.surface, run_.config.refine->initial);
         number_files_ = steps_.write_numbers(run_, directory_);
@@ -132,6 +159,7 @@ private:
 
     /// The coarse grid with everything else interpolated, as soon as it is there.
     void preview() {
+        if (!has_folder()) return;
         save();
         last_saved_ = Clock::now();
         std::vector<fs::path> pictures;
@@ -200,6 +228,7 @@ private:
     ProgressDisplay& progress_;
     const InterruptGuard& interrupt_;
     RunLog& log_;
+    RunRanks* ranks_;
     RunProgress latest_;
     bool started_ = false;
     Clock::time_point last_saved_;
@@ -210,8 +239,9 @@ private:
 }  // namespace
 
 std::vector<fs::path> execute_run(PreparedRun& run, const RunDirectory& directory, bool fresh,
-                                  ProgressDisplay& progress, const InterruptGuard& interrupt, RunLog& log) {
-    return Execution(run, directory, progress, interrupt, log).execute(fresh);
+                                  ProgressDisplay& progress, const InterruptGuard& interrupt, RunLog& log,
+                                  RunRanks* ranks) {
+    return Execution(run, directory, progress, interrupt, log, ranks).execute(fresh);
 }
 
 }  // namespace lossmap
