@@ -14,6 +14,7 @@
 #include "cli/config/precision_names.hpp"
 #include "cli/run/prepared_run.hpp"
 #include "core/error.hpp"
+#include "landscape/shard.hpp"
 #include "plan/passes.hpp"
 
 namespace lossmap {
@@ -31,6 +32,16 @@ const std::map<std::string, PlotKind> kPlotKinds = {
     {"heatmap", PlotKind::heatmap}, {"surface3d", PlotKind::surface3d}, {"trajectory", PlotKind::trajectory}};
 const std::map<std::string, PlotFormat> kPlotFormats = {
     {"svg", PlotFormat::svg}, {"png", PlotFormat::png}, {"pdf", PlotFormat::pdf}};
+
+/// What is wrong with a share; "" when nothing is. An empty text, too, would else be no share at all.
+std::string check_share(const std::string& text) {
+    try {
+        static_cast<void>(parse_shard(text));
+        return {};
+    } catch (const InputError& error) {
+        return error.what();
+    }
+}
 
 /// Flags that `run` and `validate` share.
 void add_run_flags(CLI::App& command, RunArguments& arguments) {
@@ -59,6 +70,12 @@ void add_run_flags(CLI::App& command, RunArguments& arguments) {
                     "Where a GPU's plans are kept between runs, or off, which measures none; else "
                     "$LOSSMAP_PLAN_CACHE, or the user's cache folder")
         ->type_name("DIR");
+    command
+        .add_option("--shard", arguments.shard,
+                    "Compute every N-th point only, share I of N, for several machines at once: I from 1 to N, or\n"
+                    "from 0 to N - 1. The default folder is then runs/NAME-shard-I-of-N; 'lossmap merge' joins them")
+        ->type_name("I/N")
+        ->check(check_share);
     command.add_option("--threads", arguments.threads, "Threads; 0 is all that the process may use")
         ->check(CLI::Range(0, 65536));
     command.add_option("--log-level", arguments.log_level, "What stderr shows")
@@ -93,7 +110,7 @@ public:
     CLI::App& app() { return app_; }
 
     int execute(std::ostream& out) {
-        if (run_->parsed()) return execute_run(out);
+        if (run_->parsed()) return run_command(run_arguments_, out);
         if (validate_->parsed()) return validate_command(validate_arguments_, out);
         if (inspect_->parsed()) return inspect_command(inspect_arguments_, out);
         if (plot_->parsed()) return plot_command(plot_arguments(), out);
@@ -113,18 +130,19 @@ private:
         auto* resume = run_->add_flag("--resume", resume_, "Go on with the run that the folder holds (the default)");
         run_->add_flag("--fresh", run_arguments_.fresh, "Remove what lossmap wrote there, and start over")
             ->excludes(resume);
-        run_->add_option("--shard", shard_)->group("");
         auto* dry_run =
             run_->add_flag("--dry-run", run_arguments_.dry_run, "Check everything and estimate, as validate does");
         run_->add_option("--check-against", run_arguments_.check_against,
                          "Run nothing, but hold each layer against what rounding explains, and the loss against that\n"
                          "of another device in fp32; status 1 and the first layer that differs when one does")
             ->type_name("DEVICE")
-            ->excludes(dry_run);
+            ->excludes(dry_run)
+            ->excludes("--shard");
         run_->add_flag("--profile", run_arguments_.profile,
                        "Run nothing, but measure what each operation of the network costs on the device, and\n"
                        "evaluations a second")
             ->excludes(dry_run)
+            ->excludes("--shard")
             ->excludes("--check-against");
         run_->add_flag("--mpi", run_arguments_.mpi,
                        "The ranks that mpirun or srun started compute the run together: same results, one folder")
@@ -141,6 +159,7 @@ private:
             "Examples:\n  lossmap run plane.json\n  lossmap run plane.json --out runs/fine --set /x/points=101\n"
             "  lossmap run plane.json --fresh --threads 4\n"
             "  mpirun -n 8 lossmap run plane.json --mpi\n"
+            "  lossmap run plane.json --shard $SLURM_ARRAY_TASK_ID/8\n"
             "  lossmap run plane.json --device cuda --precision fp16 --check-against cpu");
     }
 
@@ -228,11 +247,6 @@ private:
         return export_arguments_;
     }
 
-    int execute_run(std::ostream& out) {
-        if (!shard_.empty()) throw UnsupportedError("--shard is not available in this version");
-        return run_command(run_arguments_, out);
-    }
-
     const PlotArguments& plot_arguments() {
         plot_arguments_.options.format = kPlotFormats.at(format_);
         for (const std::string& kind : kinds_)
@@ -263,7 +277,6 @@ private:
     CompareArguments compare_arguments_;
     std::string export_format_;
     bool resume_ = false;  // only so that --resume and --fresh exclude each other
-    std::string shard_;
     std::vector<std::string> kinds_;
     std::string format_ = "svg";
 };

@@ -95,13 +95,17 @@ public:
     void execute() {
         report();
         ChunkStore store(options_.chunk_samples, fits_cache());
+        if (options_.shard) show_recorded();  // whoever saves the surface on the way loses none of the other shares
         if (!options_.next_points) {
             compute(all_points(), store);
             return;
         }
         for (auto round = options_.next_points(surface_); !round.empty(); round = options_.next_points(surface_))
             compute(round, store);
-        show_unnamed();
+        show_recorded();
+        progress_.total_units = progress_.finished_units;
+        progress_.total_evaluations = progress_.finished_evaluations;
+        report();
     }
 
 private:
@@ -113,7 +117,10 @@ private:
         return all;
     }
 
-    void compute(const std::vector<std::size_t>& round, ChunkStore& store) {
+    [[nodiscard]] bool is_own(std::size_t point) const { return !options_.shard || options_.shard->has(point); }
+
+    void compute(std::vector<std::size_t> round, ChunkStore& store) {
+        std::erase_if(round, [this](std::size_t point) { return !is_own(point); });
         for (SplitState& split : splits_)
             count_missing(split, round);
         if (fits_cache()) {
@@ -123,14 +130,11 @@ private:
         }
     }
 
-    /// Points that no round named, but that an earlier run finished.
-    void show_unnamed() {
+    /// Points that earlier runs finished, whether this one names them or not.
+    void show_recorded() {
         for (const std::size_t point : all_points()) {
             if (is_recorded(point)) add_recorded(point);
         }
-        progress_.total_units = progress_.finished_units;
-        progress_.total_evaluations = progress_.finished_evaluations;
-        report();
     }
 
     void add_split(const SchedulerSplit& split) {
@@ -181,7 +185,7 @@ private:
                 samples -= split.chunk_count(split.recorded[entry].chunk, options_.chunk_samples);
             }
             split.end[point] = entry;
-            if (split.settled[point] != 0) continue;
+            if (split.settled[point] != 0 || !is_own(point)) continue;
             progress_.total_units += split.chunks;
             progress_.resumed_units += static_cast<std::int64_t>(entry - split.cursor[point]);
             progress_.total_evaluations += samples;

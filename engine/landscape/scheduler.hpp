@@ -3,12 +3,14 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "backend/backend.hpp"
 #include "data/dataset.hpp"
 #include "landscape/journal.hpp"
+#include "landscape/shard.hpp"
 #include "landscape/surface.hpp"
 
 namespace lossmap {
@@ -42,6 +44,8 @@ struct SchedulerOptions {
     /// Naming a point that is done already does nothing. The surface is as known so far. Points of the journal that it
     /// does not name are shown, too, in the end. Without it all points are computed.
     std::function<std::vector<std::size_t>(const Surface&)> next_points;
+    /// Points of this share alone are computed, and counted; what the journal holds of others is shown.
+    std::optional<Shard> shard;
 };
 
 /// A split to evaluate.

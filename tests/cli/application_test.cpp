@@ -61,6 +61,9 @@ TEST(Application, WrongUsageIsStatusTwoAndOneLine) {
                                                          {"run", "a.json", "--threads", "many"},
                                                          {"run", "a.json", "--progress", "loud"},
                                                          {"run", "a.json", "--fresh", "--resume"},
+                                                         {"run", "a.json", "--shard"},
+                                                         {"run", "a.json", "--shard", "1/2", "--profile"},
+                                                         {"run", "a.json", "--shard", "1/2", "--check-against", "cpu"},
                                                          {"run", "/does/not/exist.json"},
                                                          {"inspect", "/does/not/exist.onnx"},
                                                          {"plot", "/does/not/exist"},
@@ -79,8 +82,7 @@ TEST(Application, WrongUsageIsStatusTwoAndOneLine) {
 }
 
 TEST(Application, WhatThisVersionLacksIsRefusedByName) {
-    const std::pair<std::vector<std::string>, std::string> cases[] = {{{"merge", "x"}, "command 'merge'"},
-                                                                      {{"run", "a.json", "--shard", "1/2"}, "--shard"}};
+    const std::pair<std::vector<std::string>, std::string> cases[] = {{{"merge", "x"}, "command 'merge'"}};
     for (const auto& [arguments, name] : cases) {
         const Outcome outcome = run(arguments);
         EXPECT_EQ(outcome.status, 2);

@@ -20,6 +20,7 @@ struct RunArguments {
     std::string device;     ///< "": the configuration's
     std::string precision;  ///< likewise
     std::string plan_cache;
+    std::string shard;  ///< "2/8": the share of the points; "": all
     std::vector<std::string> disabled_passes;
     int threads = 0;
     bool fresh = false;

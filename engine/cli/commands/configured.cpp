@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/error.hpp"
+
 namespace lossmap {
 namespace {
 
@@ -18,11 +20,28 @@ std::vector<std::string> overrides_of(const RunArguments& arguments) {
     return overrides;
 }
 
+/// Puts what is not part of the experiment over a configuration. Throws InputError where there is nothing to share.
+void put_over(Config& config, const RunArguments& arguments) {
+    config.plan_cache = arguments.plan_cache;
+    if (arguments.shard.empty()) return;
+    config.shard = parse_shard(arguments.shard);
+    if (!is_landscape(config.experiment)) {
+        throw InputError("{}: --shard shares the points of a surface, of which experiment '{}' has none",
+                         config.file.string(), name_of(config.experiment));
+    }
+    if (config.refine) {
+        throw InputError(
+            "{}: /refine: --shard cannot share points that are chosen from the results of all others; leave one of the "
+            "two out",
+            config.file.string());
+    }
+}
+
 }  // namespace
 
 Config load_configured(const std::filesystem::path& file, const RunArguments& arguments) {
     Config config = load_config(file, overrides_of(arguments));
-    config.plan_cache = arguments.plan_cache;
+    put_over(config, arguments);
     return config;
 }
 
@@ -30,7 +49,7 @@ std::optional<Sweep> load_configured_sweep(const std::filesystem::path& file, co
     std::optional<Sweep> sweep = load_sweep(file, overrides_of(arguments));
     if (!sweep) return {};
     for (Combination& combination : sweep->combinations)
-        combination.config.plan_cache = arguments.plan_cache;
+        put_over(combination.config, arguments);
     return sweep;
 }
 

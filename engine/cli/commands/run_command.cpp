@@ -40,6 +40,13 @@ double seconds_now() {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+/// Shares that are computed side by side do not meet in one folder.
+std::string folder_suffix(const std::string& shard) {
+    if (shard.empty()) return {};
+    const Shard share = parse_shard(shard);
+    return fmt::format("-shard-{}-of-{}", share.index, share.count);
+}
+
 void print_files(const std::vector<fs::path>& files, bool json, std::ostream& out) {
     if (!json) {
         for (const fs::path& file : files)
@@ -78,7 +85,7 @@ int profile(const RunArguments& arguments, std::ostream& out) {
 }
 
 fs::path folder_of(const RunArguments& arguments, const std::string& name) {
-    return arguments.out.empty() ? fs::path("runs") / name : arguments.out;
+    return arguments.out.empty() ? fs::path("runs") / (name + folder_suffix(arguments.shard)) : arguments.out;
 }
 
 /// What ranks have to agree on before they compute together.
@@ -111,6 +118,7 @@ PreparedRun prepare_together(const RunArguments& arguments, RunRanks& ranks, con
     });
     const std::string plan = agreement.from_root(run ? run->executable->plan_json() : "");
     const std::string identity = agreement.from_root(run ? run->identity.json() : "");
+    const std::string shard = agreement.from_root(arguments.shard);
     const bool in_turn = !agreement.from_root(run && run->config.grow_from ? "in turn" : "").empty();
     for (int turn = 1; turn < (in_turn ? ranks.size() : 2); ++turn) {
         agreement.together([&] {
@@ -119,6 +127,8 @@ PreparedRun prepare_together(const RunArguments& arguments, RunRanks& ranks, con
             const std::string differing = run->identity.differing_parts(identity);
             if (run->identity.json() != identity)
                 throw InputError("sees another run than rank 0 does (it differs in: {})", differing);
+            if (arguments.shard != shard)
+                throw InputError("has another --shard than rank 0: all ranks compute one share together");
         });
     }
     return std::move(*run);

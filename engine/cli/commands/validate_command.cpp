@@ -105,6 +105,10 @@ void print_summary(PreparedRun& run, std::ostream& out) {
     out << fmt::format("{}: valid\n", config.file.string());
     out << fmt::format("  experiment    {}, {}\n", name_of(config.experiment),
                        steps_of(config.experiment).size_of(config));
+    if (config.shard) {
+        out << fmt::format("  share         {}: {} of {} points\n", config.shard->name(), run.own_points(),
+                           run.points.size());
+    }
     if (run.executable) print_work(run, out);
     out << fmt::format("  identity      {}\n", run.identity.whole());
 }

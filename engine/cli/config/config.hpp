@@ -12,6 +12,7 @@
 #include "data/dataset_factory.hpp"
 #include "landscape/direction.hpp"
 #include "landscape/refinement.hpp"
+#include "landscape/shard.hpp"
 #include "params/parameter_space.hpp"
 #include "plan/loss_spec.hpp"
 
@@ -137,7 +138,8 @@ struct Config {
     std::optional<RefineSpec> refine;                ///< landscapes: coarse to fine
     std::optional<std::filesystem::path> grow_from;  ///< a run's folder or a surface .h5 that points are taken from
     std::string device = "auto";
-    std::string plan_cache;  ///< of the command line: a folder, "off", or "" for the usual one
+    std::string plan_cache;      ///< of the command line: a folder, "off", or "" for the usual one
+    std::optional<Shard> shard;  ///< of the command line: the points to compute; absent: all
     Precision precision = Precision::fp32;
     PassSet passes;
 

@@ -101,6 +101,7 @@ private:
         options.chunk_samples = run_.chunk_samples;
         options.points_per_block = run_.points_per_block;
         options.points_per_group = run_.points_per_group;
+        options.shard = run_.config.shard;
         options.stop = &interrupt_.flag();
         std::optional<RankedExecutable> ranked;
         if (ranks_ != nullptr) {
@@ -188,6 +189,21 @@ private:
         const std::string report_failure = attempt([this] { write_page(); });
         if (failure.empty()) failure = report_failure;
         if (!failure.empty()) throw Error("all numbers are computed and saved, but {}", failure);
+        note_share();
+    }
+
+    void note_share() {
+        if (!run_.config.shard) return;
+        const Shard& shard = *run_.config.shard;
+        const std::vector<SplitSurface>& splits = run_.computed().splits;
+        std::size_t done = 0;
+        for (std::size_t point = 0; point < run_.points.size(); ++point) {
+            if (!shard.has(point)) continue;
+            done +=
+                std::all_of(splits.begin(), splits.end(), [&](const SplitSurface& s) { return s.done[point] != 0; });
+        }
+        log_.info(fmt::format("share {}: {} of {} points are done; 'lossmap merge RUN... --out DIR' joins the shares",
+                              shard.name(), done, run_.own_points()));
     }
 
     void note_interpolated() {

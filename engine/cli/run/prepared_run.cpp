@@ -100,12 +100,18 @@ void PreparedRun::collect() {
     if (results && plane) take_path_results(*this);
 }
 
+std::int64_t PreparedRun::own_points() const {
+    return static_cast<std::int64_t>(config.shard ? config.shard->size(points.size()) : points.size());
+}
+
 std::int64_t PreparedRun::estimations() const {
     if (!statistics) return 0;
-    // A trajectory's checkpoints, points of one coordinate, have statistics of their own.
-    const auto moved = std::count_if(points.begin(), points.end(),
-                                     [this](const Point& point) { return point.coordinates.size() == axes.size(); });
-    return static_cast<std::int64_t>(moved) * statistics->size();
+    std::int64_t moved = 0;
+    for (std::size_t k = 0; k < points.size(); ++k) {
+        // A trajectory's checkpoints, points of one coordinate, have statistics of their own.
+        if (points[k].coordinates.size() == axes.size() && (!config.shard || config.shard->has(k))) ++moved;
+    }
+    return moved * statistics->size();
 }
 
 PreparedRun prepare_run(const Config& config, int threads, RunLog& log, const std::atomic<bool>* stop,
@@ -144,6 +150,9 @@ PreparedRun prepare_run(const Config& config, int threads, RunLog& log, const st
     // Passes change the last bits of a loss: points of one surface must agree on them.
     run.identity.set("passes", hash_passes(config.passes));
     take_over_earlier(run, log);
+    if (config.shard) {
+        log.info(fmt::format("share {}: {} of {} points", config.shard->name(), run.own_points(), run.points.size()));
+    }
     record(run, threads);
     return run;
 }

@@ -65,9 +65,11 @@ struct PreparedRun {
     [[nodiscard]] const Surface& computed() const { return results ? *results : surface; }
     /// Takes what `results` has so far over into `surface` and `plane`.
     void collect();
-    /// Points x samples over all splits.
-    [[nodiscard]] std::int64_t evaluations() const { return static_cast<std::int64_t>(points.size()) * samples(); }
-    /// Points x samples that statistics are estimated from: passes of the network beside the evaluations.
+    /// Points to compute: all, or those of the share.
+    [[nodiscard]] std::int64_t own_points() const;
+    /// Points to compute x samples over all splits.
+    [[nodiscard]] std::int64_t evaluations() const { return own_points() * samples(); }
+    /// Points to compute x samples that statistics are estimated from: passes of the network beside the evaluations.
     [[nodiscard]] std::int64_t estimations() const;
 };
 

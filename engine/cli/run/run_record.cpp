@@ -66,14 +66,16 @@ void record(PreparedRun& run, int threads) {
     Json attributes{{"name", run.config.name}, {"config", shared}};
     for (const auto& [key, value] : provenance.items())
         attributes[key] = value;
+    run.direction_notes.provenance = text(attributes);  // whatever share is computed
+    if (run.config.shard) attributes["shard"] = run.config.shard->name();
     run.surface.provenance = text(attributes);
-    run.direction_notes.provenance = run.surface.provenance;
     if (run.repeated) {
         for (Surface& repeat : run.repeated->repeats)
             repeat.provenance = run.surface.provenance;
     }
     if (run.plane) run.plane->provenance = run.surface.provenance;
     config["provenance"] = provenance;
+    if (run.config.shard) config["provenance"]["shard"] = run.config.shard->name();
     run.resolved = text(config);
 }
 

@@ -139,14 +139,15 @@ std::vector<std::size_t> outermost(const std::vector<std::size_t>& points, const
     return {*nearest, *farthest};
 }
 
-/// Moves two finite points of a split from what is given to what is compared.
+/// Moves two finite points of a split from what is given to what is compared: each by the share that computes it.
 void choose_checked(SplitSurface& split, PreparedRun& run) {
     std::vector<std::size_t> finite;
     for (std::size_t point = 0; point < split.done.size(); ++point) {
         if (split.done[point] != 0 && std::isfinite(split.loss[point])) finite.push_back(point);
     }
     for (const std::size_t point : outermost(finite, run.surface)) {
-        run.checked.push_back({split.name, point, split.loss[point]});
+        if (!run.config.shard || run.config.shard->has(point))
+            run.checked.push_back({split.name, point, split.loss[point]});
         split.loss[point] = split.accuracy[point] = -1.0;
         split.done[point] = 0;
     }

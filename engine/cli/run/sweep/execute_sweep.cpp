@@ -43,8 +43,7 @@ public:
         each([this](std::size_t k) { check(k); });
         write_list();
         each([this](std::size_t k) { compute(k); });
-        write_table();
-        const std::string failure = attempt([this] { show(); });
+        const std::string failure = is_share() ? std::string() : attempt([this] { show_all(); });
         if (!failures_.empty()) {
             throw Error("{} of {} combinations failed, the first: {}", failures_.size(), sweep_.combinations.size(),
                         failures_.front());
@@ -54,6 +53,14 @@ public:
     }
 
 private:
+    [[nodiscard]] bool is_share() const { return sweep_.combinations.front().config.shard.has_value(); }
+
+    /// The evaluation that a combination's origin needs; of shares one has it.
+    [[nodiscard]] std::optional<Config> origin_of(std::size_t k) const {
+        const Config& config = sweep_.combinations[k].config;
+        return !config.shard || config.shard->has(k) ? origin_config(config) : std::nullopt;
+    }
+
     [[nodiscard]] fs::path folder(std::size_t k) const { return options_.out / sweep_.combinations[k].folder; }
 
     template <typename Body>
@@ -81,7 +88,7 @@ private:
         Preparation preparation = prepare(config, folder(k), sweep_.describe(k));
         RunDirectory(folder(k)).require_usable(preparation.run.identity, options_.fresh);
         kept_.offer(folder(k), std::move(preparation));
-        if (const auto origin = origin_config(config)) {
+        if (const auto origin = origin_of(k)) {
             const fs::path place = folder(k) / kOriginFolder;
             Preparation evaluation = prepare(*origin, place, "");
             RunDirectory(place).require_usable(evaluation.run.identity, options_.fresh);
@@ -110,6 +117,11 @@ private:
                 execute_run(run, RunDirectory(folder(k)), options_.fresh, progress_, interrupt_, *preparation.log));
         });
         if (!failure.empty()) failures_.push_back(sweep_.describe(k) + ": " + failure);
+        if (is_share()) {
+            if (failure.empty()) files_.push_back(folder(k));
+            static_cast<void>(origin_results(k, run));
+            return;
+        }
         if (!is_complete(run.computed())) return;  // the failure came before the numbers were
         files_.push_back(folder(k));
         take_results(k, run);
@@ -133,7 +145,7 @@ private:
     std::vector<OriginResult> origin_results(std::size_t k, const PreparedRun& run) {
         // At the origin all repetitions are the same network.
         std::vector<OriginResult> results = origin_on_grid(run.repeated ? run.repeated->repeats.front() : run.surface);
-        const std::optional<Config> config = origin_config(sweep_.combinations[k].config);
+        const std::optional<Config> config = origin_of(k);
         if (!config) return results;
         const fs::path place = folder(k) / kOriginFolder;
         std::optional<Preparation> kept = kept_.take(place);
@@ -174,7 +186,9 @@ private:
         files_.insert(files_.end(), tables.begin(), tables.end());
     }
 
-    void show() {
+    /// What stands over all combinations.
+    void show_all() {
+        write_table();
         if (results_.empty()) return;
         const SweepDrawing drawing{{}, {}, options_.out / "plots", "", [this] { interrupt_.check(); }};
         const std::vector<fs::path> pictures = results_.draw(drawing, log_);

@@ -24,7 +24,8 @@ struct SweepOptions {
 /// Runs every combination in its own folder under `out`, or goes on with them, and puts over all of them: sweep.json
 /// (what is where), table.csv, table.md, table.tex, plots/ and report.html. All combinations are prepared before
 /// the first one is computed, so that a mistake in the last one shows at once; what fits into KeptPreparations is not
-/// prepared again. Returns the folders and these files.
+/// prepared again. Returns the folders and these files. Of a share (Config::shard) the folders and sweep.json alone:
+/// what stands over all combinations comes with merging.
 /// Throws InputError about a combination by its name; Interrupted; Error after all others are computed when a
 /// combination fails.
 std::vector<std::filesystem::path> execute_sweep(const Sweep& sweep, const SweepOptions& options,

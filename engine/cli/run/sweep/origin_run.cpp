@@ -60,6 +60,7 @@ std::optional<Config> origin_config(const Config& config) {
     origin.refine.reset();
     origin.grow_from.reset();
     origin.paths.clear();
+    origin.shard.reset();
     origin.x.reset();
     origin.y.reset();
     return origin;
