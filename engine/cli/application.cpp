@@ -1,7 +1,6 @@
 #include "cli/application.hpp"
 
 #include <algorithm>
-#include <array>
 #include <iostream>
 #include <map>
 #include <new>
@@ -23,9 +22,6 @@ namespace {
 constexpr int kFailed = 1;
 constexpr int kWrongUsage = 2;
 constexpr int kInterrupted = 130;
-
-/// Commands of the interface that this version lacks: refused by name, and not shown by --help.
-constexpr std::array<const char*, 1> kLaterCommands = {"merge"};
 
 const std::map<std::string, PlotKind> kPlotKinds = {
     {"line", PlotKind::line},       {"contour", PlotKind::contour},     {"filled", PlotKind::filled},
@@ -100,6 +96,7 @@ public:
         add_plot();
         add_report();
         add_export();
+        add_merge();
         bench_ = add_bench(app_, bench_arguments_);
         compare_ = add_compare(app_, compare_arguments_);
         devices_ =
@@ -116,6 +113,7 @@ public:
         if (plot_->parsed()) return plot_command(plot_arguments(), out);
         if (report_->parsed()) return report_command(report_arguments_, out);
         if (export_->parsed()) return export_command(export_arguments(), out);
+        if (merge_->parsed()) return merge_command(merge_arguments_, out);
         if (bench_->parsed()) return bench_command(bench_arguments_, out);
         if (compare_->parsed()) return compare_command(compare_arguments_, out);
         return devices_command(out);
@@ -242,6 +240,22 @@ private:
             "  lossmap export runs/plane --format stl --zmax 10 --out bowl.stl");
     }
 
+    void add_merge() {
+        merge_ = app_.add_subcommand("merge", "Join shares of one surface ('run --shard'), computed in folders apart");
+        merge_->add_option("RUN", merge_arguments_.runs, "Folders of one run, or of one sweep")
+            ->required()
+            ->type_name("DIR");
+        merge_
+            ->add_option("--out", merge_arguments_.out,
+                         "Folder of the whole run: new, empty, or what was merged before; may be one of RUN")
+            ->required()
+            ->type_name("DIR");
+        merge_->footer(
+            "Numbers are those of a run without shares, bit for bit. Needs neither model nor data. Points that no RUN\n"
+            "has stay open: merge more into the same folder, or 'lossmap run CONFIG.json --out DIR' computes them.\n\n"
+            "Example:\n  lossmap merge runs/plane-shard-*-of-8 --out runs/plane");
+    }
+
     const ExportArguments& export_arguments() {
         export_arguments_.options.format = parse_export_format(export_format_);
         return export_arguments_;
@@ -264,6 +278,7 @@ private:
     CLI::App* plot_ = nullptr;
     CLI::App* report_ = nullptr;
     CLI::App* export_ = nullptr;
+    CLI::App* merge_ = nullptr;
     CLI::App* bench_ = nullptr;
     CLI::App* compare_ = nullptr;
     CLI::App* devices_ = nullptr;
@@ -273,6 +288,7 @@ private:
     PlotArguments plot_arguments_;
     ReportArguments report_arguments_;
     ExportArguments export_arguments_;
+    MergeArguments merge_arguments_;
     BenchArguments bench_arguments_;
     CompareArguments compare_arguments_;
     std::string export_format_;
@@ -290,9 +306,6 @@ std::string in_one_line(std::string text) {
 void check_command_name(int argc, const char* const* argv, const CLI::App& app) {
     if (argc < 2 || argv[1][0] == '-') return;
     const std::string name = argv[1];
-    if (std::find(kLaterCommands.begin(), kLaterCommands.end(), name) != kLaterCommands.end()) {
-        throw UnsupportedError("command '{}' is not available in this version", name);
-    }
     std::vector<std::string> known;
     for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
         known.push_back(command->get_name());

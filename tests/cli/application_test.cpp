@@ -13,7 +13,6 @@ namespace lossmap {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 struct Outcome {
     int status = 0;
@@ -41,11 +40,10 @@ TEST(Application, HelpAndVersionAreResults) {
     const Outcome help = run({"--help"});
     EXPECT_EQ(help.status, 0);
     for (const char* command :
-         {"run", "validate", "inspect", "plot", "report", "export", "bench", "compare", "devices"})
+         {"run", "validate", "inspect", "plot", "report", "export", "merge", "bench", "compare", "devices"})
         EXPECT_THAT(help.out, HasSubstr(command));
-    EXPECT_THAT(help.out, Not(HasSubstr("merge")));
     for (const char* command :
-         {"run", "validate", "inspect", "plot", "report", "export", "bench", "compare", "devices"}) {
+         {"run", "validate", "inspect", "plot", "report", "export", "merge", "bench", "compare", "devices"}) {
         const Outcome one = run({command, "--help"});
         EXPECT_EQ(one.status, 0) << command;
         EXPECT_THAT(one.out, HasSubstr("Example")) << command;
@@ -69,7 +67,10 @@ TEST(Application, WrongUsageIsStatusTwoAndOneLine) {
                                                          {"plot", "/does/not/exist"},
                                                          {"report", "/does/not/exist"},
                                                          {"export", "/does/not/exist", "--format", "csv"},
-                                                         {"export", "x"}};
+                                                         {"export", "x"},
+                                                         {"merge", "x"},
+                                                         {"merge", "--out", "y"},
+                                                         {"merge", "/does/not/exist", "--out", "/does/not/exist"}};
     for (const auto& arguments : cases) {
         const Outcome outcome = run(arguments);
         const std::string name = ::testing::PrintToString(arguments);
@@ -79,15 +80,6 @@ TEST(Application, WrongUsageIsStatusTwoAndOneLine) {
         EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << name << outcome.err;
     }
     EXPECT_THAT(run({"rnu"}).err, HasSubstr("did you mean 'run'?"));
-}
-
-TEST(Application, WhatThisVersionLacksIsRefusedByName) {
-    const std::pair<std::vector<std::string>, std::string> cases[] = {{{"merge", "x"}, "command 'merge'"}};
-    for (const auto& [arguments, name] : cases) {
-        const Outcome outcome = run(arguments);
-        EXPECT_EQ(outcome.status, 2);
-        EXPECT_EQ(outcome.err, "lossmap: error: " + name + " is not available in this version\n");
-    }
 }
 
 TEST(Application, DevicesSaysWhatIsThereAndWhatIsMissing) {

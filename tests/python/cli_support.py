@@ -90,10 +90,11 @@ def write_config(folder, config, name="config.json"):
     return file
 
 
-def stop_in_the_middle(file, out, signal_number, run=None):
+def stop_in_the_middle(file, out, signal_number, run=None, arguments=()):
     """Starts a run and sends it a signal once some but not all units (of run number `run` of a sweep) are done; returns
     the exit status and stderr."""
-    process = subprocess.Popen([BINARY, "run", str(file), "--out", str(out), "--progress", "json", "--threads", "1"],
+    process = subprocess.Popen([BINARY, "run", str(file), "--out", str(out), "--progress", "json", "--threads", "1",
+                                *arguments],
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for line in process.stdout:
         event = json.loads(line)

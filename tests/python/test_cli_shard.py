@@ -47,6 +47,11 @@ class Case(unittest.TestCase):
 
 @unittest.skipIf(support.REASON, support.REASON)
 class Share(Case):
+    def setUp(self):
+        super().setUp()
+        del self.config["y"]
+        self.config["x"] = support.axis(-1, 1, 15)
+
     def test_every_third_point_and_how_to_go_on(self):
         process = self.run_it("share", "--shard", "2/3")
         self.assertIn("share 2/3: 5 of 5 points are done; 'lossmap merge RUN... --out DIR' joins the shares", process.stderr)

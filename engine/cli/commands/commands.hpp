@@ -60,6 +60,11 @@ struct ExportArguments {
     std::filesystem::path out;  ///< empty: RUN/surface.FORMAT, or beside the .h5
 };
 
+struct MergeArguments {
+    std::vector<std::filesystem::path> runs;
+    std::filesystem::path out;
+};
+
 struct BenchArguments {
     std::vector<std::filesystem::path> models;
     std::filesystem::path suite;  ///< "": none
@@ -99,6 +104,7 @@ int inspect_command(const InspectArguments& arguments, std::ostream& out);
 int plot_command(const PlotArguments& arguments, std::ostream& out);
 int report_command(const ReportArguments& arguments, std::ostream& out);
 int export_command(const ExportArguments& arguments, std::ostream& out);
+int merge_command(const MergeArguments& arguments, std::ostream& out);
 int devices_command(std::ostream& out);
 int bench_command(const BenchArguments& arguments, std::ostream& out);
 /// 3 where a benchmark is slower beyond threshold and noise.

@@ -15,37 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-/// sweep.json as execute_sweep() writes it.
-Sweep read_list(const fs::path& file) {
-    Sweep sweep;
-    sweep.file = file;
-    try {
-        const Json list = Json::parse(read_text(file));
-        sweep.name = list.at("name").get<std::string>();
-        for (const Json& axis : list.at("axes")) {
-            sweep.axes.push_back(
-                {{}, axis.at("name").get<std::string>(), axis.at("labels").get<std::vector<std::string>>()});
-        }
-        for (const Json& one : list.at("combinations")) {
-            Combination combination;
-            combination.labels = one.at("labels").get<std::vector<std::string>>();
-            combination.folder = one.at("folder").get<std::string>();
-            combination.title = fmt::format("{}", fmt::join(combination.labels, ", "));
-            sweep.combinations.push_back(std::move(combination));
-        }
-    } catch (const Json::exception&) {
-        throw InputError("{}: is no list of a sweep's combinations", file.string());
-    }
-    const auto fits = [&](const Combination& one) {
-        const fs::path folder(one.folder);
-        return one.labels.size() == sweep.axes.size() && !one.folder.empty() && folder == folder.filename() &&
-               one.folder != "..";
-    };
-    if (sweep.axes.empty() || !std::all_of(sweep.combinations.begin(), sweep.combinations.end(), fits))
-        throw InputError("{}: is no list of a sweep's combinations", file.string());
-    return sweep;
-}
-
 /// What the grid tells of the origin, and what an evaluation of its own does.
 std::vector<OriginResult> read_origin(const StoredRun& run) {
     const Surface& grid = run.repeated ? run.repeated->repeats.front() : run.surface;
@@ -76,8 +45,39 @@ CombinationResult read_combination(const fs::path& folder, std::size_t index) {
 
 bool is_sweep(const fs::path& path) { return fs::is_directory(path) && fs::exists(path / kSweepFile); }
 
+Sweep read_sweep_list(const fs::path& folder) {
+    const fs::path file = folder / kSweepFile;
+    Sweep sweep;
+    sweep.file = file;
+    try {
+        const Json list = Json::parse(read_text(file));
+        sweep.name = list.at("name").get<std::string>();
+        for (const Json& axis : list.at("axes")) {
+            sweep.axes.push_back(
+                {{}, axis.at("name").get<std::string>(), axis.at("labels").get<std::vector<std::string>>()});
+        }
+        for (const Json& one : list.at("combinations")) {
+            Combination combination;
+            combination.labels = one.at("labels").get<std::vector<std::string>>();
+            combination.folder = one.at("folder").get<std::string>();
+            combination.title = fmt::format("{}", fmt::join(combination.labels, ", "));
+            sweep.combinations.push_back(std::move(combination));
+        }
+    } catch (const Json::exception&) {
+        throw InputError("{}: is no list of a sweep's combinations", file.string());
+    }
+    const auto fits = [&](const Combination& one) {
+        const fs::path name(one.folder);
+        return one.labels.size() == sweep.axes.size() && !one.folder.empty() && name == name.filename() &&
+               one.folder != "..";
+    };
+    if (sweep.axes.empty() || !std::all_of(sweep.combinations.begin(), sweep.combinations.end(), fits))
+        throw InputError("{}: is no list of a sweep's combinations", file.string());
+    return sweep;
+}
+
 StoredSweep read_sweep(const fs::path& folder, RunLog& log) {
-    auto sweep = std::make_unique<const Sweep>(read_list(folder / kSweepFile));
+    auto sweep = std::make_unique<const Sweep>(read_sweep_list(folder));
     SweepResults results(*sweep);
     for (std::size_t k = 0; k < sweep->combinations.size(); ++k) {
         const fs::path run = folder / sweep->combinations[k].folder;

@@ -18,6 +18,9 @@ struct StoredSweep {
 /// Whether it is the folder of a sweep.
 [[nodiscard]] bool is_sweep(const std::filesystem::path& path);
 
+/// What its sweep.json lists: combinations without a configuration. Throws InputError naming the file.
+[[nodiscard]] Sweep read_sweep_list(const std::filesystem::path& folder);
+
 /// Combinations that are not computed yet are left out with a warning. Throws InputError naming the file that does not
 /// fit, or when no combination has results.
 [[nodiscard]] StoredSweep read_sweep(const std::filesystem::path& folder, RunLog& log);

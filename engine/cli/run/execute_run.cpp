@@ -21,7 +21,6 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kSaveInterval{30};
-constexpr const char* kGrownNote = "grown_from";
 
 class Execution {
 public:

@@ -1,5 +1,6 @@
 #include "cli/run/identity.hpp"
 
+#include <algorithm>
 #include <bit>
 
 #include <nlohmann/json.hpp>
@@ -27,6 +28,10 @@ std::string Identity::whole() const {
     return hasher.hex();
 }
 
+bool Identity::has_part(const std::string& name) const {
+    return std::any_of(parts_.begin(), parts_.end(), [&](const auto& part) { return part.first == name; });
+}
+
 std::string Identity::part(const std::string& name) const {
     for (const auto& [part, hash] : parts_) {
         if (part == name) return hash;
@@ -39,6 +44,17 @@ std::string Identity::json() const {
     for (const auto& [part, hash] : parts_)
         json[part] = hash;
     return json.dump();
+}
+
+std::optional<Identity> Identity::parse(const std::string& json) {
+    const nlohmann::ordered_json parts = nlohmann::ordered_json::parse(json, nullptr, false);
+    if (!parts.is_object()) return std::nullopt;
+    Identity identity;
+    for (const auto& [part, hash] : parts.items()) {
+        if (!hash.is_string()) return std::nullopt;
+        identity.set(part, hash.get<std::string>());
+    }
+    return identity;
 }
 
 std::string Identity::differing_parts(const std::string& text) const {

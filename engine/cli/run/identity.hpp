@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,9 +22,12 @@ public:
     [[nodiscard]] Identity without(const std::string& part) const;
     /// Hash of all parts.
     [[nodiscard]] std::string whole() const;
+    [[nodiscard]] bool has_part(const std::string& name) const;
     [[nodiscard]] std::string part(const std::string& name) const;
     /// JSON object of the parts, to be kept beside results.
     [[nodiscard]] std::string json() const;
+    /// What json() wrote, read back; nothing when the text is something else.
+    [[nodiscard]] static std::optional<Identity> parse(const std::string& json);
     /// Names of the parts that differ from those in such a text, "model, grid"; "" when it cannot be told.
     [[nodiscard]] std::string differing_parts(const std::string& json) const;
 

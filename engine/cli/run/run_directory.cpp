@@ -23,22 +23,34 @@ std::string stored_parts(const fs::path& journal, const std::string& identity) {
 
 }  // namespace
 
+std::optional<RunDirectory::Refusal> RunDirectory::refusal(const Identity& identity) const {
+    const fs::path journal = path_ / kJournal;
+    if (!fs::exists(journal)) {
+        if (fs::is_empty(path_)) return std::nullopt;
+        return Refusal{"is not empty and holds no run of lossmap", "write into it"};
+    }
+    const std::string stored = Journal::identity_of(journal);
+    if (stored.empty() || stored == identity.whole()) return std::nullopt;
+    const std::string differing = identity.differing_parts(stored_parts(journal, stored));
+    return Refusal{"holds another run" + (differing.empty() ? "" : fmt::format(" (it differs in: {})", differing)),
+                   "replace it"};
+}
+
 void RunDirectory::require_usable(const Identity& identity, bool fresh) const {
     if (!fs::exists(path_)) return;
     if (!fs::is_directory(path_)) throw InputError("'{}' is no folder: choose another --out", path_.string());
-    const fs::path journal = path_ / kJournal;
     if (fresh) return;
-    if (!fs::exists(journal)) {
-        if (fs::is_empty(path_)) return;
-        throw InputError(
-            "'{}' is not empty and holds no run of lossmap: choose another --out, or --fresh to write into it",
-            path_.string());
+    if (const auto refused = refusal(identity)) {
+        throw InputError("'{}' {}: choose another --out, or --fresh to {}", path_.string(), refused->reason,
+                         refused->remedy);
     }
-    const std::string stored = Journal::identity_of(journal);
-    if (stored.empty() || stored == identity.whole()) return;
-    const std::string differing = identity.differing_parts(stored_parts(journal, stored));
-    throw InputError("'{}' holds another run{}: choose another --out, or --fresh to replace it", path_.string(),
-                     differing.empty() ? "" : fmt::format(" (it differs in: {})", differing));
+}
+
+void RunDirectory::require_mergeable(const Identity& identity) const {
+    if (!fs::exists(path_)) return;
+    if (!fs::is_directory(path_)) throw InputError("'{}' is no folder: choose another --out", path_.string());
+    if (const auto refused = refusal(identity))
+        throw InputError("'{}' {}: choose another --out", path_.string(), refused->reason);
 }
 
 std::unique_ptr<Journal> RunDirectory::open(const Identity& identity, bool fresh) const {
@@ -51,6 +63,8 @@ std::unique_ptr<Journal> RunDirectory::open(const Identity& identity, bool fresh
     journal->set_note(kPartsNote, identity.json());
     return journal;
 }
+
+std::string RunDirectory::identity() const { return Journal::identity_of(path_ / kJournal); }
 
 std::string RunDirectory::identity_parts() const { return note(kPartsNote); }
 

@@ -13,6 +13,8 @@ namespace lossmap {
 
 /// Note of a journal: the backend's plan.
 inline constexpr const char* kPlanNote = "plan";
+/// Note of a journal: the folder that points were taken over from (`grow`), once they are the journal's own.
+inline constexpr const char* kGrownNote = "grown_from";
 
 /// The folder that a run writes into (interface.md, "A run's directory").
 class RunDirectory {
@@ -26,6 +28,9 @@ public:
     /// belongs to another run (naming what differs), holds somebody else's files, is no folder, or is in use.
     void require_usable(const Identity& identity, bool fresh) const;
 
+    /// The same for a merge, which has no `fresh`.
+    void require_mergeable(const Identity& identity) const;
+
     /// Makes the folder and opens its journal. With `fresh` first removes what lossmap writes, and nothing else.
     [[nodiscard]] std::unique_ptr<Journal> open(const Identity& identity, bool fresh) const;
 
@@ -33,10 +38,18 @@ public:
     [[nodiscard]] std::string identity_parts() const;
     /// A note of its journal; "" when there is none.
     [[nodiscard]] std::string note(const std::string& key) const;
+    /// Identity::whole of that run; "" likewise.
+    [[nodiscard]] std::string identity() const;
     /// Its finished units. Throws InputError when its journal is damaged or in use.
     [[nodiscard]] std::vector<JournalEntry> journal_entries() const;
 
 private:
+    /// Why no run of this identity can go on here, and what --fresh would do; nothing when it can.
+    struct Refusal {
+        std::string reason;
+        std::string remedy;
+    };
+    [[nodiscard]] std::optional<Refusal> refusal(const Identity& identity) const;
     void remove_results() const;
     void remove_pictures() const;
 

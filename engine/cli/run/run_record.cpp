@@ -52,31 +52,36 @@ Json provenance_json(const PreparedRun& run, int threads) {
 
 }  // namespace
 
-void record(PreparedRun& run, int threads) {
-    const auto text = [](const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace); };
-    Json config = resolved_json(run.config);
-    if (run.executable) config["data"]["chunk"] = run.chunk_samples;
-    const Json provenance = provenance_json(run, threads);
-    Json shared = config;  // with the numbers: the same for the same points, however they were come by
-    shared.erase("refine");
-    if (run.config.grow_from && std::filesystem::is_directory(*run.config.grow_from)) {
-        shared.erase("grow");
-        shared.erase("from");
+std::string record_text(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace); }
+
+std::string attributes_text(const Json& resolved, bool from_file) {
+    Json config = resolved;
+    config.erase("provenance");
+    config.erase("refine");
+    if (!from_file) {
+        config.erase("grow");
+        config.erase("from");
     }
-    Json attributes{{"name", run.config.name}, {"config", shared}};
-    for (const auto& [key, value] : provenance.items())
+    Json attributes{{"name", resolved.at("name")}, {"config", std::move(config)}};
+    for (const auto& [key, value] : resolved.at("provenance").items())
         attributes[key] = value;
-    run.direction_notes.provenance = text(attributes);  // whatever share is computed
-    if (run.config.shard) attributes["shard"] = run.config.shard->name();
-    run.surface.provenance = text(attributes);
+    return record_text(attributes);
+}
+
+void record(PreparedRun& run, int threads) {
+    Json resolved = resolved_json(run.config);
+    if (run.executable) resolved["data"]["chunk"] = run.chunk_samples;
+    resolved["provenance"] = provenance_json(run, threads);
+    const bool from_file = run.config.grow_from && !std::filesystem::is_directory(*run.config.grow_from);
+    run.direction_notes.provenance = attributes_text(resolved, from_file);  // whatever share is computed
+    if (run.config.shard) resolved["provenance"]["shard"] = run.config.shard->name();
+    run.surface.provenance = attributes_text(resolved, from_file);
     if (run.repeated) {
         for (Surface& repeat : run.repeated->repeats)
             repeat.provenance = run.surface.provenance;
     }
     if (run.plane) run.plane->provenance = run.surface.provenance;
-    config["provenance"] = provenance;
-    if (run.config.shard) config["provenance"]["shard"] = run.config.shard->name();
-    run.resolved = text(config);
+    run.resolved = record_text(resolved);
 }
 
 }  // namespace lossmap

@@ -7,13 +7,12 @@
 
 #include "cli/run/execute_run.hpp"
 #include "cli/run/experiments/experiment_steps.hpp"
-#include "cli/run/outputs.hpp"
 #include "cli/run/sweep/kept_preparations.hpp"
 #include "cli/run/sweep/origin_run.hpp"
+#include "cli/run/sweep/sweep_files.hpp"
 #include "cli/run/sweep/sweep_results.hpp"
 #include "core/error.hpp"
 #include "io/atomic_file.hpp"
-#include "output/report.hpp"
 
 namespace lossmap {
 namespace {
@@ -179,22 +178,11 @@ private:
         write_file_atomically(options_.out / kSweepFile, list.dump(2) + "\n");
     }
 
-    void write_table() {
-        const std::optional<Table> exact = results_.exact_table();
-        if (!exact) return;
-        const std::vector<fs::path> tables = write_tables(RunDirectory(options_.out), *exact, *results_.brief_table());
-        files_.insert(files_.end(), tables.begin(), tables.end());
-    }
-
     /// What stands over all combinations.
     void show_all() {
-        write_table();
-        if (results_.empty()) return;
-        const SweepDrawing drawing{{}, {}, options_.out / "plots", "", [this] { interrupt_.check(); }};
-        const std::vector<fs::path> pictures = results_.draw(drawing, log_);
-        files_.insert(files_.end(), pictures.begin(), pictures.end());
-        write_report(options_.out / "report.html", results_.pages());
-        files_.push_back(options_.out / "report.html");
+        const std::vector<fs::path> files =
+            write_sweep_files(results_, options_.out, log_, [this] { interrupt_.check(); });
+        files_.insert(files_.end(), files.begin(), files.end());
     }
 
     /// Message of a failure that leaves other combinations as they are. A stop signal may have caused it.
