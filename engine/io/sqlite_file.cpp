@@ -1,6 +1,8 @@
 #include "io/sqlite_file.hpp"
 
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include <limits>
 #include <utility>
@@ -8,14 +10,47 @@
 #include "core/error.hpp"
 
 namespace lossmap {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_writable(const fs::path& path) { return ::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0; }
+
+/// SQLite reads a database with a write-ahead log by files that it makes beside it.
+bool can_only_be_read(const fs::path& file) {
+    if (!fs::exists(file)) return false;
+    return !is_writable(file) || !is_writable(file.has_parent_path() ? file.parent_path() : ".");
+}
+
+/// Of a file that nobody changes (https://www.sqlite.org/uri.html).
+std::string immutable_uri(const fs::path& file) {
+    std::string uri = "file:";
+    for (const char c : fs::absolute(file).string()) {
+        if (c == '%' || c == '?' || c == '#')
+            uri += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+        else
+            uri += c;
+    }
+    return uri + "?immutable=1";
+}
+
+}  // namespace
 
 void SqliteFile::Close::operator()(sqlite3* database) const noexcept { sqlite3_close_v2(database); }
 
 SqliteFile::SqliteFile(std::filesystem::path file, const SqliteWords& words, int busy_timeout_ms)
     : file_(std::move(file)), words_(words) {
+    const bool read_only = can_only_be_read(file_);
+    const fs::path log = file_.string() + "-wal";
+    if (read_only && fs::exists(log) && fs::file_size(log) > 0) {
+        throw InputError(
+            "the {} '{}' cannot be written, but has a log beside it that belongs to it: {}, or copy its folder",
+            words_.kind, file_.string(), words_.busy);
+    }
+    const std::string name = read_only ? immutable_uri(file_) : file_.string();
+    const int mode = read_only ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     sqlite3* raw = nullptr;
-    const int code =
-        sqlite3_open_v2(file_.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+    const int code = sqlite3_open_v2(name.c_str(), &raw, mode | SQLITE_OPEN_NOMUTEX, nullptr);
     handle_.reset(raw);
     check(code);
     sqlite3_extended_result_codes(raw, 1);
@@ -52,6 +87,7 @@ void SqliteFile::fail(int code) const {
         case SQLITE_CORRUPT:
             throw InputError("the {} '{}' is damaged ({}): {}", words_.kind, file_.string(), sqlite3_errstr(code),
                              words_.lost);
+        case SQLITE_READONLY: throw InputError("the {} '{}' cannot be written", words_.kind, file_.string());
         case SQLITE_CANTOPEN: throw InputError("cannot open the {} '{}'", words_.kind, file_.string());
         default:
             throw Error("{} '{}': {}", words_.kind, file_.string(),

@@ -21,9 +21,11 @@ struct SqliteWords {
 };
 
 /// One connection to an SQLite database, made where there is none. Throws InputError for a file that is busy, damaged,
-/// no database or cannot be opened, and Error for all else that SQLite reports.
+/// no database or cannot be opened or written, and Error for all else that SQLite reports.
 class SqliteFile {
 public:
+    /// Where file or folder cannot be written the database is read as it is, without locks; what stands in a log beside
+    /// it would be left out, so that such a file is refused.
     /// @param words  must outlive it
     SqliteFile(std::filesystem::path file, const SqliteWords& words, int busy_timeout_ms);
 

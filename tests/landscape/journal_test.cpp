@@ -250,5 +250,63 @@ TEST(JournalTest, FindsDamage) {
     EXPECT_THAT(test::message_of([&] { (void)Journal(file, "id").entries(); }), testing::HasSubstr("damaged"));
 }
 
+/// For its life no folder of others can be written: root may do everything.
+class NotRoot {
+public:
+    NotRoot() {
+        if (was_root_) {
+            EXPECT_EQ(seteuid(kNobody), 0);
+        }
+    }
+    ~NotRoot() {
+        if (was_root_) {
+            EXPECT_EQ(seteuid(0), 0);
+        }
+    }
+    NotRoot(const NotRoot&) = delete;
+    NotRoot& operator=(const NotRoot&) = delete;
+
+private:
+    static constexpr uid_t kNobody = 65534;
+    bool was_root_ = geteuid() == 0;
+};
+
+TEST(JournalTest, IsReadWhereItCannotBeWritten) {
+    const TemporaryDirectory folder;
+    const fs::path place = folder / "run 100%? #1";  // what means something in SQLite's names
+    fs::create_directory(place);
+    const fs::path file = place / "journal.sqlite";
+    {
+        Journal journal(file, "id");
+        journal.append({{"train", 2, 0, sums_for(1)}});
+        journal.set_note("plan", "mine");
+    }
+    test::write_file(folder / "log", "units");
+    fs::permissions(file, fs::perms(0444));
+    fs::permissions(place, fs::perms(0555));
+    fs::permissions(folder.path(), fs::perms(0755));
+    {
+        const NotRoot user;
+        EXPECT_EQ(Journal::identity_of(file), "id");
+        Journal journal(file, "id");
+        EXPECT_EQ(journal.entries().size(), 1u);
+        EXPECT_EQ(journal.note("plan"), "mine");
+        EXPECT_THAT(test::message_of([&] {
+                        journal.append({{"train", 3, 0, sums_for(2)}});
+                    }),
+                    testing::HasSubstr("cannot be written"));
+    }
+    fs::permissions(place, fs::perms(0755));
+    EXPECT_EQ(std::distance(fs::directory_iterator(place), {}), 1) << "nothing was made beside it";
+    fs::copy(folder / "log", file.string() + "-wal");  // as a killed run leaves it
+    fs::permissions(place, fs::perms(0555));
+    {
+        const NotRoot user;
+        EXPECT_THAT(test::message_of([&] { static_cast<void>(Journal::identity_of(file)); }),
+                    testing::HasSubstr("has a log beside it"));
+    }
+    fs::permissions(place, fs::perms(0755));
+}
+
 }  // namespace
 }  // namespace lossmap
