@@ -49,8 +49,8 @@ class Ranks(unittest.TestCase):
         self.assertEqual(process.returncode, expect, process.stderr)
         return process
 
-    def alone(self, file, out):
-        support.run_lossmap("run", file, "--out", out, "--progress", "none", "--threads", "1")
+    def alone(self, file, out, *arguments):
+        support.run_lossmap("run", file, "--out", out, "--progress", "none", "--threads", "1", *arguments)
 
     def same_files(self, one, other, names=("surface.h5", "direction.h5")):
         for name in names:
@@ -162,20 +162,34 @@ class Ranks(unittest.TestCase):
                 self.assertEqual(process.stderr.count("lossmap: "), 1, process.stderr)
                 self.assertFalse((self.folder / "out").exists())
 
-    def test_ranks_that_see_other_files(self):
+    def test_one_share_is_computed_together(self):
         file = support.write_config(self.folder, support.line_config(self.folder))
-        support.write_mlp(self.folder / "other.onnx", seed=9)
+        self.alone(file, self.folder / "alone", "--shard", "2/2")
+        process = self.run_ranks(2, file, self.folder / "ranks", "--shard", "2/2")
+        self.assertIn("share 2/2: 3 of 3 points are done", process.stderr)
+        self.same_files(self.folder / "ranks", self.folder / "alone")
+
+    def disagree(self, *option):
+        """Three ranks, of which one has an option more; returns what they say."""
+        file = support.write_config(self.folder, support.line_config(self.folder))
         script = self.folder / "rank.sh"
-        script.write_text('#!/bin/sh\n[ "$OMPI_COMM_WORLD_RANK$PMI_RANK" = 1 ] && set -- "$@" --set /model=other.onnx\n'
+        script.write_text(f'#!/bin/sh\n[ "$OMPI_COMM_WORLD_RANK$PMI_RANK" = 1 ] && set -- "$@" {" ".join(option)}\n'
                           f'exec "{support.BINARY}" "$@"\n')
         script.chmod(0o755)
         command = [str(script) if part == support.BINARY else part
                    for part in self.command(3, file, self.folder / "out", "--log-level", "off")]
         process = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=120, check=False)
         self.assertEqual(process.returncode, 2, process.stderr)
-        self.assertRegex(process.stderr, r"lossmap: error: rank 1 on .*: sees another run than rank 0 does "
-                                         r"\(it differs in: model, directions\)")
         self.assertEqual(process.stderr.count("lossmap: "), 1, process.stderr)
+        return process.stderr
+
+    def test_ranks_that_see_other_files(self):
+        support.write_mlp(self.folder / "other.onnx", seed=9)
+        self.assertRegex(self.disagree("--set", "/model=other.onnx"), r"lossmap: error: rank 1 on .*: sees another run than rank 0 does "
+                                         r"\(it differs in: model, directions\)")
+
+    def test_ranks_of_different_shares(self):
+        self.assertIn("has another --shard than rank 0", self.disagree("--shard", "1/2"))
 
 
 @unittest.skipIf(support.REASON, support.REASON)
