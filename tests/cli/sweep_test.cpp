@@ -190,7 +190,7 @@ TEST(Sweep, LongAndOddLabelsMakeNamesThatWork) {
 TEST(OriginRun, IsForWhatTheGridDoesNotTell) {
     Config config = load(with_sweep(kTwoByThree)).combinations.front().config;
     const auto splits_of = [&] {
-        const auto origin = origin_config(config);
+        const auto origin = origin_config(config, 0);
         return origin ? origin->splits : std::vector<std::string>{};
     };
     EXPECT_EQ(splits_of(), std::vector<std::string>{"test"});
@@ -198,10 +198,24 @@ TEST(OriginRun, IsForWhatTheGridDoesNotTell) {
     EXPECT_EQ(splits_of(), (std::vector<std::string>{"train", "test"}));
     config.x->points = 5;
     config.splits = {"train", "test"};
-    EXPECT_FALSE(origin_config(config));
+    EXPECT_FALSE(origin_config(config, 0));
     config.experiment = Experiment::evaluate;
     config.splits = {"train"};
-    EXPECT_FALSE(origin_config(config));
+    EXPECT_FALSE(origin_config(config, 0));
+}
+
+TEST(OriginRun, OfSharesOneEvaluatesIt) {
+    Config config = load(with_sweep(kTwoByThree)).combinations.front().config;
+    for (std::size_t combination = 0; combination < 4; ++combination) {
+        int evaluations = 0;
+        for (const std::int64_t index : {1, 2, 3}) {
+            config.shard = Shard{index, 3};
+            const auto origin = origin_config(config, combination);
+            evaluations += origin ? 1 : 0;
+            EXPECT_FALSE(origin && origin->shard);
+        }
+        EXPECT_EQ(evaluations, 1) << combination;
+    }
 }
 
 TEST(OriginRun, ReadsTheMiddleOfAGrid) {

@@ -136,6 +136,16 @@ class SameBits(Merging):
             self.assertTrue((file["runs/1/test_checkpoint_loss"][()] > 0).all())
         self.assertIn("all 22 points are done", (self.folder / "merged" / "log.txt").read_text())
 
+    def test_points_of_an_earlier_run_stay(self):
+        del self.config["y"]
+        self.run_it("small")
+        self.config.update(x=support.axis(-1, 1, 9), grow=True, **{"from": "small"})
+        self.run_it("whole")
+        folders = self.shares(2)
+        shutil.rmtree(self.folder / "small")
+        self.merge(folders)
+        self.same_numbers()
+
     def test_points_of_a_surface_file_stay(self):
         del self.config["y"]
         self.run_it("whole")
@@ -178,13 +188,15 @@ class OneByOne(Merging):
         folders = self.shares(5)
         process = self.merge(folders[:2])
         self.assertIn("3 of 5 points are missing (of shares 3/5, 4/5, 5/5)", process.stderr)
-        self.assertIn(f"lossmap run CONFIG.json --out {self.folder / 'merged'}", process.stderr)
+        out = self.folder / "merged"
+        self.assertIn(f"'lossmap run {out / 'config.resolved.json'} --out {out}' computes them", process.stderr)
         self.assertEqual(self.done("merged").tolist(), [0, 1, 1, 0, 0])
         process = self.merge(folders[1:4])  # one of them again
         self.assertIn("1 of 5 points are missing (of share 5/5)", process.stderr)
         self.assertEqual([origin["shard"] for origin in self.resolved("merged")["provenance"]["merged"]], ["1/5", "2/5", "3/5", "4/5"])
         shutil.copytree(self.folder / "merged", self.folder / "computed")
-        self.assertIn("12 of 15 units are in the journal", self.run_it("computed").stderr)
+        process = support.run_lossmap("run", self.folder / "computed" / "config.resolved.json", "--out", self.folder / "computed", "--progress", "none")
+        self.assertIn("12 of 15 units are in the journal", process.stderr)
         self.same_numbers("computed")
         self.assertIn("all 5 points are done", self.merge([folders[4]]).stderr)
         self.same_numbers()

@@ -136,7 +136,7 @@ void print_sweep(const Sweep& sweep, const RunArguments& arguments, std::ostream
             SweepWork work;
             PreparedRun run = prepare_run(combination.config, arguments.threads, log);
             work.add(run);
-            if (const auto config = origin_config(combination.config)) {
+            if (const auto config = origin_config(combination.config, k)) {
                 PreparedRun origin = prepare_run(*config, arguments.threads, log);
                 work.add(origin);
             }

@@ -151,10 +151,11 @@ private:
             log_.info(fmt::format("all {} points are done", run.points.size()));
             return;
         }
-        log_.warning(fmt::format(
-            "{} of {} points are missing{}: merge the runs that have them into the same folder, or "
-            "'lossmap run CONFIG.json --out {}' computes them",
-            missing.size(), run.points.size(), lacking_shares(missing, record), directory_.path().string()));
+        log_.warning(
+            fmt::format("{} of {} points are missing{}: merge the runs that have them into the same folder, or "
+                        "'lossmap run {} --out {}' computes them",
+                        missing.size(), run.points.size(), lacking_shares(missing, record),
+                        (directory_ / "config.resolved.json").string(), directory_.path().string()));
     }
 
     /// " (of shares 2/4, 3/4)"; "" where the points were not shared in one way.

@@ -54,12 +54,6 @@ public:
 private:
     [[nodiscard]] bool is_share() const { return sweep_.combinations.front().config.shard.has_value(); }
 
-    /// The evaluation that a combination's origin needs; of shares one has it.
-    [[nodiscard]] std::optional<Config> origin_of(std::size_t k) const {
-        const Config& config = sweep_.combinations[k].config;
-        return !config.shard || config.shard->has(k) ? origin_config(config) : std::nullopt;
-    }
-
     [[nodiscard]] fs::path folder(std::size_t k) const { return options_.out / sweep_.combinations[k].folder; }
 
     template <typename Body>
@@ -87,7 +81,7 @@ private:
         Preparation preparation = prepare(config, folder(k), sweep_.describe(k));
         RunDirectory(folder(k)).require_usable(preparation.run.identity, options_.fresh);
         kept_.offer(folder(k), std::move(preparation));
-        if (const auto origin = origin_of(k)) {
+        if (const auto origin = origin_config(config, k)) {
             const fs::path place = folder(k) / kOriginFolder;
             Preparation evaluation = prepare(*origin, place, "");
             RunDirectory(place).require_usable(evaluation.run.identity, options_.fresh);
@@ -144,7 +138,7 @@ private:
     std::vector<OriginResult> origin_results(std::size_t k, const PreparedRun& run) {
         // At the origin all repetitions are the same network.
         std::vector<OriginResult> results = origin_on_grid(run.repeated ? run.repeated->repeats.front() : run.surface);
-        const std::optional<Config> config = origin_of(k);
+        const std::optional<Config> config = origin_config(sweep_.combinations[k].config, k);
         if (!config) return results;
         const fs::path place = folder(k) / kOriginFolder;
         std::optional<Preparation> kept = kept_.take(place);

@@ -40,8 +40,8 @@ std::vector<OriginResult> origin_on_grid(const Surface& surface) {
     return results_at(surface, *iy * surface.x.size() + *ix);
 }
 
-std::optional<Config> origin_config(const Config& config) {
-    if (!is_landscape(config.experiment)) return std::nullopt;
+std::optional<Config> origin_config(const Config& config, std::size_t combination) {
+    if (!is_landscape(config.experiment) || (config.shard && !config.shard->has(combination))) return std::nullopt;
     Config origin = config;
     origin.splits.clear();
     const bool on_grid = !config.refine && tells_origin(config.x) && tells_origin(config.y);

@@ -23,8 +23,10 @@ struct OriginResult {
 [[nodiscard]] std::vector<OriginResult> results_at(const Surface& surface, std::size_t point);
 
 /// An experiment `evaluate` of the origin over those splits that the data describe and the grid does not tell at the
-/// origin; nothing when there is none, or when the experiment has no origin.
-[[nodiscard]] std::optional<Config> origin_config(const Config& config);
+/// origin; nothing when there is none, or when the experiment has no origin. Of shares (Config::shard) one has that of
+/// a combination.
+/// @param combination  index in the sweep
+[[nodiscard]] std::optional<Config> origin_config(const Config& config, std::size_t combination);
 
 /// "test error 8.52 %", of the test split where there is one; the loss where there is no error; "" without results.
 [[nodiscard]] std::string origin_text(const std::vector<OriginResult>& results);
