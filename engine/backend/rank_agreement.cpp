@@ -1,5 +1,6 @@
 #include "backend/rank_agreement.hpp"
 
+#include <new>
 #include <string_view>
 #include <utility>
 
@@ -51,7 +52,7 @@ std::string RankAgreement::from_root(const std::string& text) {
     return text_of(meet(is_root() ? bytes_of(text) : std::span<const std::byte>()).front());
 }
 
-void RankAgreement::tell(const std::exception& error) noexcept {
+void RankAgreement::tell(const Error& error) noexcept {
     if (failed_) return;
     State state = State::failed;
     if (dynamic_cast<const InputError*>(&error) != nullptr) state = State::wrong_input;
@@ -65,13 +66,25 @@ void RankAgreement::tell(const std::exception& error) noexcept {
 }
 
 void RankAgreement::together(const std::function<void()>& body) {
+    if (depth_++ == 0) failed_ = false;
+    const auto fail = [this](const Error& error) {
+        --depth_;
+        tell(error);
+    };
     try {
         body();
-    } catch (const std::exception& error) {
-        tell(error);
+        static_cast<void>(meet({}));
+    } catch (const Error& error) {
+        fail(error);
         throw;
+    } catch (const std::exception& error) {
+        // The others throw an Error, and what follows must not depend on the rank.
+        const bool out_of_memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
+        const Error same(out_of_memory ? "not enough memory" : error.what());
+        fail(same);
+        throw same;
     }
-    static_cast<void>(meet({}));
+    --depth_;
 }
 
 }  // namespace lossmap

@@ -2,13 +2,13 @@
 
 #include <atomic>
 #include <cstddef>
-#include <exception>
 #include <functional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "backend/communicator.hpp"
+#include "core/error.hpp"
 
 namespace lossmap {
 
@@ -30,18 +30,18 @@ public:
     [[nodiscard]] std::string from_root(const std::string& text);
     /// Whether some rank was asked to stop when all met last: the same on all.
     [[nodiscard]] const std::atomic<bool>& stop() const { return agreed_stop_; }
-    /// A failure that every rank knows of.
+    /// A failure that every rank knows of, in what they did together last.
     [[nodiscard]] bool has_failed() const { return failed_; }
 
     /// Runs `body` on this rank, the other ones theirs; all end it together. Throws what it threw, or else what the
-    /// first rank threw that did.
+    /// first rank threw that did; what is no Error (bad_alloc) becomes one. May be called inside itself.
     void together(const std::function<void()>& body);
 
 private:
     enum class State : unsigned char { well, stop, failed, wrong_input, interrupted };
 
     /// Tells the others, unless they know of a failure already.
-    void tell(const std::exception& error) noexcept;
+    void tell(const Error& error) noexcept;
     std::vector<std::vector<std::byte>> exchange(State state, std::span<const std::byte> bytes);
 
     Communicator& communicator_;
@@ -49,6 +49,7 @@ private:
     const std::atomic<bool>* stop_;
     std::atomic<bool> agreed_stop_ = false;
     bool failed_ = false;
+    int depth_ = 0;  ///< of calls of together() inside each other
 };
 
 }  // namespace lossmap

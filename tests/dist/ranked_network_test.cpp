@@ -23,11 +23,23 @@ protected:
     [[nodiscard]] static test::NetworkRunner make_runner() {
         return test::NetworkRunner(test::small_net(), 6, 5, GetParam().backend());
     }
-    [[nodiscard]] static std::string name_of(const Communicator& communicator) {
-        return "rank " + std::to_string(communicator.rank());
-    }
+    [[nodiscard]] static std::string name_of(int rank) { return "rank " + std::to_string(rank); }
+    [[nodiscard]] static std::string name_of(const Communicator& communicator) { return name_of(communicator.rank()); }
     [[nodiscard]] static int last() { return GetParam().ranks - 1; }
 };
+
+/// Of an error that is not the input's.
+template <typename Body>
+std::string error_of(const Body& body) {
+    try {
+        body();
+    } catch (const InputError&) {
+        ADD_FAILURE() << "the input's";
+    } catch (const Error& error) {
+        return error.what();
+    }
+    return {};
+}
 
 TEST(PointParts, CoverThePointsInWholePasses) {
     for (const std::size_t points : {0, 1, 5, 12, 13}) {
@@ -79,7 +91,7 @@ TEST_P(RankedNetworks, AreRefusedWhereOneWouldComputeInAnotherWay) {
         const auto own = runner.compile();
         const std::string message = message_of([&] { RankedExecutable(ranks, *own); });
         EXPECT_THAT(message, HasSubstr("in another way than rank 0's"));
-        const std::string whose = communicator.rank() == last() ? "" : "rank " + std::to_string(last()) + ": ";
+        const std::string whose = communicator.rank() == last() ? "" : name_of(last()) + ": ";
         EXPECT_TRUE(message.starts_with(whose)) << message;
         EXPECT_TRUE(ranks.has_failed());
     });
@@ -137,17 +149,32 @@ TEST_P(RankedNetworks, DoNotWaitForARankThatFailsElsewhere) {
                     if (fails) throw std::bad_alloc();
                 });
             };
-            if (wrong_input) {
+            if (wrong_input)
                 EXPECT_THROW(run(), InputError);
-            } else if (fails) {
-                EXPECT_THROW(run(), std::bad_alloc);
-            } else {
-                EXPECT_THROW(run(), Error);
-            }
+            else
+                EXPECT_EQ(error_of(run), fails ? "not enough memory" : name_of(last()) + ": not enough memory");
             EXPECT_TRUE(ranks.has_failed());
         }
-        // And all is well for those who meet afterwards.
+    });
+}
+
+TEST_P(RankedNetworks, GoOnAfterAFailureThatAllKnow) {
+    on_all([&](Communicator& communicator) {
         RankAgreement ranks(communicator, name_of(communicator), nullptr);
+        const bool fails = communicator.rank() == last();
+        const auto step = [&](bool inner, bool outer) {
+            return error_of([&] {
+                ranks.together([&] {
+                    ranks.together([&] {
+                        if (fails && inner) throw Error("inner");
+                    });
+                    if (fails && outer) throw Error("outer");
+                });
+            });
+        };
+        const std::string whose = fails ? "" : name_of(last()) + ": ";
+        EXPECT_EQ(step(true, false), whose + "inner");
+        EXPECT_EQ(step(false, true), whose + "outer");
         bool ran = false;
         ranks.together([&] { ran = true; });
         EXPECT_TRUE(ran);

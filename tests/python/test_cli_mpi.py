@@ -106,6 +106,21 @@ class Ranks(unittest.TestCase):
         self.same_as_alone({"name": "nets", "experiment": "evaluate", "models": "e_*.onnx",
                             "data": {"format": "npz", "train": ["samples.npz"]}, "splits": ["train"]}, (3,), ("table.csv",))
 
+    def test_a_sweep(self):
+        config = support.line_config(self.folder, x=support.axis(0.5, 1, 3), y=support.axis(-1, 1, 2),
+                                     sweep=[{"pointer": "/directions/seed", "values": [1, 2]}])
+        file = support.write_config(self.folder, config)
+        self.alone(file, self.folder / "alone")
+        out = self.folder / "ranks"
+        process = self.run_ranks(3, file, out)
+        self.assertEqual(process.stdout.count("sweep.json"), 0)
+        self.assertEqual(process.stdout.count("table.csv"), 1, process.stdout)
+        names = sorted(str(path.relative_to(self.folder / "alone")) for path in (self.folder / "alone").rglob("*")
+                       if path.suffix in (".h5", ".csv", ".svg", ".json") and path.name != "config.resolved.json")
+        self.assertGreater(len([name for name in names if name.endswith("surface.h5")]), 1)
+        self.assertIn("table.csv", names)
+        self.same_files(out, self.folder / "alone", names)
+
     def test_a_larger_grid_of_an_earlier_run(self):
         small = support.line_config(self.folder)
         self.alone(support.write_config(self.folder, small, "small.json"), self.folder / "small")
@@ -150,10 +165,9 @@ class Ranks(unittest.TestCase):
 
     def test_wrong_input_is_one_sentence(self):
         config = support.line_config(self.folder)
-        sweep = {**config, "sweep": [{"pointer": "/directions/seed", "values": [1, 2]}]}
         norms = {"name": "norms", "experiment": "weight_norm", "model": "net.onnx", "checkpoints": ["net.onnx"]}
         for wrong, message in (({**config, "model": "absent.onnx"}, "absent.onnx"),
-                               (sweep, "a sweep is many runs; --mpi takes one"),
+                               ({**config, "sweep": [{"pointer": "/loss", "values": ["mse", "none"]}]}, "none"),
                                (norms, "nothing for ranks to share")):
             with self.subTest(message):
                 file = support.write_config(self.folder, wrong)

@@ -9,10 +9,10 @@
 
 #include "cli/commands/commands.hpp"
 #include "cli/commands/configured.hpp"
-#include "cli/run/backends.hpp"
 #include "cli/run/device_check.hpp"
 #include "cli/run/device_profile.hpp"
 #include "cli/run/execute_run.hpp"
+#include "cli/run/prepare_on_ranks.hpp"
 #include "cli/run/sweep/execute_sweep.hpp"
 #include "core/error.hpp"
 #include "dist/mpi_communicator.hpp"
@@ -88,60 +88,51 @@ fs::path folder_of(const RunArguments& arguments, const std::string& name) {
     return arguments.out.empty() ? fs::path("runs") / (name + folder_suffix(arguments.shard)) : arguments.out;
 }
 
-/// What ranks have to agree on before they compute together.
-PreparedRun prepare_on_rank(const RunArguments& arguments, RunRanks& ranks, const InterruptGuard& interrupt,
-                            RunLog& log, const std::string& root_plan) {
-    Config config = load_configured(arguments.config, arguments);
-    config.device = device_of_rank(config.device, ranks.local_rank(), visible_gpus());
-    const RunDirectory directory(folder_of(arguments, config.name));
-    PreparedRun run =
-        prepare_run(config, arguments.threads, log, &interrupt.flag(),
-                    ranks.is_root() ? earlier_plan(directory, arguments.fresh, config.grow_from) : root_plan);
-    if (!run.executable)
-        throw InputError("{}: experiment {} evaluates no network: there is nothing for ranks to share",
-                         arguments.config.string(), name_of(config.experiment));
-    if (ranks.is_root()) directory.require_usable(run.identity, arguments.fresh);
-    return run;
-}
+/// The one run or the sweep that the command line names, on all ranks.
+struct RankTask {
+    std::optional<Sweep> sweep;
+    Config config;  ///< without a sweep
+};
 
-/// Rank 0 chooses how the network is computed, the others follow it. One after the other where they read the journal of
-/// an earlier run, which is one process's at a time.
-PreparedRun prepare_together(const RunArguments& arguments, RunRanks& ranks, const InterruptGuard& interrupt,
-                             RunLog& log) {
-    std::optional<PreparedRun> run;
-    RankAgreement& agreement = ranks.agreement();
-    agreement.together([&] {
-        if (!ranks.is_root()) return;
-        if (load_configured_sweep(arguments.config, arguments))
-            throw InputError("{}: a sweep is many runs; --mpi takes one", arguments.config.string());
-        run = prepare_on_rank(arguments, ranks, interrupt, log, "");
+RankTask load_on_ranks(const RunArguments& arguments, RunRanks& ranks) {
+    RankTask task;
+    ranks.agreement().together([&] {
+        task.sweep = load_configured_sweep(arguments.config, arguments);
+        if (!task.sweep) task.config = load_configured(arguments.config, arguments);
     });
-    const std::string plan = agreement.from_root(run ? run->executable->plan_json() : "");
-    const std::string identity = agreement.from_root(run ? run->identity.json() : "");
-    const std::string shard = agreement.from_root(arguments.shard);
-    const bool in_turn = !agreement.from_root(run && run->config.grow_from ? "in turn" : "").empty();
-    for (int turn = 1; turn < (in_turn ? ranks.size() : 2); ++turn) {
-        agreement.together([&] {
-            if (ranks.is_root() || (in_turn && agreement.rank() != turn)) return;
-            run = prepare_on_rank(arguments, ranks, interrupt, log, plan);
-            const std::string differing = run->identity.differing_parts(identity);
-            if (run->identity.json() != identity)
-                throw InputError("sees another run than rank 0 does (it differs in: {})", differing);
-            if (arguments.shard != shard)
-                throw InputError("has another --shard than rank 0: all ranks compute one share together");
-        });
-    }
-    return std::move(*run);
+    // Ranks that took other steps would wait for each other.
+    const std::string steps = task.sweep ? fmt::format("{} runs", task.sweep->combinations.size()) : "one run";
+    const std::string of_root = ranks.agreement().from_root(steps);
+    ranks.agreement().together([&] {
+        if (steps != of_root) throw InputError("sees a configuration of {}, rank 0 one of {}", steps, of_root);
+    });
+    return task;
 }
 
 void run_on_ranks(const RunArguments& arguments, RunRanks& ranks, const InterruptGuard& interrupt, std::ostream& out) {
     const ProgressMode mode = ranks.is_root() ? progress_mode(arguments.progress) : ProgressMode::none;
     ProgressDisplay progress(mode, mode == ProgressMode::json ? out : std::cerr, seconds_now, terminal_columns());
-    RunLog log(ranks.is_root() ? arguments.log_level : "off");
+    const std::string level = ranks.is_root() ? arguments.log_level : "off";
+    RunLog log(level);
     log.info(ranks.describe());
-    PreparedRun run = prepare_together(arguments, ranks, interrupt, log);
-    const RunDirectory directory(folder_of(arguments, run.config.name));
-    const std::vector<fs::path> files = execute_run(run, directory, arguments.fresh, progress, interrupt, log, &ranks);
+    const RankTask task = load_on_ranks(arguments, ranks);
+    std::vector<fs::path> files;
+    if (task.sweep) {
+        const SweepOptions options{folder_of(arguments, task.sweep->name), arguments.threads, arguments.fresh, level,
+                                   &ranks};
+        files = execute_sweep(*task.sweep, options, progress, interrupt);
+    } else {
+        const RunDirectory directory(folder_of(arguments, task.config.name));
+        std::optional<PreparedRun> root;
+        ranks.agreement().together([&] {
+            if (ranks.is_root())
+                root = prepare_on_rank(task.config, directory, arguments.fresh, arguments.threads, ranks, interrupt,
+                                       log, "");
+        });
+        PreparedRun run =
+            prepare_others(std::move(root), task.config, directory, arguments.threads, ranks, interrupt, log);
+        files = execute_run(run, directory, arguments.fresh, progress, interrupt, log, &ranks);
+    }
     if (ranks.is_root()) print_files(files, mode == ProgressMode::json, out);
 }
 

@@ -44,7 +44,9 @@ public:
                 start(*journal);
             });
             in_step([&] { compute(journal.get()); });
-            if (has_folder()) finish();
+            in_step([&] {
+                if (has_folder()) finish();
+            });
         } catch (const Error& error) {
             log_.record_error(error.what());
             throw;

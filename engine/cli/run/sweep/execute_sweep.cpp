@@ -1,12 +1,15 @@
 #include "cli/run/sweep/execute_sweep.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <optional>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
 #include "cli/run/execute_run.hpp"
 #include "cli/run/experiments/experiment_steps.hpp"
+#include "cli/run/prepare_on_ranks.hpp"
 #include "cli/run/sweep/kept_preparations.hpp"
 #include "cli/run/sweep/origin_run.hpp"
 #include "cli/run/sweep/sweep_files.hpp"
@@ -38,11 +41,21 @@ public:
           results_(sweep) {}
 
     std::vector<fs::path> execute() {
-        require_usable_folder();
-        each([this](std::size_t k) { check(k); });
-        write_list();
-        each([this](std::size_t k) { compute(k); });
+        in_step([this] {
+            if (!has_folder()) return;
+            require_usable_folder();
+            each([this](std::size_t k) {
+                interrupt_.check();
+                check(k);
+            });
+            write_list();
+        });
+        each([this](std::size_t k) {
+            in_step([this] { interrupt_.check(); });
+            compute(k);
+        });
         const std::string failure = is_share() ? std::string() : attempt([this] { show_all(); });
+        if (!has_folder()) return {};
         if (!failures_.empty()) {
             throw Error("{} of {} combinations failed, the first: {}", failures_.size(), sweep_.combinations.size(),
                         failures_.front());
@@ -52,6 +65,16 @@ public:
     }
 
 private:
+    [[nodiscard]] bool has_folder() const { return options_.ranks == nullptr || options_.ranks->is_root(); }
+
+    /// What fails on one rank fails on all.
+    void in_step(const std::function<void()>& body) {
+        if (options_.ranks == nullptr)
+            body();
+        else
+            options_.ranks->agreement().together(body);
+    }
+
     [[nodiscard]] bool is_share() const { return sweep_.combinations.front().config.shard.has_value(); }
 
     [[nodiscard]] fs::path folder(std::size_t k) const { return options_.out / sweep_.combinations[k].folder; }
@@ -59,7 +82,6 @@ private:
     template <typename Body>
     void each(const Body& body) {
         for (std::size_t k = 0; k < sweep_.combinations.size(); ++k) {
-            interrupt_.check();
             with_context(sweep_.describe(k), [&] { body(k); });
         }
     }
@@ -78,38 +100,62 @@ private:
     /// Whether everything is there that the combination needs, and its folder free for it.
     void check(std::size_t k) {
         const Config& config = sweep_.combinations[k].config;
-        Preparation preparation = prepare(config, folder(k), sweep_.describe(k));
+        Preparation preparation = prepare(config, folder(k), sweep_.describe(k), options_.ranks);
         RunDirectory(folder(k)).require_usable(preparation.run.identity, options_.fresh);
         kept_.offer(folder(k), std::move(preparation));
         if (const auto origin = origin_config(config, k)) {
             const fs::path place = folder(k) / kOriginFolder;
-            Preparation evaluation = prepare(*origin, place, "");
+            Preparation evaluation = prepare(*origin, place, "", nullptr);
             RunDirectory(place).require_usable(evaluation.run.identity, options_.fresh);
             kept_.offer(place, std::move(evaluation));
         }
     }
 
     /// What is to be said is said when it is computed.
-    [[nodiscard]] Preparation prepare(const Config& config, const fs::path& place, const std::string& heading) const {
+    [[nodiscard]] Preparation prepare(const Config& config, const fs::path& place, const std::string& heading,
+                                      RunRanks* ranks) const {
         auto log = std::make_unique<RunLog>("off");
         if (!heading.empty()) log->info(heading);
-        PreparedRun run = prepare_run(config, options_.threads, *log, &interrupt_.flag(),
-                                      earlier_plan(RunDirectory(place), options_.fresh, config.grow_from));
+        const RunDirectory directory(place);
+        PreparedRun run = ranks != nullptr ? prepare_on_rank(config, directory, options_.fresh, options_.threads,
+                                                             *ranks, interrupt_, *log, "")
+                                           : prepare_run(config, options_.threads, *log, &interrupt_.flag(),
+                                                         earlier_plan(directory, options_.fresh, config.grow_from));
+        return {std::move(run), std::move(log)};
+    }
+
+    /// For computing: what was kept, or prepared now; on the ranks that have not, after rank 0's plan.
+    [[nodiscard]] Preparation take_or_prepare(std::size_t k) {
+        const Config& config = sweep_.combinations[k].config;
+        std::optional<Preparation> own;
+        in_step([&] {
+            if (!has_folder()) return;
+            own = kept_.take(folder(k));
+            if (!own) own = prepare(config, folder(k), sweep_.describe(k), options_.ranks);
+        });
+        if (options_.ranks == nullptr) return std::move(*own);
+        std::unique_ptr<RunLog> log = own ? std::move(own->log) : std::make_unique<RunLog>("off");
+        PreparedRun run = prepare_others(own ? std::optional(std::move(own->run)) : std::nullopt, config,
+                                         RunDirectory(folder(k)), options_.threads, *options_.ranks, interrupt_, *log);
         return {std::move(run), std::move(log)};
     }
 
     void compute(std::size_t k) {
-        const Combination& combination = sweep_.combinations[k];
         progress_.set_run(k + 1, sweep_.combinations.size());
-        std::optional<Preparation> kept = kept_.take(folder(k));
-        Preparation preparation = kept ? std::move(*kept) : prepare(combination.config, folder(k), sweep_.describe(k));
+        Preparation preparation = take_or_prepare(k);
         preparation.log->show(options_.log_level);
         PreparedRun& run = preparation.run;
         const std::string failure = attempt([&] {
-            static_cast<void>(
-                execute_run(run, RunDirectory(folder(k)), options_.fresh, progress_, interrupt_, *preparation.log));
+            static_cast<void>(execute_run(run, RunDirectory(folder(k)), options_.fresh, progress_, interrupt_,
+                                          *preparation.log, options_.ranks));
         });
         if (!failure.empty()) failures_.push_back(sweep_.describe(k) + ": " + failure);
+        in_step([&] {
+            if (has_folder()) take_computed(k, run, failure);
+        });
+    }
+
+    void take_computed(std::size_t k, const PreparedRun& run, const std::string& failure) {
         if (is_share()) {
             if (failure.empty()) files_.push_back(folder(k));
             static_cast<void>(origin_results(k, run));
@@ -142,7 +188,7 @@ private:
         if (!config) return results;
         const fs::path place = folder(k) / kOriginFolder;
         std::optional<Preparation> kept = kept_.take(place);
-        Preparation origin = kept ? std::move(*kept) : prepare(*config, place, "");
+        Preparation origin = kept ? std::move(*kept) : prepare(*config, place, "", nullptr);
         origin.log->show(options_.log_level == "info" ? "warning" : options_.log_level);
         static_cast<void>(
             execute_run(origin.run, RunDirectory(place), options_.fresh, progress_, interrupt_, *origin.log));
@@ -174,9 +220,12 @@ private:
 
     /// What stands over all combinations.
     void show_all() {
-        const std::vector<fs::path> files =
-            write_sweep_files(results_, options_.out, log_, [this] { interrupt_.check(); });
-        files_.insert(files_.end(), files.begin(), files.end());
+        in_step([this] {
+            if (!has_folder()) return;
+            const std::vector<fs::path> files =
+                write_sweep_files(results_, options_.out, log_, [this] { interrupt_.check(); });
+            files_.insert(files_.end(), files.begin(), files.end());
+        });
     }
 
     /// Message of a failure that leaves other combinations as they are. A stop signal may have caused it.
@@ -189,7 +238,7 @@ private:
         } catch (const InputError&) {
             throw;
         } catch (const Error& error) {
-            interrupt_.check();
+            in_step([this] { interrupt_.check(); });
             return error.what();
         }
         return {};

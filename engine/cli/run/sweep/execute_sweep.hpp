@@ -7,6 +7,7 @@
 #include "cli/config/sweep.hpp"
 #include "cli/run/interrupt.hpp"
 #include "cli/run/progress_display.hpp"
+#include "cli/run/run_ranks.hpp"
 
 namespace lossmap {
 
@@ -19,6 +20,7 @@ struct SweepOptions {
     int threads = 0;  ///< 0 is all
     bool fresh = false;
     std::string log_level = "info";  ///< of stderr
+    RunRanks* ranks = nullptr;  ///< that compute each combination together, each calling this; nullptr: one process
 };
 
 /// Runs every combination in its own folder under `out`, or goes on with them, and puts over all of them: sweep.json
