@@ -9,6 +9,7 @@
 #include "core/error.hpp"
 #include "landscape/scheduler.hpp"
 #include "tests/support/fake_executable.hpp"
+#include "tests/support/message_of.hpp"
 #include "tests/support/test_files.hpp"
 
 namespace lossmap {
@@ -75,13 +76,16 @@ TEST(RecordedResults, NotANumberIsAResult) {
 }
 
 TEST(RecordedResults, UnitsOfOtherGridsAreRefused) {
-    for (const JournalEntry& entry :
-         {unit("train", 6, 0), unit("train", -1, 0), unit("train", 0, 2), unit("train", 0, -1), unit("other", 0, 0)}) {
-        Surface surface = empty({"train"});
-        EXPECT_THROW(take_recorded({entry}, {2}, surface), InputError) << entry.split << entry.point << entry.chunk;
+    const Surface surface = empty({"train", "test"});
+    const std::vector<std::int64_t> chunks{2, 1};
+    for (const JournalEntry& entry : {unit("train", 6, 0), unit("train", -1, 0), unit("train", 0, 2),
+                                      unit("train", 0, -1), unit("test", 0, 1), unit("other", 0, 0)}) {
+        EXPECT_THAT(test::message_of([&] {
+                        require_inside({unit("train", 5, 1), entry}, chunks, surface);
+                    }),
+                    testing::HasSubstr("which this run does not have"));
     }
-    Surface surface = empty({"train"});
-    EXPECT_THROW(take_recorded({unit("train", 0, -1), unit("train", 0, 0)}, {2}, surface), InputError);
+    EXPECT_NO_THROW(require_inside({unit("train", 5, 1), unit("test", 0, 0)}, chunks, surface));
 }
 
 }  // namespace

@@ -79,7 +79,7 @@ class SameBits(Merging):
             process = self.merge(folders, f"merged_{count}")
             (self.folder / "hidden").rename(hidden)
             self.assertIn("all 15 points are done", process.stderr)
-            self.assertNotIn("warning", process.stderr)
+            self.assertNotIn("different plans", process.stderr)
             self.same_numbers(f"merged_{count}")
         out = self.folder / "merged_3"
         listed = {str(Path(line).relative_to(out)) for line in process.stdout.splitlines()}
@@ -245,14 +245,13 @@ class OneByOne(Merging):
         self.refused([self.folder / "refined"], "a refined grid chooses its points from all results")
 
     def tamper(self, folder, point, loss):
-        """Another loss sum in a unit, with a sound checksum."""
+        """Another unit, or another loss sum in it, with a sound checksum."""
         with sqlite3.connect(folder / "journal.sqlite") as journal:
-            (sums,), = journal.execute("SELECT sums FROM unit WHERE split = 'train' AND point = ? AND chunk = 1", (point,))
-            fields = struct.pack("<d", loss) + sums[8:56]
+            fields = struct.pack("<3d4q", loss, 2.5, 7, 3, 7, 0, 0)
             value = 0xcbf29ce484222325
             for byte in f"train\n{point}\n1\n".encode() + fields:
                 value = (value ^ byte) * 0x100000001b3 % 2 ** 64
-            journal.execute("UPDATE unit SET sums = ? WHERE split = 'train' AND point = ? AND chunk = 1", (fields + struct.pack("<Q", value), point))
+            journal.execute("INSERT OR REPLACE INTO unit VALUES ('train', ?, 1, ?)", (point, fields + struct.pack("<Q", value)))
         journal.close()
 
     def test_units_that_contradict_each_other(self):
@@ -264,6 +263,9 @@ class OneByOne(Merging):
         self.refused([*folders, self.folder / "copy"], "point 3 (chunk 1 of split 'train')", str(folders[0]), str(self.folder / "copy"), out="again")
         self.refused([self.folder / "copy"], "point 3 (chunk 1 of split 'train')", str(self.folder / "merged"))
         self.same_numbers()
+        self.tamper(folders[0], 5, 1.25)
+        self.refused(folders, f"{folders[0]}: the journal holds point 5, chunk 1 of split 'train', which this run does not have", out="again")
+        self.assertFalse((self.folder / "again").exists())
 
     def test_another_plan_is_a_warning(self):
         folders = self.shares(2)

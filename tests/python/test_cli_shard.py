@@ -97,6 +97,13 @@ class Share(Case):
             self.assertIn(f"evaluations   {4 * 29} (points x samples)", process.stdout)
         self.assertIn(f"evaluations   {15 * 29} (points", self.run_it(None, command="validate").stdout)
 
+    def test_pictures_that_fail_are_a_warning(self):
+        (self.folder / "gnuplot").write_text("#!/bin/sh\nexit 1\n")
+        process = self.run_it("share", "--shard", "2/3")
+        self.assertIn("no pictures of the share: cannot draw", process.stderr)
+        self.assertIn("5 of 5 points are done", process.stderr)
+        self.run_it("whole", expect=1)
+
     def test_more_shares_than_points(self):
         process = self.run_it("share", "--shard", "19/20")
         self.assertIn("share 19/20: 0 of 0 points are done", process.stderr)

@@ -126,6 +126,8 @@ PreparedRun make_merged_run(const std::vector<StoredShare>& shares, const Record
     Surface stored;
     if (!run.repeated) stored = std::exchange(run.surface, emptied(run.surface));
     Surface& results = run.results ? *run.results : run.surface;
+    for (const StoredShare& share : shares)
+        with_context(share.folder.string(), [&] { require_inside(share.units, shape.chunks, results); });
     take_recorded(units, shape.chunks, results);
     if (from_file && !run.repeated) keep_given(stored, units, results);
     run.collect();
