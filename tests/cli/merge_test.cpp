@@ -170,6 +170,24 @@ TEST_F(StoredShares, RefuseConfigurationsThatDoNotFit) {
     EXPECT_THAT(refusal(), HasSubstr("does not belong to the journal"));
 }
 
+TEST_F(StoredShares, HaveOneShapeTogether) {
+    const StoredShare one = read();
+    StoredShare other = read();
+    other.resolved["name"] = "another name";
+    StoredShare bare = read();
+    bare.resolved = nullptr;
+    EXPECT_EQ(common_shape({bare, one, other}).name, "plane");
+    other.resolved["provenance"]["data"]["train"]["samples"] = 31;
+    EXPECT_THAT(message_of([&] {
+                    static_cast<void>(common_shape({one, other}));
+                }),
+                HasSubstr("state different experiments, splits or numbers of samples"));
+    EXPECT_THAT(message_of([&] { static_cast<void>(common_shape({bare})); }),
+                HasSubstr("none of the runs has a config.resolved.json"));
+    other.resolved["refine"] = Json::object();
+    EXPECT_THAT(message_of([&] { static_cast<void>(common_shape({one, other})); }), HasSubstr("a refined grid"));
+}
+
 TEST_F(StoredShares, RefuseAnIdentityThatIsNotThatOfItsParts) {
     static_cast<void>(read());
     {

@@ -235,6 +235,13 @@ class OneByOne(Merging):
         (folders[1] / "config.resolved.json").write_text("{}")
         self.refused(folders, "does not belong to the journal beside it")
         shutil.copy(self.folder / "whole" / "config.resolved.json", folders[1])
+        self.config["x"] = support.axis(-1, 1, 4)
+        self.run_it("other")
+        for name in ("direction.h5", "surface.h5"):
+            kept = (folders[0] / name).read_bytes()
+            shutil.copy(self.folder / "other" / name, folders[0])
+            self.refused(folders, f"'{folders[0] / name}' does not belong to the journal beside it")
+            (folders[0] / name).write_bytes(kept)
         (folders[0] / "surface.h5").write_bytes(b"damaged")
         self.refused(folders, "surface.h5")
         self.assertFalse((self.folder / "merged").exists())

@@ -12,6 +12,8 @@
 #include "cli/run/run_directory.hpp"
 #include "core/error.hpp"
 #include "io/atomic_file.hpp"
+#include "io/hdf5_file.hpp"
+#include "landscape/provenance_attributes.hpp"
 #include "output/report.hpp"
 
 namespace lossmap {
@@ -70,13 +72,11 @@ public:
     }
 
     std::vector<fs::path> execute() {
+        const RecordedShape shape = common_shape(shares_);
         const nlohmann::ordered_json record = merged_record(shares_);
-        const StoredShare* recorded = holder_of(shares_, "config.resolved.json");
-        const RecordedShape shape = shape_of(*recorded);
         const JoinedUnits units = join_units(shares_, goes_on_ ? &shares_.front() : nullptr);
         PreparedRun run = make_merged_run(shares_, shape, units.all, record);
-        if (shape.experiment != Experiment::repeat && holder_of(shares_, kDirections) == nullptr)
-            throw InputError("none of the runs has a {}", kDirections);
+        if (!run.repeated) require_directions();
         const std::unique_ptr<Journal> journal = directory_.open(shares_.front().identity, false);
         log_.open_file(directory_ / "log.txt");
         try {
@@ -92,6 +92,12 @@ public:
     }
 
 private:
+    void require_directions() const {
+        const StoredShare* holder = holder_of(shares_, kDirections);
+        if (holder == nullptr) throw InputError("none of the runs has a {}", kDirections);
+        require_own(*holder, kDirections, read_provenance(Hdf5File::open(holder->folder / kDirections)));
+    }
+
     void describe(const PreparedRun& run) {
         log_.info(fmt::format("lossmap {}, merge of run {} in {}", program_version(), run.config.name,
                               directory_.path().string()));

@@ -78,6 +78,27 @@ RecordedShape shape_of(const StoredShare& share) {
     });
 }
 
+RecordedShape common_shape(const std::vector<StoredShare>& shares) {
+    std::optional<RecordedShape> common;
+    const StoredShare* first = nullptr;
+    for (const StoredShare& share : shares) {
+        if (share.resolved.is_null()) continue;
+        RecordedShape shape = shape_of(share);
+        if (!common) {
+            common = std::move(shape);
+            first = &share;
+            continue;
+        }
+        shape.name = common->name;
+        if (shape != *common) {
+            throw InputError("'{}' and '{}' state different experiments, splits or numbers of samples in their {}",
+                             first->folder.string(), share.folder.string(), kResolved);
+        }
+    }
+    if (!common) throw InputError("none of the runs has a {}", kResolved);
+    return *common;
+}
+
 void require_own(const StoredShare& share, const char* file, const std::string& provenance) {
     const Json parsed = Json::parse(provenance, nullptr, false);
     if (parsed.is_object() && parsed.value("identity", Json()) == Json(share.identity.whole())) return;

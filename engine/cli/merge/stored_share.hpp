@@ -33,11 +33,17 @@ struct RecordedShape {
     Experiment experiment = Experiment::surface;
     std::vector<std::string> splits;
     std::vector<std::int64_t> chunks;  ///< of each split
+
+    friend bool operator==(const RecordedShape&, const RecordedShape&) = default;
 };
 
 /// Throws InputError naming the file when a key does not fit, and where points cannot be shared: experiments without a
 /// surface, refined grids.
 [[nodiscard]] RecordedShape shape_of(const StoredShare& share);
+
+/// The shape of all shares that have a configuration, with the first one's name. Throws InputError when they tell
+/// different ones, or when none has a configuration.
+[[nodiscard]] RecordedShape common_shape(const std::vector<StoredShare>& shares);
 
 /// Throws InputError when a file of the folder was written by another run than its journal.
 /// @param provenance  JSON text of the file's attributes or of config.resolved.json's "provenance"
