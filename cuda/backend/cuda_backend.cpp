@@ -39,7 +39,10 @@ public:
         std::vector<DeviceInfo> result;
         for (const auto& device : devices_) {
             const DeviceFacts& facts = device->facts();
-            result.push_back({facts.id, facts.description, facts.memory_bytes});
+            result.push_back({facts.id,
+                              facts.description,
+                              facts.memory_bytes,
+                              {Precision::fp32, Precision::tf32, Precision::fp16, Precision::bf16}});
         }
         return result;
     }

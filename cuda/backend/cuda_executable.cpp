@@ -1,7 +1,6 @@
 #include "cuda/backend/cuda_executable.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -25,12 +24,6 @@ struct ResultLayout {
         bytes = faults + 2 * sizeof(std::uint32_t);
     }
 };
-
-/// Two losses that are both beyond numbers do not differ.
-double relative_difference(double value, double exact) {
-    if (value == exact || (!std::isfinite(value) && !std::isfinite(exact))) return 0.0;
-    return std::abs(value - exact) / std::abs(exact);
-}
 
 }  // namespace
 
@@ -223,7 +216,7 @@ std::vector<double> CudaExecutable::precision_error(std::span<const Point> point
     twin().evaluate(points, chunk, exact);
     std::vector<double> result;
     for (std::size_t k = 0; k < points.size(); ++k)
-        result.push_back(relative_difference(own[k].loss_sum, exact[k].loss_sum));
+        result.push_back(loss_difference(own[k].loss_sum, exact[k].loss_sum));
     return result;
 }
 

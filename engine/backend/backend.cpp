@@ -1,6 +1,7 @@
 #include "backend/backend.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/error.hpp"
 
@@ -41,6 +42,11 @@ std::vector<float> StatisticSums::states() const {
 void Executable::estimate_statistics(std::span<const Point> /*points*/, const SampleChunk& /*chunk*/,
                                      std::int64_t /*batch_samples*/, std::span<StatisticSums> /*sums*/) {
     throw InternalError("this executable was not made to estimate batch-norm statistics");
+}
+
+double loss_difference(double value, double exact) {
+    if (value == exact || (!std::isfinite(value) && !std::isfinite(exact))) return 0.0;
+    return std::abs(value - exact) / std::abs(exact);
 }
 
 const char* name_of(Precision precision) {

@@ -163,10 +163,14 @@ public:
     [[nodiscard]] virtual std::int64_t memory_bytes() const = 0;
 };
 
+/// |value - exact| / |exact| of two mean losses or loss sums; two that are both beyond numbers do not differ.
+[[nodiscard]] double loss_difference(double value, double exact);
+
 struct DeviceInfo {
     std::string id;  ///< "cpu", "cuda:0"
     std::string description;
     std::int64_t memory_bytes = 0;
+    std::vector<Precision> precisions{Precision::fp32};  ///< that networks can be run in
 };
 
 /// What devices reach at most in sums of products: what rates are held against.

@@ -15,6 +15,14 @@ void Activation::apply(float* values, std::size_t count) const {
     }
 }
 
+void Activation::apply_to_bf16(std::uint16_t* values, std::size_t count) const {
+    switch (kind) {
+        case Kind::none: return;
+        case Kind::relu: return relu_bf16(values, count);
+        case Kind::clip: return clip_bf16(values, count, low, high);
+    }
+}
+
 std::string Activation::suffix() const {
     switch (kind) {
         case Kind::none: return "";

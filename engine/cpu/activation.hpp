@@ -9,13 +9,14 @@
 
 namespace lossmap::cpu {
 
-/// A function applied in place to every element of an f32 result. NaN stays NaN.
+/// A function applied in place to every element of a result. NaN stays NaN.
 struct Activation {
     enum class Kind : std::uint8_t { none, relu, clip } kind = Kind::none;
     float low = 0.0F;
     float high = 0.0F;
 
     void apply(float* values, std::size_t count) const;
+    void apply_to_bf16(std::uint16_t* values, std::size_t count) const;
     /// "", "+relu", "+clip"
     [[nodiscard]] std::string suffix() const;
 };

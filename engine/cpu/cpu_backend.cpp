@@ -8,6 +8,7 @@
 #include "cpu/fma_ceiling.hpp"
 #include "cpu/lapack_algebra.hpp"
 #include "cpu/plan_record.hpp"
+#include "cpu/product_ceiling.hpp"
 
 namespace lossmap {
 namespace {
@@ -19,7 +20,9 @@ public:
     [[nodiscard]] std::vector<DeviceInfo> devices() const override {
         const std::string description =
             fmt::format("{}, {} cores to use, {}", cpu::cpu_model(), cpu::usable_threads(), cpu::instruction_set());
-        return {{"cpu", description, cpu::memory_bytes()}};
+        std::vector<Precision> precisions{Precision::fp32};
+        if (cpu::bf16_available()) precisions.push_back(Precision::bf16);
+        return {{"cpu", description, cpu::memory_bytes(), precisions}};
     }
 
     [[nodiscard]] std::vector<std::string> library_versions() const override {
@@ -48,8 +51,13 @@ public:
         return cpu::make_lapack_algebra(threads);
     }
 
-    [[nodiscard]] std::optional<Ceiling> measure_ceiling(Precision, int threads, double seconds) override {
+    [[nodiscard]] std::optional<Ceiling> measure_ceiling(Precision precision, int threads,
+                                                         double seconds) override {
         const int used = threads > 0 ? threads : cpu::usable_threads();
+        if (precision == Precision::bf16) {
+            if (!cpu::bf16_available()) return {};
+            return cpu::measure_product_ceiling(static_cast<std::size_t>(used), seconds);
+        }
         const cpu::FmaCeiling ceiling = cpu::measure_fma_ceiling(static_cast<std::size_t>(used), seconds);
         if (ceiling.gflops == 0.0) return {};
         return Ceiling{1e9 * ceiling.gflops, 1e9 * ceiling.mean_gflops,

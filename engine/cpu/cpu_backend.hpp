@@ -8,7 +8,7 @@
 
 namespace lossmap {
 
-/// The CPU through oneDNN and own loops, fp32.
+/// The CPU through oneDNN and own loops: fp32, and bf16 on machines that multiply it in hardware.
 [[nodiscard]] std::unique_ptr<Backend> make_cpu_backend();
 
 /// Operators of ai.onnx with code of their own on the CPU (oneDNN, vectorised loops); all others run by the kernels of

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <mutex>
+#include <numeric>
 #include <utility>
 
 #include "backend/chunk_checks.hpp"
@@ -39,7 +41,7 @@ std::size_t thread_count(int asked) {
 /// A batch runs as one tile on each thread: refused before memory is taken.
 void require_room(const BoundRequest& batch, const ExecutableRequest& request) {
     const auto threads = static_cast<double>(thread_count(request.threads));
-    const double bytes = static_cast<double>(activation_bytes_per_sample(batch, request.passes)) *
+    const double bytes = static_cast<double>(activation_bytes_per_sample(batch, request.passes, Precision::fp32)) *
                          static_cast<double>(batch.tile_samples) * threads;
     const auto available = static_cast<double>(memory_bytes());
     if (bytes <= available) return;
@@ -50,12 +52,25 @@ void require_room(const BoundRequest& batch, const ExecutableRequest& request) {
         batch.tile_samples, bytes / kMebibyte, threads, available / kMebibyte);
 }
 
+void require_precision(Precision precision) {
+    if (precision == Precision::fp32) return;
+    if (precision != Precision::bf16) {
+        throw UnsupportedError("the CPU backend computes in fp32 and bf16, not in {}", name_of(precision));
+    }
+    if (!bf16_available()) {
+        throw UnsupportedError("bf16 on the CPU needs AVX-512 with bf16, or AMX; here oneDNN has {}, which runs fp32",
+                               instruction_set());
+    }
+}
+
+bool all_finite(std::span<const float> values) {
+    return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
+}
+
 }  // namespace
 
 BoundRequest bind_for_cpu(const ExecutableRequest& request) {
-    if (request.precision != Precision::fp32) {
-        throw UnsupportedError("the CPU backend computes in fp32, not in {}", name_of(request.precision));
-    }
+    require_precision(request.precision);
     static_cast<void>(thread_count(request.threads));
     if (request.graph == nullptr) throw InternalError("a request needs a graph");
     for (const std::int64_t samples : request.statistics_batches)
@@ -63,7 +78,7 @@ BoundRequest bind_for_cpu(const ExecutableRequest& request) {
     const std::int64_t required = required_tile_samples(request);
     if (required > 0) return bind_request(request, required);
     BoundRequest small = bind_request(request, 2);
-    const std::int64_t tile = choose_tile(activation_bytes_per_sample(small, request.passes));
+    const std::int64_t tile = choose_tile(activation_bytes_per_sample(small, request.passes, request.precision));
     return tile == 2 ? std::move(small) : bind_request(request, tile);
 }
 
@@ -74,9 +89,10 @@ CpuExecutable::CpuExecutable(const ExecutableRequest& request)
       axes_(request.axes.size()),
       states_(static_cast<std::size_t>(request.space->states_size())),
       passes_(request.passes),
+      space_(*request.space),
       pool_(thread_count(request.threads)),
       state_(copy_state(request)),
-      runner_(pool_, [&] { return build_program(request, bind_for_cpu(request), state_); }) {
+      runner_(pool_, [&] { return build_program(request, bind_for_cpu(request), state_, request.precision); }) {
     if (!request.statistics_batches.empty()) estimator_.emplace(request, state_, pool_);
 }
 
@@ -85,13 +101,54 @@ std::int64_t CpuExecutable::tiles_of(const SampleChunk& chunk) const {
     return (chunk.count + tile - 1) / tile;
 }
 
-const float* CpuExecutable::run_tile(std::size_t thread, std::size_t point, const SampleChunk& chunk,
-                                     std::int64_t first) {
-    const float* output = runner_.run(thread, point, chunk, first, false);
+std::size_t CpuExecutable::output_elements() const {
     const BoundRequest& bound = runner_.program().bound;
-    const auto count = bound.tile_samples * element_count(bound.output_sample_shape);
-    if (std::all_of(output, output + count, [](float value) { return std::isfinite(value); })) return output;
-    return runner_.run(thread, point, chunk, first, true);
+    return static_cast<std::size_t>(bound.tile_samples * element_count(bound.output_sample_shape));
+}
+
+const float* CpuExecutable::run_tile(ProgramRunner& runner, std::size_t thread, std::size_t point,
+                                     const SampleChunk& chunk, std::int64_t first) const {
+    const float* output = runner.run(thread, point, chunk, first, false);
+    return all_finite({output, output_elements()}) ? output : runner.run(thread, point, chunk, first, true);
+}
+
+ProgramRunner& CpuExecutable::plain_runner() {
+    if (plain_ == nullptr) {
+        ExecutableRequest request;
+        request.space = &space_;
+        request.passes = passes_;
+        plain_ = std::make_unique<ProgramRunner>(
+            pool_, [&] { return build_program(request, runner_.program().bound, state_, Precision::fp32); });
+    }
+    return *plain_;
+}
+
+void CpuExecutable::run_plainly(std::span<const Point> points, const SampleChunk& chunk,
+                                std::span<const std::size_t> items, std::span<LossSums> parts) {
+    const auto tiles = static_cast<std::size_t>(tiles_of(chunk));
+    ProgramRunner& runner = plain_runner();
+    std::vector<Point> group;
+    for (std::size_t begin = 0; begin < items.size();) {
+        // Items come in order of points: those of as many points as weights are held for.
+        group.clear();
+        std::vector<std::size_t> slots;
+        std::size_t end = begin;
+        for (; end < items.size(); ++end) {
+            const bool same = end > begin && items[end] / tiles == items[end - 1] / tiles;
+            if (!same && group.size() == runner.group_size()) break;
+            if (!same) group.push_back(points[items[end] / tiles]);
+            slots.push_back(group.size() - 1);
+        }
+        runner.materialize(group);
+        std::atomic<std::size_t> next{begin};
+        pool_.run([&](std::size_t thread) {
+            for (std::size_t k = next++; k < end; k = next++) {
+                const auto first = static_cast<std::int64_t>(items[k] % tiles) * runner.program().bound.tile_samples;
+                parts[items[k]] = loss_of(run_tile(runner, thread, slots[k - begin], chunk, first), chunk, first);
+            }
+        });
+        begin = end;
+    }
 }
 
 LossSums CpuExecutable::loss_of(const float* output, const SampleChunk& chunk, std::int64_t first) const {
@@ -109,6 +166,8 @@ void CpuExecutable::evaluate(std::span<const Point> points, const SampleChunk& c
     const auto tiles = static_cast<std::size_t>(tiles_of(chunk));
     const std::size_t group = runner_.group_size();
     std::vector<LossSums> parts;
+    std::vector<std::size_t> suspects;
+    std::mutex mutex;
     for (std::size_t begin = 0; begin < points.size(); begin += group) {
         const auto block = points.subspan(begin, std::min(group, points.size() - begin));
         runner_.materialize(block);
@@ -117,9 +176,22 @@ void CpuExecutable::evaluate(std::span<const Point> points, const SampleChunk& c
         pool_.run([&](std::size_t thread) {
             for (std::size_t item = next++; item < parts.size(); item = next++) {
                 const std::int64_t first = static_cast<std::int64_t>(item % tiles) * tile;
-                parts[item] = loss_of(run_tile(thread, item / tiles, chunk, first), chunk, first);
+                const float* output = runner_.run(thread, item / tiles, chunk, first, false);
+                if (all_finite({output, output_elements()})) {
+                    parts[item] = loss_of(output, chunk, first);
+                } else if (is_exact()) {
+                    parts[item] = loss_of(runner_.run(thread, item / tiles, chunk, first, true), chunk, first);
+                } else {
+                    const std::scoped_lock lock(mutex);
+                    suspects.push_back(item);
+                }
             }
         });
+        std::sort(suspects.begin(), suspects.end());
+        run_plainly(block, chunk, suspects, parts);
+        for (const std::size_t item : suspects)
+            parts[item].overflowed = parts[item].counted;
+        suspects.clear();
         for (std::size_t k = 0; k < block.size(); ++k) {
             sums[begin + k] = {};
             for (std::size_t t = 0; t < tiles; ++t)
@@ -142,7 +214,7 @@ Tensor CpuExecutable::forward(const Point& point, const SampleChunk& chunk) {
     pool_.run([&](std::size_t thread) {
         for (std::size_t item = next++; item < tiles; item = next++) {
             const std::int64_t first = static_cast<std::int64_t>(item) * tile;
-            const float* output = run_tile(thread, 0, chunk, first);
+            const float* output = run_tile(runner_, thread, 0, chunk, first);
             const auto count = static_cast<std::size_t>(std::min(tile, chunk.count - first)) * width;
             std::copy_n(output, count, result.as<float>().data() + static_cast<std::size_t>(first) * width);
         }
@@ -156,7 +228,7 @@ std::vector<NamedTensor> CpuExecutable::trace(const Point& point, const SampleCh
     runner_.materialize({&point, 1});
     pool_.run([&](std::size_t thread) {
         if (thread != 0) return;
-        static_cast<void>(run_tile(thread, 0, chunk, 0));
+        static_cast<void>(run_tile(runner_, thread, 0, chunk, 0));
         const Graph& graph = runner_.program().bound.graph;
         for (const auto& [id, place] : runner_.program().kept) {
             Tensor value(DType::f32, graph.value(id).shape.value());
@@ -216,12 +288,32 @@ void CpuExecutable::estimate_statistics(std::span<const Point> points, const Sam
     estimator_->estimate(points, chunk, batch_samples, sums);
 }
 
+std::vector<double> CpuExecutable::precision_error(std::span<const Point> points, const SampleChunk& chunk) {
+    if (is_exact()) return {};
+    std::vector<LossSums> own(points.size());
+    evaluate(points, chunk, own);
+    const auto tiles = static_cast<std::size_t>(tiles_of(chunk));
+    std::vector<LossSums> parts(points.size() * tiles);
+    std::vector<std::size_t> items(parts.size());
+    std::iota(items.begin(), items.end(), std::size_t{0});
+    run_plainly(points, chunk, items, parts);
+    std::vector<double> result;
+    for (std::size_t k = 0; k < points.size(); ++k) {
+        LossSums plain;
+        for (std::size_t t = 0; t < tiles; ++t)
+            plain += parts[k * tiles + t];
+        result.push_back(loss_difference(own[k].loss_sum, plain.loss_sum));
+    }
+    return result;
+}
+
 std::string CpuExecutable::plan_json() const {
     return plan_record(runner_.program(), estimator_ ? estimator_->programs() : std::vector<const Program*>{}, passes_);
 }
 
 std::int64_t CpuExecutable::memory_bytes() const {
     return static_cast<std::int64_t>(state_->size_bytes() + runner_.memory_bytes() +
+                                     (plain_ == nullptr ? 0 : plain_->memory_bytes()) +
                                      (estimator_ ? estimator_->memory_bytes() : 0));
 }
 

@@ -7,11 +7,19 @@
 
 namespace lossmap::cpu {
 
-dnnl::memory::desc plain_desc(const Shape& shape) {
-    return {shape, dnnl::memory::data_type::f32, row_major_strides(shape)};
+namespace {
+
+dnnl::memory::data_type type_of(bool bf16) {
+    return bf16 ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::f32;
 }
 
-dnnl::memory::desc channels_last_desc(const Shape& shape) {
+}  // namespace
+
+dnnl::memory::desc plain_desc(const Shape& shape, bool bf16) {
+    return {shape, type_of(bf16), row_major_strides(shape)};
+}
+
+dnnl::memory::desc channels_last_desc(const Shape& shape, bool bf16) {
     Shape strides(shape.size(), 1);
     std::int64_t stride = shape.at(1);
     for (std::size_t axis = shape.size(); axis-- > 2;) {
@@ -19,11 +27,17 @@ dnnl::memory::desc channels_last_desc(const Shape& shape) {
         stride *= shape[axis];
     }
     strides[0] = stride;
-    return {shape, dnnl::memory::data_type::f32, strides};
+    return {shape, type_of(bf16), strides};
 }
 
-dnnl::memory::desc any_desc(const Shape& shape) {
-    return {shape, dnnl::memory::data_type::f32, dnnl::memory::format_tag::any};
+dnnl::memory::desc any_desc(const Shape& shape, bool bf16) {
+    return {shape, type_of(bf16), dnnl::memory::format_tag::any};
+}
+
+std::string why_not_bf16(const std::string& implementation) {
+    if (implementation.empty()) return "fp32: oneDNN has nothing for bf16";
+    // Plain loops, slower than fp32's by two orders of magnitude.
+    return implementation.starts_with("ref") ? "fp32: oneDNN has only " + implementation + " for bf16" : "";
 }
 
 dnnl::primitive_attr attributes_with_scratch(bool add_to_target) {
@@ -43,7 +57,8 @@ DnnlOperation::DnnlOperation(dnnl::primitive primitive, std::string implementati
         if (argument.place.region == Place::Region::set) of_the_point_.push_back(argument);
         if (argument.index != DNNL_ARG_DST) continue;
         target_ = argument.place;
-        target_floats_ = argument.desc.get_size() / sizeof(float);
+        target_bf16_ = argument.desc.get_data_type() == dnnl::memory::data_type::bf16;
+        target_elements_ = argument.desc.get_size() / size_of(target_bf16_ ? DType::bf16 : DType::f32);
     }
 }
 
@@ -69,12 +84,14 @@ void DnnlOperation::run(const Frame& frame) const {
     for (const DnnlArgument& argument : of_the_point_) {
         memories.at(argument.index).set_data_handle(const_cast<void*>(frame.readable(argument.place)));
     }
-    auto* target = static_cast<float*>(frame.writable(target_));
+    void* target = frame.writable(target_);
     if (residual_.region != Place::Region::none) {
-        std::memcpy(target, frame.readable(residual_), target_floats_ * sizeof(float));
+        const std::size_t element = size_of(target_bf16_ ? DType::bf16 : DType::f32);
+        std::memcpy(target, frame.readable(residual_), target_elements_ * element);
     }
     primitive_.execute(*frame.stream, memories);
-    activation_.apply(target, target_floats_);
+    if (target_bf16_) return activation_.apply_to_bf16(static_cast<std::uint16_t*>(target), target_elements_);
+    activation_.apply(static_cast<float*>(target), target_elements_);
 }
 
 }  // namespace lossmap::cpu

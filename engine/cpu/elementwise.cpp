@@ -1,5 +1,7 @@
 #include "cpu/elementwise.hpp"
 
+#include <bit>
+
 #if defined(__x86_64__) && defined(__GNUC__)
 #define LOSSMAP_VECTOR_VARIANTS 1
 #endif
@@ -60,6 +62,44 @@ LOSSMAP_ALWAYS_INLINE void maximum_loop(float* y, const float* x, std::size_t co
     for (std::size_t k = 0; k < count; ++k) {
         const float larger = y[k] > x[k] ? y[k] : x[k];
         y[k] = y[k] != y[k] ? y[k] : larger;
+    }
+}
+
+LOSSMAP_ALWAYS_INLINE std::uint16_t rounded(float value) {
+    const auto bits = std::bit_cast<std::uint32_t>(value);
+    // A NaN stays one: with the quiet bit, lest its upper half be an infinity.
+    const std::uint32_t nan = (bits >> 16) | 0x40U;
+    const std::uint32_t number = (bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16;
+    return static_cast<std::uint16_t>((bits & 0x7fffffffU) > 0x7f800000U ? nan : number);
+}
+
+LOSSMAP_ALWAYS_INLINE float widened(std::uint16_t bits) {
+    return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+}
+
+LOSSMAP_ALWAYS_INLINE void round_to_bf16_loop(std::uint16_t* y, const float* x, std::size_t count) {
+    for (std::size_t k = 0; k < count; ++k)
+        y[k] = rounded(x[k]);
+}
+
+LOSSMAP_ALWAYS_INLINE void widen_bf16_loop(float* y, const std::uint16_t* x, std::size_t count) {
+    for (std::size_t k = 0; k < count; ++k)
+        y[k] = widened(x[k]);
+}
+
+LOSSMAP_ALWAYS_INLINE void relu_bf16_loop(std::uint16_t* x, std::size_t count) {
+    // Bits of the numbers below zero, infinity too, are neighbours; those of NaN come behind them.
+    constexpr unsigned kLeast = 0x8001;
+    constexpr unsigned kMost = 0xff80;
+    for (std::size_t k = 0; k < count; ++k)
+        x[k] = static_cast<std::uint16_t>(x[k] - kLeast) <= kMost - kLeast ? std::uint16_t{0} : x[k];
+}
+
+LOSSMAP_ALWAYS_INLINE void clip_bf16_loop(std::uint16_t* x, std::size_t count, float low, float high) {
+    for (std::size_t k = 0; k < count; ++k) {
+        const float value = widened(x[k]);
+        const float raised = low > value ? low : value;
+        x[k] = rounded(high < raised ? high : raised);
     }
 }
 
@@ -124,6 +164,10 @@ LOSSMAP_DISPATCH(add_squares,
                  (double* sums, const float* x, const double* centre, std::size_t rows, std::size_t channels), sums, x,
                  centre, rows, channels)
 LOSSMAP_DISPATCH(maximum, (float* y, const float* x, std::size_t count), y, x, count)
+LOSSMAP_DISPATCH(round_to_bf16, (std::uint16_t* y, const float* x, std::size_t count), y, x, count)
+LOSSMAP_DISPATCH(widen_bf16, (float* y, const std::uint16_t* x, std::size_t count), y, x, count)
+LOSSMAP_DISPATCH(relu_bf16, (std::uint16_t* x, std::size_t count), x, count)
+LOSSMAP_DISPATCH(clip_bf16, (std::uint16_t* x, std::size_t count, float low, float high), x, count, low, high)
 LOSSMAP_DISPATCH(offset_by_one, (float* y, const float* origin, const float* first, float a, std::size_t count), y,
                  origin, first, a, count)
 LOSSMAP_DISPATCH(offset_by_two,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 /// Loops over contiguous floats, in the widest vectors the machine has; the same bits whatever their width. NaN stays
 /// NaN in all of them, which is why they stand beside oneDNN: its ReLU, clip and max pooling turn NaN into a number.
@@ -21,6 +22,14 @@ void add_rows(double* sums, const float* x, std::size_t rows, std::size_t channe
 void add_squares(double* sums, const float* x, const double* centre, std::size_t rows, std::size_t channels);
 /// y[k] = max(y[k], x[k])
 void maximum(float* y, const float* x, std::size_t count);
+/// y = x rounded to bf16: to nearest, ties to even.
+void round_to_bf16(std::uint16_t* y, const float* x, std::size_t count);
+/// y = x, which is bf16.
+void widen_bf16(float* y, const std::uint16_t* x, std::size_t count);
+/// x = max(x, 0) of bf16
+void relu_bf16(std::uint16_t* x, std::size_t count);
+/// x = min(max(x, low), high) of bf16, rounded where a bound is no such number.
+void clip_bf16(std::uint16_t* x, std::size_t count, float low, float high);
 /// y = origin + first * a: the product is rounded before it is added.
 void offset_by_one(float* y, const float* origin, const float* first, float a, std::size_t count);
 /// y = origin + (first * a + second * b): each product and their sum are rounded.

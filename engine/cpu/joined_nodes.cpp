@@ -21,12 +21,12 @@ Activation JoinedNodes::activation() const {
     return *activation;
 }
 
-JoinedNodes::Target JoinedNodes::target(Layout layout, const Place& keep_apart) const {
-    if (!has_residual()) return {builder_.write(output(), layout), {}};
-    const Place residual = builder_.read(step_.residual, layout);
-    const Place shared = builder_.overwrite(step_.residual, output(), layout, keep_apart);
+JoinedNodes::Target JoinedNodes::target(Form form, const Place& keep_apart) const {
+    if (!has_residual()) return {builder_.write(output(), form), {}};
+    const Place residual = builder_.read(step_.residual, form);
+    const Place shared = builder_.overwrite(step_.residual, output(), form, keep_apart);
     if (shared.region != Place::Region::none) return {shared, {}};
-    return {builder_.write(output(), layout), residual};
+    return {builder_.write(output(), form), residual};
 }
 
 }  // namespace lossmap::cpu

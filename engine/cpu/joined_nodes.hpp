@@ -25,7 +25,7 @@ public:
         Place copy_from;  ///< the residual, where it does not lie in `place` already
     };
     /// @param keep_apart  the primitive's own source.
-    [[nodiscard]] Target target(Layout layout, const Place& keep_apart) const;
+    [[nodiscard]] Target target(Form form, const Place& keep_apart) const;
 
 private:
     ProgramBuilder& builder_;

@@ -81,6 +81,37 @@ WinogradShape winograd_shape(const Node& node, const Shape& source, const Shape&
             window.pad_begin[2], target[2], target[3], target[1]};
 }
 
+/// The primitive of a step, in bf16 where that is asked for and oneDNN has it.
+struct ChosenConvolution {
+    dnnl::convolution_forward::primitive_desc primitive;  ///< empty: there is none
+    bool bf16 = false;                                    ///< its source; its target may be f32 all the same
+    bool bf16_target = false;
+    std::string remark;  ///< why it is not bf16
+};
+
+ChosenConvolution choose_convolution(ProgramBuilder& builder, const Node& node, const JoinedNodes& joined,
+                                     const ConvolutionShape& shape, bool has_bias) {
+    const Shape& source = builder.shape(node.inputs[0]);
+    const Shape& target = builder.shape(joined.output());
+    const auto make = [&](bool bf16, bool bf16_target) {
+        return dnnl::convolution_forward::primitive_desc(
+            builder.materializer().engine(), dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct,
+            channels_last_desc(source, bf16), any_desc(shape.weights, bf16),
+            has_bias ? plain_desc({target[1]}) : dnnl::memory::desc(), channels_last_desc(target, bf16_target),
+            shape.strides, shape.dilations, shape.pads_begin, shape.pads_end,
+            attributes_with_scratch(joined.has_residual()), true);
+    };
+    ChosenConvolution chosen;
+    if (builder.options().precision == Precision::bf16) {
+        const bool bf16_target = builder.belongs_in_bf16(joined.output());
+        auto primitive = make(true, bf16_target);
+        chosen.remark = why_not_bf16(primitive ? primitive.impl_info_str() : "");
+        if (chosen.remark.empty()) return {std::move(primitive), true, bf16_target, ""};
+    }
+    chosen.primitive = make(false, false);
+    return chosen;
+}
+
 }  // namespace
 
 bool lower_convolution(ProgramBuilder& builder, const Step& step) {
@@ -93,16 +124,12 @@ bool lower_convolution(ProgramBuilder& builder, const Step& step) {
     const ConvolutionShape shape = convolution_shape(node, source_shape, weights_shape);
 
     const PackedLayer layer = packed_layer(node, weights_shape, joined);
-    const auto primitive = dnnl::convolution_forward::primitive_desc(
-        builder.materializer().engine(), dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct,
-        channels_last_desc(source_shape), any_desc(shape.weights),
-        layer.has_bias() ? plain_desc({weights_shape[0]}) : dnnl::memory::desc(), channels_last_desc(target_shape),
-        shape.strides, shape.dilations, shape.pads_begin, shape.pads_end,
-        attributes_with_scratch(joined.has_residual()), true);
+    const ChosenConvolution chosen = choose_convolution(builder, node, joined, shape, layer.has_bias());
+    const auto& primitive = chosen.primitive;
     if (!primitive) return false;
 
-    const Place source = builder.read(node.inputs[0], Layout::channels_last);
-    const JoinedNodes::Target target = joined.target(Layout::channels_last, source);
+    const Place source = builder.read(node.inputs[0], {Layout::channels_last, chosen.bf16});
+    const JoinedNodes::Target target = joined.target({Layout::channels_last, chosen.bf16_target}, source);
     std::vector<DnnlArgument> arguments{{DNNL_ARG_SRC, primitive.src_desc(), source},
                                         {DNNL_ARG_DST, primitive.dst_desc(), target.place}};
     const dnnl::memory::desc plain = plain_desc(shape.weights);
@@ -118,9 +145,10 @@ bool lower_convolution(ProgramBuilder& builder, const Step& step) {
     builder.count_macs(element_count(target_shape) * layer.outputs.inner);
     auto direct =
         std::make_unique<DnnlOperation>(dnnl::convolution_forward(primitive), primitive.impl_info_str(), arguments);
+    direct->remark(chosen.remark);
     direct->copy_first(target.copy_from);
     direct->activate(joined.activation());
-    if (!builder.options().passes.transforms || !suits_winograd(node, source_shape, weights_shape)) {
+    if (chosen.bf16 || !builder.options().passes.transforms || !suits_winograd(node, source_shape, weights_shape)) {
         builder.add(std::move(direct), node.name);
         return true;
     }

@@ -55,6 +55,33 @@ std::optional<DenseLayer> dense_layer(const ProgramBuilder& builder, const Node&
     return dense;
 }
 
+/// The product of a step, in bf16 where that is asked for and oneDNN has it.
+struct ChosenProduct {
+    dnnl::matmul::primitive_desc primitive;  ///< empty: there is none
+    bool bf16 = false;                       ///< its source; its target may be f32 all the same
+    bool bf16_target = false;
+    std::string remark;  ///< why it is not bf16
+};
+
+ChosenProduct choose_product(ProgramBuilder& builder, const DenseLayer& dense, const JoinedNodes& joined) {
+    const auto make = [&](bool bf16, bool bf16_target) {
+        return dnnl::matmul::primitive_desc(
+            builder.materializer().engine(), plain_desc({dense.rows, dense.inner}, bf16),
+            any_desc({dense.inner, dense.columns}, bf16),
+            dense.layer.has_bias() ? plain_desc({1, dense.columns}) : dnnl::memory::desc(),
+            plain_desc({dense.rows, dense.columns}, bf16_target), attributes_with_scratch(joined.has_residual()), true);
+    };
+    ChosenProduct chosen;
+    if (builder.options().precision == Precision::bf16) {
+        const bool bf16_target = builder.belongs_in_bf16(joined.output());
+        auto primitive = make(true, bf16_target);
+        chosen.remark = why_not_bf16(primitive ? primitive.impl_info_str() : "");
+        if (chosen.remark.empty()) return {std::move(primitive), true, bf16_target, ""};
+    }
+    chosen.primitive = make(false, false);
+    return chosen;
+}
+
 }  // namespace
 
 bool lower_dense(ProgramBuilder& builder, const Step& step) {
@@ -66,16 +93,13 @@ bool lower_dense(ProgramBuilder& builder, const Step& step) {
     dense.layer.added_bias = step.added_bias;
     dense.layer.norm = joined.norm();
 
-    const Shape weights_shape{dense.inner, dense.columns};
-    const dnnl::engine& engine = builder.materializer().engine();
-    const auto primitive = dnnl::matmul::primitive_desc(
-        engine, plain_desc({dense.rows, dense.inner}), any_desc(weights_shape),
-        dense.layer.has_bias() ? plain_desc({1, dense.columns}) : dnnl::memory::desc(),
-        plain_desc({dense.rows, dense.columns}), attributes_with_scratch(joined.has_residual()), true);
+    const ChosenProduct chosen = choose_product(builder, dense, joined);
+    const auto& primitive = chosen.primitive;
     if (!primitive) return false;
 
-    const Place source = builder.read(node.inputs[0], Layout::plain);
-    const JoinedNodes::Target target = joined.target(Layout::plain, source);
+    const Shape weights_shape{dense.inner, dense.columns};
+    const Place source = builder.read(node.inputs[0], {Layout::plain, chosen.bf16});
+    const JoinedNodes::Target target = joined.target({Layout::plain, chosen.bf16_target}, source);
     const Shape strides = dense.transposed ? Shape{1, dense.inner} : Shape{dense.columns, 1};
     const dnnl::memory::desc plain(weights_shape, dnnl::memory::data_type::f32, strides);
     const dnnl::memory::desc wanted = primitive.weights_desc();
@@ -91,6 +115,7 @@ bool lower_dense(ProgramBuilder& builder, const Step& step) {
     builder.count_macs(dense.rows * dense.inner * dense.columns);
     auto operation =
         std::make_unique<DnnlOperation>(dnnl::matmul(primitive), primitive.impl_info_str(), std::move(arguments));
+    operation->remark(chosen.remark);
     operation->copy_first(target.copy_from);
     operation->activate(joined.activation());
     builder.add(std::move(operation), node.name);

@@ -10,14 +10,15 @@ namespace {
 
 class ActivationOperation final : public Operation {
 public:
-    ActivationOperation(const Activation& activation, Place source, Place target, std::size_t count)
-        : activation_(activation), source_(source), target_(target), count_(count) {}
+    ActivationOperation(const Activation& activation, Place source, Place target, std::size_t count, bool bf16)
+        : activation_(activation), source_(source), target_(target), count_(count), bf16_(bf16) {}
 
     void run(const Frame& frame) const override {
-        auto* target = static_cast<float*>(frame.writable(target_));
+        void* target = frame.writable(target_);
         const void* source = frame.readable(source_);
-        if (source != target) std::memcpy(target, source, count_ * sizeof(float));
-        activation_.apply(target, count_);
+        if (source != target) std::memcpy(target, source, count_ * size_of(bf16_ ? DType::bf16 : DType::f32));
+        if (bf16_) return activation_.apply_to_bf16(static_cast<std::uint16_t*>(target), count_);
+        activation_.apply(static_cast<float*>(target), count_);
     }
     [[nodiscard]] std::string implementation() const override { return "loop" + activation_.suffix(); }
 
@@ -26,6 +27,7 @@ private:
     Place source_;
     Place target_;
     std::size_t count_;
+    bool bf16_;
 };
 
 class BatchNormOperation final : public Operation {
@@ -85,12 +87,12 @@ bool lower_alias(ProgramBuilder& builder, const Node& node) {
 bool lower_activation(ProgramBuilder& builder, const Node& node) {
     const auto activation = activation_of(builder.graph(), node);
     if (!activation || !builder.depends_on_samples(node.inputs[0])) return false;
-    const Layout layout = builder.layout_of(node.inputs[0], Layout::plain);
-    const Place source = builder.read(node.inputs[0], layout);
-    Place target = builder.overwrite(node.inputs[0], node.outputs[0], layout, {});
-    if (target.region == Place::Region::none) target = builder.write(node.outputs[0], layout);
+    const Form form{builder.layout_of(node.inputs[0], Layout::plain), builder.lies_in_bf16(node.inputs[0])};
+    const Place source = builder.read(node.inputs[0], form);
+    Place target = builder.overwrite(node.inputs[0], node.outputs[0], form, {});
+    if (target.region == Place::Region::none) target = builder.write(node.outputs[0], form);
     const auto count = static_cast<std::size_t>(element_count(builder.shape(node.outputs[0])));
-    builder.add(std::make_unique<ActivationOperation>(*activation, source, target, count), node.name);
+    builder.add(std::make_unique<ActivationOperation>(*activation, source, target, count, form.bf16), node.name);
     return true;
 }
 

@@ -19,6 +19,15 @@ namespace lossmap::cpu {
 /// How the elements of a value lie in memory: row-major, or with the channels (axis 1) innermost.
 enum class Layout : std::uint8_t { plain, channels_last };
 
+/// A layout, and for f32 values whether the elements lie rounded to bf16, in half the memory.
+struct Form {
+    Form(Layout elements, bool rounded = false) : layout(elements), bf16(rounded) {}  // NOLINT: a layout is a form
+
+    Layout layout;
+    bool bf16;
+    friend bool operator==(const Form&, const Form&) = default;
+};
+
 /// Where a value lies.
 struct Place {
     enum class Region : std::uint8_t {

@@ -21,6 +21,12 @@ std::string instruction_set() {
     }
 }
 
+bool bf16_available() {
+    // A set contains another one where its bits do.
+    constexpr auto kNeeded = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
+    return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & kNeeded) == kNeeded;
+}
+
 std::string dnnl_version() {
     const dnnl::version_t* version = dnnl::version();
     return fmt::format("{}.{}.{}", version->major, version->minor, version->patch);
@@ -41,7 +47,7 @@ nlohmann::ordered_json operations_of(const Program& program) {
 std::string plan_record(const Program& program, const std::vector<const Program*>& training, const PassSet& passes) {
     nlohmann::ordered_json record;
     record["backend"] = "cpu";
-    record["precision"] = "fp32";
+    record["precision"] = name_of(program.precision);
     record["tile_samples"] = program.bound.tile_samples;
     for (const PassInfo& pass : pass_table())
         record["passes"][std::string(pass.name)] = passes.*pass.enabled;

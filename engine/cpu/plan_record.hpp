@@ -15,6 +15,9 @@ namespace lossmap::cpu {
 
 /// Instruction set that oneDNN uses here, "avx512_core".
 [[nodiscard]] std::string instruction_set();
+/// Whether the machine multiplies bf16 in hardware and oneDNN uses it: AVX-512 with bf16, or AMX. Without, oneDNN would
+/// emulate it, slower than fp32.
+[[nodiscard]] bool bf16_available();
 /// "3.2.0"
 [[nodiscard]] std::string dnnl_version();
 

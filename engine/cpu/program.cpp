@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "cpu/bf16_values.hpp"
 #include "cpu/lowerings.hpp"
 #include "cpu/program_builder.hpp"
 #include "plan/memory_plan.hpp"
@@ -33,7 +34,7 @@ void assemble(Program& program, const ExecutableRequest& request, std::shared_pt
     program.materializer =
         std::make_unique<Materializer>(graph, program.lowering, *request.space, std::move(state), *program.engine);
     ProgramBuilder builder(graph, program.lowering, *program.materializer,
-                           {request.passes, program.training_norms, request.traceable});
+                           {request.passes, program.training_norms, request.traceable, program.precision});
     for (std::size_t k = 0; k < graph.inputs.size(); ++k) {
         const ValueId id = graph.inputs[k];
         InputBinding input;
@@ -69,9 +70,10 @@ Program::Program() : engine(std::make_unique<dnnl::engine>(dnnl::engine::kind::c
 Program::~Program() = default;
 
 std::unique_ptr<Program> build_program(const ExecutableRequest& request, BoundRequest bound,
-                                       std::shared_ptr<const ResidentState> state) {
+                                       std::shared_ptr<const ResidentState> state, Precision precision) {
     auto program = std::make_unique<Program>();
     program->bound = std::move(bound);
+    program->precision = precision;
     assemble(*program, request, std::move(state));
     return program;
 }
@@ -85,8 +87,10 @@ std::unique_ptr<Program> build_training_program(const ExecutableRequest& request
     return program;
 }
 
-std::int64_t activation_bytes_per_sample(const BoundRequest& bound, const PassSet& passes) {
+std::int64_t activation_bytes_per_sample(const BoundRequest& bound, const PassSet& passes, Precision precision) {
     const Lowering lowering = lower(bound.graph, passes);
+    const std::vector<bool> bf16 = precision == Precision::bf16 ? bf16_values(bound.graph, lowering)
+                                                                : std::vector<bool>(bound.graph.values.size(), false);
     std::vector<Lifetime> lives(bound.graph.values.size());
     std::vector<bool> used(lives.size(), false);
     const auto touch = [&](ValueId id, std::int64_t step) {
@@ -94,7 +98,8 @@ std::int64_t activation_bytes_per_sample(const BoundRequest& bound, const PassSe
         Lifetime& life = lives[static_cast<std::size_t>(id)];
         if (!used[static_cast<std::size_t>(id)]) {
             const Value& value = bound.graph.value(id);
-            life = {step, step, static_cast<std::size_t>(element_count(value.shape.value())) * size_of(value.dtype)};
+            const std::size_t element = size_of(bf16[static_cast<std::size_t>(id)] ? DType::bf16 : value.dtype);
+            life = {step, step, static_cast<std::size_t>(element_count(value.shape.value())) * element};
             used[static_cast<std::size_t>(id)] = true;
         }
         life.last = step;

@@ -33,6 +33,7 @@ struct Program {
 
     std::unique_ptr<dnnl::engine> engine;  ///< streams must be of this very engine
     BoundRequest bound;
+    Precision precision = Precision::fp32;  ///< of convolutions and dense layers
     Lowering lowering;
     std::unique_ptr<Materializer> materializer;
     std::vector<std::unique_ptr<Operation>> operations;
@@ -47,15 +48,18 @@ struct Program {
 };
 
 /// Builds the program. Call it in a thread whose OpenMP regions have one thread: primitives remember their number.
-/// @param bound  of the same request. @param state  its origin and axes. @throws InputError, UnsupportedError.
+/// @param bound  of the same request. @param state  its origin and axes. @param precision  fp32, or bf16 where
+/// bf16_available. @throws InputError, UnsupportedError.
 [[nodiscard]] std::unique_ptr<Program> build_program(const ExecutableRequest& request, BoundRequest bound,
-                                                     std::shared_ptr<const ResidentState> state);
+                                                     std::shared_ptr<const ResidentState> state, Precision precision);
 /// The same in training mode: a tile is a batch, whose statistics batch norms use and write to Frame::statistics.
+/// Always in fp32: every sample of a point is normalised with what it estimates.
 /// @param bound  from bind_batch.
 [[nodiscard]] std::unique_ptr<Program> build_training_program(const ExecutableRequest& request, BoundRequest bound,
                                                               std::shared_ptr<const ResidentState> state);
 
 /// Bytes of activations alive at the same time, a sample, were every step to write memory of its own.
-[[nodiscard]] std::int64_t activation_bytes_per_sample(const BoundRequest& bound, const PassSet& passes);
+[[nodiscard]] std::int64_t activation_bytes_per_sample(const BoundRequest& bound, const PassSet& passes,
+                                                       Precision precision);
 
 }  // namespace lossmap::cpu

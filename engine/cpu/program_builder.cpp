@@ -4,7 +4,9 @@
 #include <limits>
 
 #include "core/error.hpp"
+#include "cpu/bf16_values.hpp"
 #include "cpu/layout_operation.hpp"
+#include "cpu/rounding_operation.hpp"
 
 namespace lossmap::cpu {
 
@@ -15,7 +17,9 @@ ProgramBuilder::ProgramBuilder(const Graph& graph, const Lowering& lowering, Mat
       materializer_(materializer),
       options_(options),
       last_use_(graph.values.size(), -1),
-      copies_(graph.values.size()) {
+      copies_(graph.values.size()),
+      bf16_values_(options.precision == Precision::bf16 ? bf16_values(graph, lowering)
+                                                        : std::vector<bool>(graph.values.size(), false)) {
     for (std::size_t index = 0; index < lowering.steps.size(); ++index) {
         const Step& step = lowering.steps[index];
         for (const std::int32_t joined :
@@ -47,18 +51,17 @@ bool ProgramBuilder::depends_on_samples(ValueId id) const {
     return lossmap::depends_on_samples(lowering_.classes[static_cast<std::size_t>(id)]);
 }
 
-Layout ProgramBuilder::canonical(ValueId id, Layout layout) const {
+Form ProgramBuilder::canonical(ValueId id, Form form) const {
     const Shape& extents = shape(id);
-    if (layout == Layout::plain || extents.size() < 3) return Layout::plain;
+    if (form.layout == Layout::plain || extents.size() < 3) return {Layout::plain, form.bf16};
     // One channel, or one pixel: both layouts are the same bytes.
     const std::int64_t pixels = element_count(std::span(extents).subspan(2));
-    return extents[1] == 1 || pixels == 1 ? Layout::plain : layout;
+    return extents[1] == 1 || pixels == 1 ? Form{Layout::plain, form.bf16} : form;
 }
 
-const ProgramBuilder::Copy* ProgramBuilder::find_copy(ValueId id, Layout layout) const {
+const ProgramBuilder::Copy* ProgramBuilder::find_copy(ValueId id, Form form) const {
     const auto& copies = copies_[static_cast<std::size_t>(id)];
-    const auto found =
-        std::find_if(copies.begin(), copies.end(), [&](const Copy& copy) { return copy.layout == layout; });
+    const auto found = std::find_if(copies.begin(), copies.end(), [&](const Copy& copy) { return copy.form == form; });
     return found == copies.end() ? nullptr : &*found;
 }
 
@@ -74,54 +77,76 @@ Place ProgramBuilder::touch(std::size_t block) {
 
 Layout ProgramBuilder::layout_of(ValueId id, Layout fallback) const {
     const auto& copies = copies_[static_cast<std::size_t>(id)];
-    return copies.size() == 1 ? copies[0].layout : canonical(id, fallback);
+    const auto alike = [&](const Copy& copy) { return copy.form.layout == copies.front().form.layout; };
+    const bool one = !copies.empty() && std::all_of(copies.begin(), copies.end(), alike);
+    return one ? copies.front().form.layout : canonical(id, fallback).layout;
 }
 
-Place ProgramBuilder::read(ValueId id, Layout layout) {
+bool ProgramBuilder::lies_in_bf16(ValueId id) const {
+    const auto& copies = copies_[static_cast<std::size_t>(id)];
+    return !copies.empty() && std::all_of(copies.begin(), copies.end(), [](const Copy& copy) { return copy.form.bf16; });
+}
+
+Place ProgramBuilder::read(ValueId id, Form form) {
     if (id == kNoValue) return {};
-    const Layout wanted = canonical(id, layout);
+    const Form wanted = canonical(id, form);
     if (!depends_on_samples(id) && wanted == Layout::plain) return materializer_.keep(id);
     const Copy* copy = find_copy(id, wanted);
     return touch(copy != nullptr ? copy->block : convert(id, wanted));
 }
 
-std::size_t ProgramBuilder::convert(ValueId id, Layout layout) {
+Form ProgramBuilder::form_to_convert(ValueId id, Form wanted) const {
+    const Layout other = wanted.layout == Layout::plain ? Layout::channels_last : Layout::plain;
+    // f32 where there is one: what is read must not depend on who else reads it rounded.
+    for (const Form form : {Form{other, wanted.bf16}, Form{wanted.layout, !wanted.bf16}, Form{other, !wanted.bf16}}) {
+        if (find_copy(id, form) != nullptr) return form;
+    }
+    if (depends_on_samples(id)) throw InternalError("value '{}' is read before it is computed", value(id).name);
+    return Layout::plain;
+}
+
+std::size_t ProgramBuilder::convert(ValueId id, Form form) {
     // The operation being put together keeps its own list: the conversion runs before it.
     std::vector<std::size_t> outer;
     outer.swap(touched_);
-    const Layout present = layout == Layout::plain ? Layout::channels_last : Layout::plain;
-    Place source;
-    if (depends_on_samples(id)) {
-        const Copy* copy = find_copy(id, present);
-        if (copy == nullptr) throw InternalError("value '{}' is read before it is computed", value(id).name);
-        source = touch(copy->block);
-    } else {
-        source = materializer_.keep(id);
+    Form present = form_to_convert(id, form);
+    if (present.layout != form.layout && present.bf16 != form.bf16) {
+        // Half the memory is moved when it is moved as bf16.
+        present = {present.bf16 ? form.layout : present.layout, true};
+        static_cast<void>(read(id, present));
+        touched_.clear();
     }
-    const Shape& extents = shape(id);
-    const Place target = write(id, layout);
-    add(std::make_unique<LayoutOperation>(source, target, extents, size_of(value(id).dtype), layout),
-        "layout of " + value(id).name);
+    const Place source = read(id, present);
+    const auto count = static_cast<std::size_t>(element_count(shape(id)));
+    const Place target = write(id, form);
+    if (present.layout == form.layout) {
+        add(std::make_unique<RoundingOperation>(source, target, count, form.bf16),
+            (form.bf16 ? "bf16 of " : "fp32 of ") + value(id).name);
+    } else {
+        add(std::make_unique<LayoutOperation>(source, target, shape(id), form.bf16 ? 2 : size_of(value(id).dtype),
+                                              form.layout),
+            "layout of " + value(id).name);
+    }
     touched_.swap(outer);
     return target.offset;
 }
 
-Place ProgramBuilder::write(ValueId id, Layout layout) {
-    const std::size_t bytes = static_cast<std::size_t>(element_count(shape(id))) * size_of(value(id).dtype);
-    const std::size_t block = new_block(bytes, last_use(id));
-    copies_[static_cast<std::size_t>(id)].push_back({canonical(id, layout), block});
+Place ProgramBuilder::write(ValueId id, Form form) {
+    const std::size_t element = form.bf16 ? size_of(DType::bf16) : size_of(value(id).dtype);
+    const std::size_t block = new_block(static_cast<std::size_t>(element_count(shape(id))) * element, last_use(id));
+    copies_[static_cast<std::size_t>(id)].push_back({canonical(id, form), block});
     return touch(block);
 }
 
-Place ProgramBuilder::overwrite(ValueId operand, ValueId result, Layout layout, const Place& keep_apart) {
-    const Copy* copy = find_copy(operand, canonical(operand, layout));
+Place ProgramBuilder::overwrite(ValueId operand, ValueId result, Form form, const Place& keep_apart) {
+    const Copy* copy = find_copy(operand, canonical(operand, form));
     if (copy == nullptr || !depends_on_samples(operand)) return {};
     Block& block = blocks_[copy->block];
     if (block.needed_until > static_cast<std::int64_t>(step_)) return {};
     if (keep_apart.region == Place::Region::arena && keep_apart.offset == copy->block) return {};
     const std::size_t index = copy->block;
     block.needed_until = last_use(result);
-    copies_[static_cast<std::size_t>(result)].push_back({canonical(result, layout), index});
+    copies_[static_cast<std::size_t>(result)].push_back({canonical(result, form), index});
     return touch(index);
 }
 
@@ -131,11 +156,12 @@ Place ProgramBuilder::scratch(std::size_t bytes) {
 }
 
 void ProgramBuilder::alias(ValueId operand, ValueId result) {
-    const Place place = read(operand, Layout::plain);
+    const Form form{Layout::plain, lies_in_bf16(operand)};
+    const Place place = read(operand, form);
     if (place.region != Place::Region::arena) throw InternalError("'{}' is no activation", value(operand).name);
     Block& block = blocks_[place.offset];
     block.needed_until = std::max(block.needed_until, last_use(result));
-    copies_[static_cast<std::size_t>(result)].push_back({Layout::plain, place.offset});
+    copies_[static_cast<std::size_t>(result)].push_back({form, place.offset});
     touched_.clear();
 }
 
@@ -173,7 +199,7 @@ std::pair<MemoryPlan, Place> ProgramBuilder::finish(ValueId output) {
     // Inputs are there before the first operation.
     for (const ValueId input : graph_.inputs) {
         for (const Copy& copy : copies_[static_cast<std::size_t>(input)]) {
-            if (copy.layout == Layout::plain) blocks_[copy.block].life.first = 0;
+            if (copy.form == Layout::plain) blocks_[copy.block].life.first = 0;
         }
     }
     std::vector<Lifetime> lives;

@@ -25,6 +25,7 @@ public:
         PassSet passes;
         std::span<const TrainingNorm> training_norms{};  ///< batch norms that normalise with their batch's statistics
         bool keep_results = false;                       ///< what each step computes stays to the end
+        Precision precision = Precision::fp32;           ///< of convolutions and dense layers: fp32 or bf16
     };
     ProgramBuilder(const Graph& graph, const Lowering& lowering, Materializer& materializer, const Options& options);
 
@@ -42,14 +43,18 @@ public:
 
     /// Layout in which a value lies already; `fallback` for values that lie in none or in several.
     [[nodiscard]] Layout layout_of(ValueId id, Layout fallback) const;
-    /// Operand in a layout, converted first when need be; Region::none for kNoValue.
-    [[nodiscard]] Place read(ValueId id, Layout layout);
+    /// Whether a value lies in bf16 only.
+    [[nodiscard]] bool lies_in_bf16(ValueId id) const;
+    /// Whether a layer's result is best written in bf16: another layer reads it so (bf16_values.hpp).
+    [[nodiscard]] bool belongs_in_bf16(ValueId id) const { return bf16_values_[static_cast<std::size_t>(id)]; }
+    /// Operand in a form, converted first when need be; Region::none for kNoValue.
+    [[nodiscard]] Place read(ValueId id, Form form);
     /// New memory for a result.
-    [[nodiscard]] Place write(ValueId id, Layout layout);
-    /// The operand's own memory for a result of the same size, where it lies in the arena in this layout and nothing
+    [[nodiscard]] Place write(ValueId id, Form form);
+    /// The operand's own memory for a result of the same size, where it lies in the arena in this form and nothing
     /// later reads it; `keep_apart` is the memory of another operand that must stay intact. Region::none when it cannot
     /// be had.
-    [[nodiscard]] Place overwrite(ValueId operand, ValueId result, Layout layout, const Place& keep_apart);
+    [[nodiscard]] Place overwrite(ValueId operand, ValueId result, Form form, const Place& keep_apart);
     /// Memory for the operation to be added alone.
     [[nodiscard]] Place scratch(std::size_t bytes);
     /// `result` is the row-major bytes of `operand` under another shape.
@@ -74,16 +79,18 @@ private:
         std::int64_t needed_until = 0;  ///< last step that reads what it holds
     };
     struct Copy {
-        Layout layout = Layout::plain;
+        Form form = Layout::plain;
         std::size_t block = 0;
     };
 
-    [[nodiscard]] Layout canonical(ValueId id, Layout layout) const;
-    [[nodiscard]] const Copy* find_copy(ValueId id, Layout layout) const;
+    [[nodiscard]] Form canonical(ValueId id, Form form) const;
+    [[nodiscard]] const Copy* find_copy(ValueId id, Form form) const;
+    /// Form of a copy from which another one is made.
+    [[nodiscard]] Form form_to_convert(ValueId id, Form wanted) const;
     [[nodiscard]] std::size_t new_block(std::size_t bytes, std::int64_t needed_until);
     [[nodiscard]] std::int64_t last_use(ValueId id) const { return last_use_[static_cast<std::size_t>(id)]; }
     [[nodiscard]] Place touch(std::size_t block);
-    [[nodiscard]] std::size_t convert(ValueId id, Layout layout);
+    [[nodiscard]] std::size_t convert(ValueId id, Form form);
 
     const Graph& graph_;
     const Lowering& lowering_;
@@ -92,6 +99,7 @@ private:
     std::size_t step_ = 0;
     std::vector<std::int64_t> last_use_;     ///< step that reads a value last; -1 none
     std::vector<std::vector<Copy>> copies_;  ///< by value
+    std::vector<bool> bf16_values_;          ///< by value; belongs_in_bf16
     std::vector<Block> blocks_;
     std::vector<std::size_t> touched_;  ///< blocks of the operation being put together
     std::vector<std::size_t> kept_;     ///< blocks that are read behind the last operation

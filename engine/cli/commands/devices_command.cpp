@@ -1,4 +1,8 @@
 #include <ostream>
+#include <string_view>
+#include <vector>
+
+#include <fmt/ranges.h>
 
 #include "cli/commands/commands.hpp"
 #include "cli/run/backends.hpp"
@@ -17,8 +21,11 @@ int devices_command(std::ostream& out) {
         out << fmt::format("{}:\n", entry.name);
         for (const DeviceInfo& device : entry.backend->devices()) {
             constexpr double kGibibyte = 1024.0 * 1024.0 * 1024.0;
-            out << fmt::format("  {:<8} {}, {:.1f} GiB\n", device.id, device.description,
-                               static_cast<double>(device.memory_bytes) / kGibibyte);
+            std::vector<std::string_view> precisions;
+            for (const Precision precision : device.precisions)
+                precisions.emplace_back(name_of(precision));
+            out << fmt::format("  {:<8} {}, {:.1f} GiB; {}\n", device.id, device.description,
+                               static_cast<double>(device.memory_bytes) / kGibibyte, fmt::join(precisions, ", "));
         }
         for (const std::string& library : entry.backend->library_versions())
             out << fmt::format("  library  {}\n", library);
