@@ -1,5 +1,6 @@
 // Throughput of the CPU backend on a model with synthetic images: one JSON object on stdout.
-//   cpu_throughput MODEL.onnx [--seconds S] [--samples N] [--points P] [--threads T] [--tile K] [--serve] [--plan]
+//   cpu_throughput MODEL.onnx [--seconds S] [--samples N] [--points P] [--threads T] [--tile K]
+//                  [--precision fp32|bf16] [--serve] [--plan]
 // --serve reads lines from stdin and measures once for each, so that a script can alternate runs with another program.
 #include <chrono>
 #include <cstdlib>
@@ -11,7 +12,6 @@
 #include "backend/backend.hpp"
 #include "core/philox.hpp"
 #include "cpu/cpu_backend.hpp"
-#include "cpu/fma_ceiling.hpp"
 #include "graph/graph.hpp"
 #include "onnx_import/importer.hpp"
 #include "params/parameter_space.hpp"
@@ -27,9 +27,17 @@ struct Options {
     std::size_t points = 2;
     int threads = 0;
     int tile = 0;
+    Precision precision = Precision::fp32;
     bool serve = false;
     bool plan = false;
 };
+
+Precision precision_of(const std::string& name) {
+    for (const Precision precision : {Precision::fp32, Precision::bf16}) {
+        if (name == name_of(precision)) return precision;
+    }
+    throw InputError("precision '{}' is none of the CPU's", name);
+}
 
 Options parse(int argc, char** argv) {
     Options options;
@@ -49,6 +57,8 @@ Options parse(int argc, char** argv) {
             options.threads = std::atoi(value());
         else if (name == "--tile")
             options.tile = std::atoi(value());
+        else if (name == "--precision")
+            options.precision = precision_of(value());
         else if (name == "--serve")
             options.serve = true;
         else if (name == "--plan")
@@ -104,6 +114,7 @@ void run(const Options& options) {
     request.target = {"target", DType::i64, {}};
     request.threads = options.threads;
     request.tile_samples = options.tile;
+    request.precision = options.precision;
     const auto backend = make_cpu_backend();
     const auto executable = backend->compile(request);
     if (options.plan) std::cerr << executable->plan_json() << '\n';
@@ -115,7 +126,8 @@ void run(const Options& options) {
     std::vector<LossSums> sums(points.size());
     executable->evaluate(points, chunk, sums);
     const auto measure = [&] {
-        const cpu::FmaCeiling ceiling = cpu::measure_fma_ceiling(0.02);
+        const double ceiling_gflops =
+            1e-9 * backend->measure_ceiling(options.precision, 1, 0.02).value_or(Ceiling{}).flops_per_second;
         const double start = now_seconds();
         const double cpu_start = cpu_seconds();
         std::int64_t evaluations = 0;
@@ -132,7 +144,7 @@ void run(const Options& options) {
                          "\"ceiling_gflops\": {:.1f}, "
                          "\"fraction_of_ceiling\": {:.3f}, \"macs_per_sample\": {}, \"mean_loss\": {:.6f}}}",
                          rate, static_cast<double>(evaluations) / (cpu_seconds() - cpu_start), gflops,
-                         ceiling.gflops * cores, gflops / (ceiling.gflops * cores), executable->macs_per_sample(),
+                         ceiling_gflops * cores, gflops / (ceiling_gflops * cores), executable->macs_per_sample(),
                          sums[0].loss_sum / sums[0].weight_sum)
                   << std::endl;
     };

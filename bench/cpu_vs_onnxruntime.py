@@ -12,36 +12,15 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import time
 
 import numpy
 import onnxruntime
 
+from alternating import Lossmap, alternate, best_batch, quartiles
+
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)
-
-
-class Lossmap:
-    """The benchmark program, measuring once for each line it is sent."""
-
-    def __init__(self, binary, model, threads, seconds, samples, tile):
-        command = [binary, model, "--serve", "--threads", str(threads), "--seconds", str(seconds), "--samples", str(samples)]
-        if tile:
-            command += ["--tile", str(tile)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def measure(self):
-        self.process.stdin.write("go\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            sys.exit("cpu_throughput ended early")
-        return json.loads(line)
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
 
 
 class OnnxRuntime:
@@ -67,17 +46,6 @@ class OnnxRuntime:
         return count / (time.perf_counter() - start)
 
 
-def best_batch(session, seconds, rounds):
-    """The batch with the highest median rate; every round tries all of them."""
-    rates = {batch: [] for batch in BATCHES}
-    for batch in BATCHES:
-        session.measure(batch, 0.0)
-    for _ in range(rounds):
-        for batch in BATCHES:
-            rates[batch].append(session.measure(batch, seconds))
-    return max(BATCHES, key=lambda batch: statistics.median(rates[batch]))
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("binary")
@@ -91,27 +59,22 @@ def main():
     arguments = parser.parse_args()
 
     session = OnnxRuntime(arguments.model, arguments.threads)
-    lossmap = Lossmap(arguments.binary, arguments.model, arguments.threads, arguments.seconds, arguments.samples, arguments.tile)
-    batch = best_batch(session, min(arguments.seconds, 0.2), 3)
+    lossmap = Lossmap(arguments.binary, arguments.model, arguments.threads, arguments.seconds, arguments.samples,
+                      ["--tile", str(arguments.tile)])
+    batch = best_batch(session.measure, BATCHES, min(arguments.seconds, 0.2), 3)
     rounds = []
-    for index in range(arguments.rounds):
-        # The order alternates: neither always runs on the machine the other one warmed up.
-        if index % 2 == 0:
-            mine = lossmap.measure()
-            theirs = session.measure(batch, arguments.seconds)
-        else:
-            theirs = session.measure(batch, arguments.seconds)
-            mine = lossmap.measure()
-        rounds.append({"lossmap": mine["images_per_second"], "onnxruntime": theirs, "ceiling_gflops": mine["ceiling_gflops"],
-                       "fraction_of_ceiling": mine["fraction_of_ceiling"]})
+    for measured in alternate({"lossmap": lossmap.measure, "onnxruntime": lambda: session.measure(batch, arguments.seconds)},
+                              arguments.rounds):
+        mine = measured["lossmap"]
+        rounds.append({"lossmap": mine["images_per_second"], "onnxruntime": measured["onnxruntime"],
+                       "ceiling_gflops": mine["ceiling_gflops"], "fraction_of_ceiling": mine["fraction_of_ceiling"]})
     lossmap.close()
 
-    ratios = sorted(entry["lossmap"] / entry["onnxruntime"] for entry in rounds)
-    quartiles = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
+    median, quarters = quartiles([entry["lossmap"] / entry["onnxruntime"] for entry in rounds])
     result = {
         "model": os.path.basename(arguments.model), "threads": arguments.threads, "onnxruntime_batch": batch,
         "onnxruntime_version": onnxruntime.__version__,
-        "ratio_median": statistics.median(ratios), "ratio_quartiles": [quartiles[0], quartiles[2]],
+        "ratio_median": median, "ratio_quartiles": quarters,
         "lossmap_images_per_second": statistics.median(entry["lossmap"] for entry in rounds),
         "onnxruntime_images_per_second": statistics.median(entry["onnxruntime"] for entry in rounds),
         "fraction_of_ceiling_median": statistics.median(entry["fraction_of_ceiling"] for entry in rounds),
@@ -119,7 +82,7 @@ def main():
     }
     print(f"{result['model']}, {result['threads']} threads: lossmap {result['lossmap_images_per_second']:.0f} images/s, "
           f"onnxruntime {result['onnxruntime_images_per_second']:.0f} (batch {batch}); ratio {result['ratio_median']:.2f} "
-          f"[{quartiles[0]:.2f}, {quartiles[2]:.2f}]; {100 * result['fraction_of_ceiling_median']:.0f} % of the FMA ceiling")
+          f"[{quarters[0]:.2f}, {quarters[1]:.2f}]; {100 * result['fraction_of_ceiling_median']:.0f} % of the FMA ceiling")
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
             json.dump(result, file, indent=1)

@@ -14,7 +14,15 @@ namespace lossmap::test {
 struct BackendCase {
     std::string name;  ///< letters and digits
     std::function<std::shared_ptr<Backend>()> make;
+    Precision precision = Precision::fp32;  ///< that what it makes computes in (in_precision)
+
+    /// How far results may be off: `plain` in fp32; elsewhere ten roundings, since a network of a handful of layers
+    /// rounds weights and results of each.
+    [[nodiscard]] double tolerance(double plain) const;
 };
+
+/// A backend whose requests are all of one precision, whatever they say: for suites that do not ask for one.
+[[nodiscard]] std::shared_ptr<Backend> in_precision(std::shared_ptr<Backend> backend, Precision precision);
 
 /// For GoogleTest's messages.
 void PrintTo(const BackendCase& backend, std::ostream* stream);

@@ -1,4 +1,7 @@
+#include <iostream>
+
 #include "cpu/cpu_backend.hpp"
+#include "cpu/plan_record.hpp"
 #include "cuda/backend/cuda_backend.hpp"
 #include "tests/backends/backend_case.hpp"
 #include "tests/support/host_device.hpp"
@@ -23,10 +26,16 @@ std::vector<BackendCase> backend_cases() {
     HostDeviceOptions bare;
     bare.has_convolutions = false;
     bare.most_points = 1;
-    return {{"Cpu", [] { return std::shared_ptr<Backend>(make_cpu_backend()); }},
-            emulated("EmulatedCuda", lazy),
-            emulated("EmulatedCudaNothingJoined", eager),
-            emulated("EmulatedCudaWithoutConvolutions", bare)};
+    std::vector<BackendCase> cases{{"Cpu", [] { return std::shared_ptr<Backend>(make_cpu_backend()); }},
+                                   emulated("EmulatedCuda", lazy),
+                                   emulated("EmulatedCudaNothingJoined", eager),
+                                   emulated("EmulatedCudaWithoutConvolutions", bare)};
+    if (cpu::bf16_available()) {
+        cases.push_back({"CpuBf16", [] { return in_precision(make_cpu_backend(), Precision::bf16); }, Precision::bf16});
+    } else {
+        std::cout << "skipped: CpuBf16, oneDNN has " << cpu::instruction_set() << " here\n";
+    }
+    return cases;
 }
 
 }  // namespace lossmap::test

@@ -35,7 +35,7 @@ TEST_P(BackendEvaluate, SumsAgreeWithTheReference) {
     for (std::size_t k = 0; k < points.size(); ++k) {
         const std::vector<double> logits = runner.reference(points[k].coordinates);
         const double expected = reference_loss_sum(logits, 5);
-        EXPECT_NEAR(sums[k].loss_sum, expected, 1e-5 * expected);
+        EXPECT_NEAR(sums[k].loss_sum, expected, GetParam().tolerance(1e-5) * expected);
         EXPECT_EQ(sums[k].weight_sum, 13.0);
         EXPECT_EQ(sums[k].counted, 13);
         EXPECT_EQ(sums[k].non_finite, 0);
@@ -67,7 +67,7 @@ TEST_P(BackendEvaluate, PaddingOfTheLastTileDoesNotCount) {
     const LossSums single = runner.sums(*runner.compile(), {{{0.5, 0.25}}})[0];
     runner.request().tile_samples = 8;
     const LossSums padded = runner.sums(*runner.compile(), {{{0.5, 0.25}}})[0];
-    EXPECT_NEAR(padded.loss_sum, single.loss_sum, 1e-6 * single.loss_sum);
+    EXPECT_NEAR(padded.loss_sum, single.loss_sum, GetParam().tolerance(1e-6) * single.loss_sum);
     EXPECT_EQ(padded.counted, 9);
     EXPECT_EQ(padded.correct, single.correct);
 }
@@ -85,8 +85,8 @@ TEST_P(BackendEvaluate, TheOriginEqualsTheNetworkWithoutAxes) {
 TEST_P(BackendEvaluate, StatesMoveOnlyAlongAxesThatHaveThem) {
     NetworkRunner runner(small_net(), 6, 5, GetParam().make());
     const auto executable = runner.compile();
-    EXPECT_LT(runner.error(*executable, {0.8, 0.0}), 2e-5);
-    EXPECT_LT(runner.error(*executable, {0.0, 1.5}), 2e-5);
+    EXPECT_LT(runner.error(*executable, {0.8, 0.0}), GetParam().tolerance(2e-5));
+    EXPECT_LT(runner.error(*executable, {0.0, 1.5}), GetParam().tolerance(2e-5));
 }
 
 TEST_P(BackendEvaluate, StatisticsOfAPointReplaceThoseAlongTheAxes) {

@@ -121,11 +121,11 @@ TEST_P(BackendStatistics, OfAPointAreUsedInsteadOfItsOwn) {
         const auto wanted = runner_.net().forward(state, {row.begin(), row.end()});
         for (std::size_t c = 0; c < wanted.size(); ++c) {
             EXPECT_NEAR(static_cast<double>(output.as<float>()[sample * wanted.size() + c]), wanted[c],
-                        1e-4 * std::max(1.0, std::abs(wanted[c])));
+                        GetParam().tolerance(1e-4) * std::max(1.0, std::abs(wanted[c])));
         }
     }
     // The stored ones come back for the next point.
-    EXPECT_LT(runner_.error(*executable, {0.7, -0.4}), 1e-5);
+    EXPECT_LT(runner_.error(*executable, {0.7, -0.4}), GetParam().tolerance(1e-5));
 }
 
 TEST_P(BackendStatistics, OfInfiniteActivationsAreNotFinite) {
