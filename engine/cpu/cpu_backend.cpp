@@ -51,8 +51,7 @@ public:
         return cpu::make_lapack_algebra(threads);
     }
 
-    [[nodiscard]] std::optional<Ceiling> measure_ceiling(Precision precision, int threads,
-                                                         double seconds) override {
+    [[nodiscard]] std::optional<Ceiling> measure_ceiling(Precision precision, int threads, double seconds) override {
         const int used = threads > 0 ? threads : cpu::usable_threads();
         if (precision == Precision::bf16) {
             if (!cpu::bf16_available()) return {};

@@ -1,6 +1,6 @@
 #include "cpu/elementwise.hpp"
 
-#include <bit>
+#include "cpu/bf16.hpp"
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define LOSSMAP_VECTOR_VARIANTS 1
@@ -65,26 +65,14 @@ LOSSMAP_ALWAYS_INLINE void maximum_loop(float* y, const float* x, std::size_t co
     }
 }
 
-LOSSMAP_ALWAYS_INLINE std::uint16_t rounded(float value) {
-    const auto bits = std::bit_cast<std::uint32_t>(value);
-    // A NaN stays one: with the quiet bit, lest its upper half be an infinity.
-    const std::uint32_t nan = (bits >> 16) | 0x40U;
-    const std::uint32_t number = (bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16;
-    return static_cast<std::uint16_t>((bits & 0x7fffffffU) > 0x7f800000U ? nan : number);
-}
-
-LOSSMAP_ALWAYS_INLINE float widened(std::uint16_t bits) {
-    return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
-}
-
 LOSSMAP_ALWAYS_INLINE void round_to_bf16_loop(std::uint16_t* y, const float* x, std::size_t count) {
     for (std::size_t k = 0; k < count; ++k)
-        y[k] = rounded(x[k]);
+        y[k] = bf16_of(x[k]);
 }
 
 LOSSMAP_ALWAYS_INLINE void widen_bf16_loop(float* y, const std::uint16_t* x, std::size_t count) {
     for (std::size_t k = 0; k < count; ++k)
-        y[k] = widened(x[k]);
+        y[k] = float_of_bf16(x[k]);
 }
 
 LOSSMAP_ALWAYS_INLINE void relu_bf16_loop(std::uint16_t* x, std::size_t count) {
@@ -97,9 +85,9 @@ LOSSMAP_ALWAYS_INLINE void relu_bf16_loop(std::uint16_t* x, std::size_t count) {
 
 LOSSMAP_ALWAYS_INLINE void clip_bf16_loop(std::uint16_t* x, std::size_t count, float low, float high) {
     for (std::size_t k = 0; k < count; ++k) {
-        const float value = widened(x[k]);
+        const float value = float_of_bf16(x[k]);
         const float raised = low > value ? low : value;
-        x[k] = rounded(high < raised ? high : raised);
+        x[k] = bf16_of(high < raised ? high : raised);
     }
 }
 
@@ -164,10 +152,10 @@ LOSSMAP_DISPATCH(add_squares,
                  (double* sums, const float* x, const double* centre, std::size_t rows, std::size_t channels), sums, x,
                  centre, rows, channels)
 LOSSMAP_DISPATCH(maximum, (float* y, const float* x, std::size_t count), y, x, count)
-LOSSMAP_DISPATCH(round_to_bf16, (std::uint16_t* y, const float* x, std::size_t count), y, x, count)
+LOSSMAP_DISPATCH(round_to_bf16, (std::uint16_t * y, const float* x, std::size_t count), y, x, count)
 LOSSMAP_DISPATCH(widen_bf16, (float* y, const std::uint16_t* x, std::size_t count), y, x, count)
-LOSSMAP_DISPATCH(relu_bf16, (std::uint16_t* x, std::size_t count), x, count)
-LOSSMAP_DISPATCH(clip_bf16, (std::uint16_t* x, std::size_t count, float low, float high), x, count, low, high)
+LOSSMAP_DISPATCH(relu_bf16, (std::uint16_t * x, std::size_t count), x, count)
+LOSSMAP_DISPATCH(clip_bf16, (std::uint16_t * x, std::size_t count, float low, float high), x, count, low, high)
 LOSSMAP_DISPATCH(offset_by_one, (float* y, const float* origin, const float* first, float a, std::size_t count), y,
                  origin, first, a, count)
 LOSSMAP_DISPATCH(offset_by_two,

@@ -20,7 +20,7 @@ std::size_t aligned(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlig
 
 struct Materializer::Pack {
     PackedLayer layer;
-    enum class Kind { weights, bias, winograd } kind = Kind::weights;
+    enum class Kind { weights, bias, winograd, winograd_bf16 } kind = Kind::weights;
     std::size_t features = 0;
     std::size_t set_offset = 0;
     dnnl::memory::desc plain;
@@ -134,14 +134,14 @@ Place Materializer::pack_bias(const PackedLayer& layer) {
     return {Place::Region::set, packs_.back()->set_offset, nullptr};
 }
 
-Place Materializer::pack_winograd(const PackedLayer& layer) {
+Place Materializer::pack_winograd(const PackedLayer& layer, bool bf16) {
     auto pack = std::make_unique<Pack>();
     pack->layer = layer;
-    pack->kind = Pack::Kind::winograd;
+    pack->kind = bf16 ? Pack::Kind::winograd_bf16 : Pack::Kind::winograd;
     pack->features = static_cast<std::size_t>(layer.outputs.count);
     // 16 numbers for each filter of 9.
-    pack->set_offset =
-        reserve_set(pack->features * static_cast<std::size_t>(layer.outputs.inner) / 9 * 16 * sizeof(float));
+    const std::size_t numbers = pack->features * static_cast<std::size_t>(layer.outputs.inner) / 9 * 16;
+    pack->set_offset = reserve_set(numbers * size_of(bf16 ? DType::bf16 : DType::f32));
     packs_.push_back(std::move(pack));
     return {Place::Region::set, packs_.back()->set_offset, nullptr};
 }
@@ -265,8 +265,16 @@ void Materializer::run_winograd(const Pack& pack, std::byte* set, const std::byt
     std::vector<float> factors(norms.size());
     std::transform(norms.begin(), norms.end(), factors.begin(),
                    [&](const NormFactors& norm) { return static_cast<float>(norm.scale * pack.layer.weight_factor); });
-    winograd_weights(floats(pack.layer.weights, set, scratch), factors.data(), pack.layer.outputs.count,
-                     pack.layer.outputs.inner / 9, reinterpret_cast<float*>(set + pack.set_offset));
+    const float* weights = floats(pack.layer.weights, set, scratch);
+    const std::int64_t out_channels = pack.layer.outputs.count;
+    const std::int64_t channels = pack.layer.outputs.inner / 9;
+    std::byte* target = set + pack.set_offset;
+    if (pack.kind == Pack::Kind::winograd_bf16) {
+        winograd_weights_bf16(weights, factors.data(), out_channels, channels,
+                              reinterpret_cast<std::uint16_t*>(target));
+    } else {
+        winograd_weights(weights, factors.data(), out_channels, channels, reinterpret_cast<float*>(target));
+    }
 }
 
 void Materializer::run_weights(const Pack& pack, std::byte* set, std::byte* scratch, dnnl::stream& stream) const {
@@ -310,7 +318,8 @@ void Materializer::materialize(const Point& point, std::byte* set, std::byte* sc
         switch (pack->kind) {
             case Pack::Kind::weights: run_weights(*pack, set, scratch, stream); break;
             case Pack::Kind::bias: run_bias(*pack, set, scratch); break;
-            case Pack::Kind::winograd: run_winograd(*pack, set, scratch); break;
+            case Pack::Kind::winograd:
+            case Pack::Kind::winograd_bf16: run_winograd(*pack, set, scratch); break;
         }
     }
 }

@@ -73,8 +73,9 @@ public:
     /// Weights of a layer, folded and converted. `plain` and `wanted` point to dnnl::memory::desc: of the weights as
     /// stored and as the primitive wants them.
     [[nodiscard]] Place pack_weights(const PackedLayer& layer, const void* plain, const void* wanted);
-    /// Weights [out, in, 3, 3] of a layer, folded and transformed for winograd_convolution.
-    [[nodiscard]] Place pack_winograd(const PackedLayer& layer);
+    /// Weights [out, in, 3, 3] of a layer, folded and transformed for winograd_convolution, or for
+    /// winograd_convolution_bf16.
+    [[nodiscard]] Place pack_winograd(const PackedLayer& layer, bool bf16);
     /// Its bias, folded; f32 [features].
     [[nodiscard]] Place pack_bias(const PackedLayer& layer);
     /// Fixes the layout of scratch memory; call once, when every value has been asked for.

@@ -21,11 +21,19 @@ std::string instruction_set() {
     }
 }
 
-bool bf16_available() {
-    // A set contains another one where its bits do.
-    constexpr auto kNeeded = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
-    return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & kNeeded) == kNeeded;
+namespace {
+
+/// A set contains another one where its bits do.
+bool has(dnnl::cpu_isa set) {
+    const auto needed = static_cast<unsigned>(set);
+    return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & needed) == needed;
 }
+
+}  // namespace
+
+bool bf16_available() { return has(dnnl::cpu_isa::avx512_core_bf16); }
+
+bool amx_available() { return has(dnnl::cpu_isa::avx512_core_amx); }
 
 std::string dnnl_version() {
     const dnnl::version_t* version = dnnl::version();

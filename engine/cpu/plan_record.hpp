@@ -18,6 +18,8 @@ namespace lossmap::cpu {
 /// Whether the machine multiplies bf16 in hardware and oneDNN uses it: AVX-512 with bf16, or AMX. Without, oneDNN would
 /// emulate it, slower than fp32.
 [[nodiscard]] bool bf16_available();
+/// Whether it does so in AMX's tiles.
+[[nodiscard]] bool amx_available();
 /// "3.2.0"
 [[nodiscard]] std::string dnnl_version();
 

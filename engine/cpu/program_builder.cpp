@@ -84,7 +84,8 @@ Layout ProgramBuilder::layout_of(ValueId id, Layout fallback) const {
 
 bool ProgramBuilder::lies_in_bf16(ValueId id) const {
     const auto& copies = copies_[static_cast<std::size_t>(id)];
-    return !copies.empty() && std::all_of(copies.begin(), copies.end(), [](const Copy& copy) { return copy.form.bf16; });
+    return !copies.empty() &&
+           std::all_of(copies.begin(), copies.end(), [](const Copy& copy) { return copy.form.bf16; });
 }
 
 Place ProgramBuilder::read(ValueId id, Form form) {

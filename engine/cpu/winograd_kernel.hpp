@@ -26,6 +26,7 @@ struct WinogradShape {
     [[nodiscard]] std::size_t scratch_floats() const {
         return static_cast<std::size_t>(16 * patches_together() * (channels + out_channels));
     }
+    [[nodiscard]] std::int64_t target_elements() const { return batch * out_height * out_width * out_channels; }
     [[nodiscard]] std::size_t weights_floats() const { return static_cast<std::size_t>(16 * channels * out_channels); }
 };
 
@@ -42,5 +43,18 @@ void winograd_weights(const float* weights, const float* factors, std::int64_t o
 /// its outputs NaN or infinite, also those that do not read it.
 void winograd_convolution(const WinogradShape& shape, const float* source, const float* weights, const float* bias,
                           const float* residual, bool relu, float* target, float* scratch);
+
+/// The same in bf16 with sums in f32: inputs and filters are rounded when they have been transformed, outputs when all
+/// has been added.
+[[nodiscard]] bool winograd_bf16_available();
+
+/// -> [16, channels / 2, out_channels, 2]
+void winograd_weights_bf16(const float* weights, const float* factors, std::int64_t out_channels, std::int64_t channels,
+                           std::uint16_t* transformed);
+
+/// As winograd_convolution. Numbers below 2^-126 count as zero, as the instructions have it.
+void winograd_convolution_bf16(const WinogradShape& shape, const std::uint16_t* source, const std::uint16_t* weights,
+                               const float* bias, const std::uint16_t* residual, bool relu, std::uint16_t* target,
+                               float* scratch);
 
 }  // namespace lossmap::cpu

@@ -21,7 +21,8 @@ public:
         Place scratch;
     };
 
-    WinogradOperation(const WinogradShape& shape, const Places& places, const Activation& activation,
+    /// @param bf16  source, residual, target and weights are.
+    WinogradOperation(const WinogradShape& shape, const Places& places, const Activation& activation, bool bf16,
                       std::unique_ptr<Operation> direct);
 
     void attach(const Frame& frame) override { direct_->attach(frame); }
@@ -29,9 +30,14 @@ public:
     [[nodiscard]] std::string implementation() const override;
 
 private:
+    /// Convolves elements of a type with the kernel for them and applies an activation that the kernel does not know.
+    template <typename Element, typename Convolution, typename Apply>
+    void run_in(const Frame& frame, Convolution&& convolution, Apply&& apply) const;
+
     WinogradShape shape_;
     Places places_;
     Activation activation_;
+    bool bf16_;
     std::unique_ptr<Operation> direct_;
 };
 

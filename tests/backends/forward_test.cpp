@@ -37,7 +37,8 @@ void expect_agreement(const test::BackendCase& backend, ReferenceNet net, std::i
             runner.request().passes = fuse ? PassSet{} : PassSet::none();
             runner.request().tile_samples = tile;
             const auto executable = runner.compile();
-            EXPECT_LT(runner.error(*executable, kPoint), backend.tolerance(kTolerance)) << "fuse " << fuse << ", tile " << tile;
+            EXPECT_LT(runner.error(*executable, kPoint), backend.tolerance(kTolerance))
+                << "fuse " << fuse << ", tile " << tile;
         }
     }
 }

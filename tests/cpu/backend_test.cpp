@@ -5,6 +5,7 @@
 #include "backend/bound_request.hpp"
 #include "core/error.hpp"
 #include "cpu/cpu_backend.hpp"
+#include "cpu/plan_record.hpp"
 #include "cpu/winograd_kernel.hpp"
 #include "tests/support/network_runner.hpp"
 
@@ -47,9 +48,17 @@ protected:
 TEST_F(CpuBackendRefuses, NothingThatFits) { EXPECT_EQ(refusal(request_), ""); }
 
 TEST_F(CpuBackendRefuses, OtherPrecisions) {
-    for (const Precision precision : {Precision::tf32, Precision::fp16, Precision::bf16}) {
+    for (const Precision precision : {Precision::tf32, Precision::fp16}) {
         request_.precision = precision;
-        EXPECT_THAT(refusal(request_), HasSubstr(name_of(precision)));
+        EXPECT_EQ(refusal(request_),
+                  std::string("the CPU backend computes in fp32 and bf16, not in ") + name_of(precision));
+    }
+    request_.precision = Precision::bf16;
+    if (cpu::bf16_available()) {
+        EXPECT_EQ(refusal(request_), "");
+    } else {
+        EXPECT_EQ(refusal(request_), "bf16 on the CPU needs AVX-512 with bf16, or AMX; here oneDNN has " +
+                                         cpu::instruction_set() + ", which runs fp32");
     }
 }
 
@@ -120,6 +129,9 @@ TEST(CpuBackend, DescribesItself) {
     ASSERT_EQ(backend->devices().size(), 1u);
     EXPECT_EQ(backend->devices()[0].id, "cpu");
     EXPECT_GT(backend->devices()[0].memory_bytes, 0);
+    std::vector<Precision> precisions{Precision::fp32};
+    if (cpu::bf16_available()) precisions.push_back(Precision::bf16);
+    EXPECT_EQ(backend->devices()[0].precisions, precisions);
     EXPECT_THAT(backend->library_versions(), ::testing::Contains(HasSubstr("oneDNN 3")));
 }
 

@@ -1,11 +1,15 @@
 #include "cpu/winograd_kernel.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <random>
 #include <vector>
 
 #include <gtest/gtest.h>
+
+#include "core/dtype.hpp"
 
 namespace lossmap::cpu {
 namespace {
@@ -57,6 +61,32 @@ struct Problem {
     }
 };
 
+/// The same in bf16: what it starts from is rounded in `problem` itself.
+std::vector<float> run_in_bf16(Problem& problem) {
+    const WinogradShape& shape = problem.shape;
+    std::vector<std::uint16_t> source(problem.source.size());
+    std::vector<std::uint16_t> residual(problem.residual.size());
+    const auto round = [](std::vector<float>& values, std::vector<std::uint16_t>& bits) {
+        for (std::size_t k = 0; k < values.size(); ++k) {
+            bits[k] = float_to_bfloat16(values[k]);
+            values[k] = bfloat16_to_float(bits[k]);
+        }
+    };
+    round(problem.source, source);
+    round(problem.residual, residual);
+    constexpr std::uint16_t kNaN = 0x7fff;
+    std::vector<std::uint16_t> transformed(shape.weights_floats(), kNaN);
+    std::vector<std::uint16_t> target(residual.size(), kNaN);
+    std::vector<float> scratch(shape.scratch_floats(), std::numeric_limits<float>::quiet_NaN());
+    winograd_weights_bf16(problem.weights.data(), problem.factors.data(), shape.out_channels, shape.channels,
+                          transformed.data());
+    winograd_convolution_bf16(shape, source.data(), transformed.data(), problem.bias.data(), residual.data(), true,
+                              target.data(), scratch.data());
+    std::vector<float> result(target.size());
+    std::transform(target.begin(), target.end(), result.begin(), bfloat16_to_float);
+    return result;
+}
+
 const std::vector<WinogradShape> kShapes{
     {1, 4, 4, 16, 1, 1, 4, 4, 16},  // even, one vector
     {3, 7, 5, 16, 1, 1, 7, 5, 48},  // odd extents, an odd number of vectors
@@ -89,6 +119,42 @@ TEST(WinogradKernel, AgreesWithTheDefinition) {
             }
         }
     }
+}
+
+TEST(WinogradKernel, Bf16IsOffByItsRoundings) {
+    if (!winograd_bf16_available()) GTEST_SKIP() << "this machine has no AVX-512 with bf16";
+    for (const WinogradShape& shape : kShapes) {
+        Problem problem(shape);
+        const std::vector<float> actual = run_in_bf16(problem);
+        // An output adds 9 * channels products of a transformed input (1.2 in the root mean square) and a transformed
+        // filter (0.4), each off by 2^-9 / sqrt(3) of itself: six times the standard deviation.
+        const double tolerance =
+            6.0 * 0.5 * std::sqrt(2.0 / 3.0) / 512 * std::sqrt(9.0 * static_cast<double>(shape.channels));
+        std::size_t index = 0;
+        for (std::int64_t n = 0; n < shape.batch; ++n) {
+            for (std::int64_t y = 0; y < shape.out_height; ++y) {
+                for (std::int64_t x = 0; x < shape.out_width; ++x) {
+                    for (std::int64_t o = 0; o < shape.out_channels; ++o, ++index) {
+                        const double sum = problem.reference(n, y, x, o) +
+                                           static_cast<double>(problem.bias[static_cast<std::size_t>(o)]) +
+                                           static_cast<double>(problem.residual[index]);
+                        const double expected = sum < 0.0 ? 0.0 : sum;
+                        ASSERT_NEAR(static_cast<double>(actual[index]), expected, tolerance + expected / 256)
+                            << shape.channels << " channels, image " << n << ", row " << y << ", column " << x;
+                    }
+                }
+            }
+        }
+    }
+}
+
+TEST(WinogradKernel, Bf16KeepsNaN) {
+    if (!winograd_bf16_available()) GTEST_SKIP() << "this machine has no AVX-512 with bf16";
+    Problem problem(kShapes[0]);
+    problem.source[0] = std::numeric_limits<float>::quiet_NaN();
+    const std::vector<float> actual = run_in_bf16(problem);
+    EXPECT_TRUE(std::isnan(actual[0]));
+    EXPECT_FALSE(std::isnan(actual.back()));
 }
 
 TEST(WinogradKernel, BiasResidualAndReluCanBeLeftOut) {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "cpu/cpu_backend.hpp"
+#include "cpu/plan_record.hpp"
 #include "cuda/backend/cuda_backend.hpp"
 #include "tests/support/host_device.hpp"
 #include "tests/zoo/agreement.hpp"
@@ -37,6 +38,11 @@ protected:
 TEST_P(ZooLayerTest, RoundingExplainsEveryLayer) {
     const auto cpu = make_cpu_backend();
     expect_agreement(*cpu, Precision::fp32);
+    if (cpu::bf16_available()) {
+        expect_agreement(*cpu, Precision::bf16);
+    } else {
+        std::cout << "no bf16 here: oneDNN has " << cpu::instruction_set() << '\n';
+    }
     if (GetParam().file.find('-') != std::string::npos) return;
     const auto cuda = cuda::make_cuda_backend({std::make_shared<HostDevice>()});
     for (const Precision precision : {Precision::fp32, Precision::tf32, Precision::fp16, Precision::bf16})

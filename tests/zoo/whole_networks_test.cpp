@@ -3,14 +3,17 @@
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
+#include <iostream>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include "cpu/cpu_backend.hpp"
+#include "cpu/plan_record.hpp"
 #include "cuda/backend/cuda_backend.hpp"
 #include "onnx_import/importer.hpp"
 #include "params/parameter_space.hpp"
@@ -102,6 +105,36 @@ void expect_agreement(const std::filesystem::path& file, Arithmetic arithmetic =
         ASSERT_TRUE(std::isfinite(expected[k])) << "point " << k;
         EXPECT_LE(std::abs(found[k] - expected[k]), tolerance(arithmetic) * std::abs(expected[k])) << "point " << k;
     }
+}
+
+/// In bf16 on the CPU, against fp32 there. Few images, far points: more than what a whole test set shows (0.1 % in the
+/// middle, 0.7 % at most, docs/performance.md).
+void expect_little_loss_in_bf16(const std::filesystem::path& file) {
+    SCOPED_TRACE(file.string());
+    const Network network(file, Arithmetic::layers);
+    const auto cpu = make_cpu_backend();
+    const std::vector<double> expected = network.losses(*cpu);
+    const std::vector<double> found = network.losses(*cpu, Precision::bf16);
+    for (std::size_t k = 0; k < expected.size(); ++k) {
+        const double difference = std::abs(found[k] - expected[k]) / std::abs(expected[k]);
+        EXPECT_LT(difference, 0.05) << "point " << k;
+        EXPECT_GT(difference, 0.0) << "point " << k;
+        std::cout << fmt::format("{:20} point {}: loss {:.6g}, bf16 off by {:.1e}\n", file.filename().string(), k,
+                                 expected[k], difference);
+    }
+}
+
+TEST(WholeNetworks, DemoNetworksInBf16) {
+    if (!cpu::bf16_available()) GTEST_SKIP() << "no bf16 here: oneDNN has " << cpu::instruction_set();
+    for (const char* name : {"resnet20/model.onnx", "vgg9_sgd_wd5e-4_bs128/epoch_12.onnx"})
+        expect_little_loss_in_bf16(source_dir() / "configs/demo" / name);
+}
+
+TEST(WholeNetworks, ReferenceNetworksInBf16) {
+    LOSSMAP_REQUIRE_REFERENCE("models/gold_resnet56.onnx");
+    if (!cpu::bf16_available()) GTEST_SKIP() << "no bf16 here: oneDNN has " << cpu::instruction_set();
+    for (const char* name : {"gold_resnet56.onnx", "resnet20.onnx", "small/sgd_bs128/epoch_14.onnx"})
+        expect_little_loss_in_bf16(reference_dir() / "models" / name);
 }
 
 TEST(WholeNetworks, DemoNetworksOnAnEmulatedDevice) {

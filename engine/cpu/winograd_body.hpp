@@ -1,0 +1,240 @@
+// The Winograd convolution, compiled once for each element type: a file that includes this one defines before it, in
+// the unnamed namespace, LOSSMAP_WINOGRAD_TARGET and LOSSMAP_WINOGRAD_INLINE (which instructions), `Element`, `load`
+// and `store` (16 elements as floats), and for products `Operand`, kTogether (elements of it that one lane multiplies
+// and adds up), `broadcast`, `load_factors` and `multiply_add`.
+#include <algorithm>
+#include <cstdint>
+
+#include "cpu/winograd_kernel.hpp"
+
+namespace lossmap::cpu {
+namespace {
+
+constexpr std::int64_t kLanes = 16;
+
+/// Position of a patch's 2x2 outputs; steps from patch to patch without the divisions that an index would need.
+struct Patch {
+    std::int64_t image = 0;
+    std::int64_t row = 0;
+    std::int64_t column = 0;
+
+    void advance(const WinogradShape& s) {
+        column += 2;
+        if (column < s.out_width) return;
+        column = 0;
+        row += 2;
+        if (row < s.out_height) return;
+        row = 0;
+        ++image;
+    }
+};
+
+/// B^T d of four vectors: d0 - d2, d1 + d2, d2 - d1, d1 - d3.
+LOSSMAP_WINOGRAD_INLINE void transform_four(__m512& d0, __m512& d1, __m512& d2, __m512& d3) {
+    const __m512 first = _mm512_sub_ps(d0, d2);
+    const __m512 second = _mm512_add_ps(d1, d2);
+    const __m512 third = _mm512_sub_ps(d2, d1);
+    d3 = _mm512_sub_ps(d1, d3);
+    d0 = first;
+    d1 = second;
+    d2 = third;
+}
+
+/// B^T d B for 16 channels of a patch.
+LOSSMAP_WINOGRAD_INLINE void transform_and_store(__m512 (&d)[16], Element* out, std::int64_t plane) {
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; ++k)
+        transform_four(d[k], d[4 + k], d[8 + k], d[12 + k]);
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; ++k)
+        transform_four(d[4 * k], d[4 * k + 1], d[4 * k + 2], d[4 * k + 3]);
+#pragma GCC unroll 16
+    for (int k = 0; k < 16; ++k)
+        store(out + k * plane, d[k]);
+}
+
+/// A patch that lies in the image with all its 4x4 pixels; `corner` is the first of them.
+LOSSMAP_WINOGRAD_INLINE void transform_inner(const WinogradShape& s, const Element* corner, Element* out,
+                                             std::int64_t plane) {
+    const std::int64_t line = s.width * s.channels;
+    for (std::int64_t c = 0; c < s.channels; c += kLanes) {
+        __m512 d[16];
+#pragma GCC unroll 16
+        for (int k = 0; k < 16; ++k)
+            d[k] = load(corner + k / 4 * line + k % 4 * s.channels + c);
+        transform_and_store(d, out + c, plane);
+    }
+}
+
+/// A patch that reaches over an edge: zero outside the image.
+LOSSMAP_WINOGRAD_INLINE void transform_edge(const WinogradShape& s, const Element* image, std::int64_t row,
+                                            std::int64_t column, Element* out, std::int64_t plane) {
+    for (std::int64_t c = 0; c < s.channels; c += kLanes) {
+        __m512 d[16];
+#pragma GCC unroll 16
+        for (int k = 0; k < 16; ++k) {
+            const std::int64_t y = row + k / 4;
+            const std::int64_t x = column + k % 4;
+            const bool inside = y >= 0 && y < s.height && x >= 0 && x < s.width;
+            d[k] = inside ? load(image + (y * s.width + x) * s.channels + c) : _mm512_setzero_ps();
+        }
+        transform_and_store(d, out + c, plane);
+    }
+}
+
+LOSSMAP_WINOGRAD_TARGET void transform_inputs(const WinogradShape& s, const Element* source, Patch patch,
+                                              std::int64_t count, Element* out) {
+    const std::int64_t plane = s.patches_together() * s.channels;
+    for (std::int64_t t = 0; t < count; ++t, patch.advance(s), out += s.channels) {
+        const Element* image = source + patch.image * s.height * s.width * s.channels;
+        const std::int64_t row = patch.row - s.pad_top;
+        const std::int64_t column = patch.column - s.pad_left;
+        if (row >= 0 && column >= 0 && row + 4 <= s.height && column + 4 <= s.width) {
+            transform_inner(s, image + (row * s.width + column) * s.channels, out, plane);
+        } else {
+            transform_edge(s, image, row, column, out, plane);
+        }
+    }
+}
+
+/// out[Rows, Vectors * 16] = v[Rows, channels] x u[channels, ..], accumulators in registers. kTogether channels of an
+/// output lie side by side in u.
+template <int Rows, int Vectors>
+LOSSMAP_WINOGRAD_INLINE void multiply_block(const Element* v, const Element* u, float* out, std::int64_t channels,
+                                            std::int64_t out_channels) {
+    __m512 sum[Rows][Vectors];
+#pragma GCC unroll 28
+    for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 2
+        for (int k = 0; k < Vectors; ++k)
+            sum[r][k] = _mm512_setzero_ps();
+    }
+    for (std::int64_t c = 0; c < channels; c += kTogether) {
+        Operand factor[Vectors];
+#pragma GCC unroll 2
+        for (int k = 0; k < Vectors; ++k)
+            factor[k] = load_factors(u + c * out_channels + k * kLanes * kTogether);
+#pragma GCC unroll 28
+        for (int r = 0; r < Rows; ++r) {
+            const Operand value = broadcast(v + r * channels + c);
+#pragma GCC unroll 2
+            for (int k = 0; k < Vectors; ++k)
+                sum[r][k] = multiply_add(value, factor[k], sum[r][k]);
+        }
+    }
+#pragma GCC unroll 28
+    for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 2
+        for (int k = 0; k < Vectors; ++k)
+            _mm512_storeu_ps(out + r * out_channels + k * kLanes, sum[r][k]);
+    }
+}
+
+/// The same for any number of rows, in blocks of at most Most.
+template <int Most, int Vectors>
+LOSSMAP_WINOGRAD_INLINE void multiply_rows(const Element*& v, const Element* u, float*& out, std::int64_t& rows,
+                                           std::int64_t channels, std::int64_t out_channels) {
+    while (rows >= Most) {
+        multiply_block<Most, Vectors>(v, u, out, channels, out_channels);
+        v += Most * channels;
+        out += Most * out_channels;
+        rows -= Most;
+    }
+}
+
+/// One of the 16 products, [rows, channels] x [channels, out_channels].
+LOSSMAP_WINOGRAD_TARGET void multiply(const Element* v, const Element* u, float* out, std::int64_t rows,
+                                      std::int64_t channels, std::int64_t out_channels) {
+    std::int64_t o = 0;
+    for (; o + 2 * kLanes <= out_channels; o += 2 * kLanes) {
+        const Element* from = v;
+        float* to = out + o;
+        std::int64_t left = rows;
+        multiply_rows<14, 2>(from, u + o * kTogether, to, left, channels, out_channels);
+        multiply_rows<8, 2>(from, u + o * kTogether, to, left, channels, out_channels);
+        multiply_rows<4, 2>(from, u + o * kTogether, to, left, channels, out_channels);
+        multiply_rows<1, 2>(from, u + o * kTogether, to, left, channels, out_channels);
+    }
+    if (o == out_channels) return;
+    const Element* from = v;
+    float* to = out + o;
+    std::int64_t left = rows;
+    multiply_rows<28, 1>(from, u + o * kTogether, to, left, channels, out_channels);
+    multiply_rows<14, 1>(from, u + o * kTogether, to, left, channels, out_channels);
+    multiply_rows<4, 1>(from, u + o * kTogether, to, left, channels, out_channels);
+    multiply_rows<1, 1>(from, u + o * kTogether, to, left, channels, out_channels);
+}
+
+/// What is added to the products and where the outputs go.
+struct Epilogue {
+    const float* bias;
+    const Element* residual;
+    bool relu;
+    Element* target;
+};
+
+LOSSMAP_WINOGRAD_INLINE void store_output(const Epilogue& e, std::int64_t offset, __m512 value, __m512 bias) {
+    value = _mm512_add_ps(value, bias);
+    if (e.residual != nullptr) value = _mm512_add_ps(value, load(e.residual + offset));
+    // "Not less than zero" holds for NaN.
+    if (e.relu) value = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(value, _mm512_setzero_ps(), _CMP_NLT_UQ), value);
+    store(e.target + offset, value);
+}
+
+/// The left of two outputs in a row, m0 + m1 + m2, and the right one, m1 - m2 - m3.
+LOSSMAP_WINOGRAD_INLINE __m512 left_output(const __m512 (&m)[4]) {
+    return _mm512_add_ps(m[0], _mm512_add_ps(m[1], m[2]));
+}
+LOSSMAP_WINOGRAD_INLINE __m512 right_output(const __m512 (&m)[4]) {
+    return _mm512_sub_ps(_mm512_sub_ps(m[1], m[2]), m[3]);
+}
+
+LOSSMAP_WINOGRAD_TARGET void transform_outputs(const WinogradShape& s, const float* products, Patch patch,
+                                               std::int64_t count, const Epilogue& e) {
+    const std::int64_t plane = s.patches_together() * s.out_channels;
+    for (std::int64_t t = 0; t < count; ++t, patch.advance(s), products += s.out_channels) {
+        const std::int64_t corner =
+            ((patch.image * s.out_height + patch.row) * s.out_width + patch.column) * s.out_channels;
+        const bool second_row = patch.row + 1 < s.out_height;
+        const bool second_column = patch.column + 1 < s.out_width;
+        for (std::int64_t o = 0; o < s.out_channels; o += kLanes) {
+            __m512 upper[4];  // A^T m, A^T = {1 1 1 0; 0 1 -1 -1}
+            __m512 lower[4];
+#pragma GCC unroll 4
+            for (int k = 0; k < 4; ++k) {
+                const __m512 m1 = _mm512_loadu_ps(products + o + (4 + k) * plane);
+                const __m512 m2 = _mm512_loadu_ps(products + o + (8 + k) * plane);
+                upper[k] = _mm512_add_ps(_mm512_loadu_ps(products + o + k * plane), _mm512_add_ps(m1, m2));
+                lower[k] = _mm512_sub_ps(_mm512_sub_ps(m1, m2), _mm512_loadu_ps(products + o + (12 + k) * plane));
+            }
+            const __m512 bias = e.bias == nullptr ? _mm512_setzero_ps() : _mm512_loadu_ps(e.bias + o);
+            const std::int64_t below = corner + s.out_width * s.out_channels + o;
+            store_output(e, corner + o, left_output(upper), bias);
+            if (second_column) store_output(e, corner + s.out_channels + o, right_output(upper), bias);
+            if (second_row) store_output(e, below, left_output(lower), bias);
+            if (second_row && second_column) store_output(e, below + s.out_channels, right_output(lower), bias);
+        }
+    }
+}
+
+/// @param transformed  [16, patches_together, channels]. @param products  [16, patches_together, out_channels]
+void convolve(const WinogradShape& shape, const Element* source, const Element* weights, const Epilogue& epilogue,
+              Element* transformed, float* products) {
+    const std::int64_t total = shape.batch * ((shape.out_height + 1) / 2) * ((shape.out_width + 1) / 2);
+    const std::int64_t together = shape.patches_together();
+    Patch patch;
+    for (std::int64_t first = 0; first < total; first += together) {
+        const std::int64_t count = std::min(together, total - first);
+        transform_inputs(shape, source, patch, count, transformed);
+        for (std::int64_t k = 0; k < 16; ++k) {
+            multiply(transformed + k * together * shape.channels, weights + k * shape.channels * shape.out_channels,
+                     products + k * together * shape.out_channels, count, shape.channels, shape.out_channels);
+        }
+        transform_outputs(shape, products, patch, count, epilogue);
+        for (std::int64_t k = 0; k < count; ++k)
+            patch.advance(shape);
+    }
+}
+
+}  // namespace
+}  // namespace lossmap::cpu
