@@ -6,7 +6,8 @@
 PyTorch runs the same network (its own weights, 1x1 convolutions as shortcuts) eagerly in channels_last, and compiled with frozen
 weights, which folds batch norms and packs weights once; each in bf16 and fp32 with the fastest of several batch sizes. lossmap
 computes a loss and new weights for every point. All run in turn, in short runs, so that whatever else the machine does hits each;
-reported are medians of the rounds' ratios with quartiles. Needs the PyPI package torch and a C++ compiler (only here).
+reported are medians of the rounds' ratios with quartiles. With one thread rates are by processor time, which others on the machine
+take no part of; with several they are by the clock. Needs the PyPI package torch and a C++ compiler (only here).
 """
 import argparse
 import json
@@ -29,9 +30,9 @@ BATCHES = (4, 8, 16, 32, 64, 128)
 class PyTorch:
     """A network made ready for one precision and way."""
 
-    def __init__(self, depth, dtype, compiled):
+    def __init__(self, depth, dtype, compiled, clock):
         torch.manual_seed(1)
-        self.dtype = dtype
+        self.dtype, self.clock = dtype, clock
         self.model = ResNet(depth).eval().to(dtype).to(memory_format=torch.channels_last)
         self.run = torch.compile(self.model, dynamic=False) if compiled else self.model
 
@@ -39,12 +40,12 @@ class PyTorch:
         images = torch.randn(batch, 3, 32, 32, dtype=self.dtype).to(memory_format=torch.channels_last)
         # Freezing wants no_grad: inference_mode keeps it from folding.
         with torch.no_grad():
-            start = time.perf_counter()
+            start, clock_start = time.perf_counter(), self.clock()
             count = 0
             while count == 0 or time.perf_counter() - start < seconds:
                 self.run(images)
                 count += batch
-            return count / (time.perf_counter() - start)
+            return count / (self.clock() - clock_start)
 
 
 def main():
@@ -65,6 +66,7 @@ def main():
     # Compiled code reads the environment and the configuration when it is made.
     import torch._inductor.config as inductor
     inductor.freezing = True
+    clock, rate = (time.process_time, "images_per_cpu_second") if arguments.threads == 1 else (time.perf_counter, "images_per_second")
     measures, batches, processes = {}, {}, []
     for precision in arguments.precisions:
         lossmap = Lossmap(arguments.binary, arguments.model, arguments.threads, arguments.seconds, arguments.samples,
@@ -73,22 +75,22 @@ def main():
         measures[f"lossmap {precision}"] = lossmap.measure
         for way in ("eager", "compiled"):
             name = f"pytorch {way} {precision}"
-            network = PyTorch(arguments.depth, torch.bfloat16 if precision == "bf16" else torch.float32, way == "compiled")
+            network = PyTorch(arguments.depth, torch.bfloat16 if precision == "bf16" else torch.float32, way == "compiled", clock)
             batches[name] = best_batch(network.measure, arguments.batches, min(arguments.seconds, 0.2), 3)
             measures[name] = lambda network=network, batch=batches[name]: network.measure(batch, arguments.seconds)
     rounds, fractions, macs = [], {}, 0
     for measured in alternate(measures, arguments.rounds):
         for name, value in measured.items():
             if name.startswith("lossmap"):
-                fractions.setdefault(name, []).append(value["fraction_of_ceiling"])
-                macs, measured[name] = value["macs_per_sample"], value["images_per_second"]
+                fractions.setdefault(name, []).append(2e-9 * value[rate] * value["macs_per_sample"] / value["ceiling_gflops"])
+                macs, measured[name] = value["macs_per_sample"], value[rate]
         rounds.append(measured)
     for process in processes:
         process.close()
 
     result = {"model": os.path.basename(arguments.model), "threads": arguments.threads, "torch": torch.__version__,
               "macs": {"lossmap": macs, "pytorch": macs_per_image(ResNet(arguments.depth))}, "batches": batches,
-              "images_per_second": {name: statistics.median(entry[name] for entry in rounds) for name in measures},
+              rate: {name: statistics.median(entry[name] for entry in rounds) for name in measures},
               "fraction_of_ceiling": {name: statistics.median(values) for name, values in fractions.items()},
               "ratios": {}, "rounds": rounds}
     first = f"lossmap {arguments.precisions[0]}"
@@ -97,9 +99,10 @@ def main():
             result["ratios"][f"{first} / {name}"] = quartiles([entry[first] / entry[name] for entry in rounds])
     print(f"{result['model']}, {arguments.threads} threads, torch {torch.__version__}, million multiply-adds: lossmap "
           f"{macs / 1e6:.1f}, pytorch {result['macs']['pytorch'] / 1e6:.1f}")
-    for name, rate in result["images_per_second"].items():
+    unit = rate.replace("_", " ")
+    for name, value in result[rate].items():
         note = f"batch {batches[name]}" if name in batches else f"{100 * result['fraction_of_ceiling'][name]:.0f} % of the ceiling"
-        print(f"  {name:22} {rate:7.0f} images/s, {note}")
+        print(f"  {name:22} {value:7.0f} {unit}, {note}")
     for name, (median, quarters) in result["ratios"].items():
         print(f"  {name:42} {median:.2f} [{quarters[0]:.2f}, {quarters[1]:.2f}]")
     if arguments.json:

@@ -59,7 +59,7 @@ CLI::App* add_bench(CLI::App& application, BenchArguments& arguments) {
         ->capture_default_str();
     bench->footer(
         "An evaluation is the loss of one sample at one point. The limit is measured between repetitions: fused\n"
-        "multiply-adds of all cores, or the largest product of the GPU's library in that precision.\n\n"
+        "multiply-adds of all cores in fp32, else the largest product of the device's library in that precision.\n\n"
         "Examples:\n  lossmap bench resnet20.onnx\n  lossmap bench resnet20.onnx --layers\n"
         "  lossmap bench resnet56.onnx --device cuda --precision fp16 --points 64 --samples 50000\n"
         "  lossmap bench --suite configs/bench/suite.json --json base.json --history bench.sqlite --label main");
