@@ -161,6 +161,7 @@ LOSSMAP_WINOGRAD_TARGET void multiply(const Element* v, const Element* u, float*
     std::int64_t left = rows;
     multiply_rows<28, 1>(from, u + o * kTogether, to, left, channels, out_channels);
     multiply_rows<14, 1>(from, u + o * kTogether, to, left, channels, out_channels);
+    multiply_rows<8, 1>(from, u + o * kTogether, to, left, channels, out_channels);
     multiply_rows<4, 1>(from, u + o * kTogether, to, left, channels, out_channels);
     multiply_rows<1, 1>(from, u + o * kTogether, to, left, channels, out_channels);
 }

@@ -21,8 +21,12 @@ struct WinogradShape {
     std::int64_t out_channels = 0;
 
     /// Patches that go through the transforms together: as many as the product's kernel holds in registers, fewer where
-    /// wide layers would push them out of the second-level cache.
-    [[nodiscard]] std::int64_t patches_together() const { return channels + out_channels <= 128 ? 28 : 14; }
+    /// wide layers would push them out of the second-level cache, or where narrow ones fit into the first (Zen 4, 32
+    /// KiB, 16 channels: 176 GFLOP/s with 8 patches, 148 with 28).
+    [[nodiscard]] std::int64_t patches_together() const {
+        if (channels + out_channels <= 32) return 8;
+        return channels + out_channels <= 128 ? 28 : 14;
+    }
     [[nodiscard]] std::size_t scratch_floats() const {
         return static_cast<std::size_t>(16 * patches_together() * (channels + out_channels));
     }
