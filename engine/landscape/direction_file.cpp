@@ -166,6 +166,21 @@ Direction read_axis(const Hdf5File& file, const AxisGroups& groups, const Parame
     return direction;
 }
 
+/// The datasets "0", "1", .. of a group one behind the other; nothing when there is no group.
+std::vector<float> read_flat(const Hdf5File& file, const std::string& group) {
+    std::vector<float> values;
+    if (!file.exists(group)) return values;
+    if (!file.is_group(group)) throw InputError("'{}': '{}' is no group of tensors", file.path().string(), group);
+    const std::size_t count = file.list(group).size();
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::string name = group + "/" + std::to_string(i);
+        if (!file.exists(name)) throw InputError("'{}' has no '{}'", file.path().string(), name);
+        const std::vector<float> tensor = file.read<float>(name);
+        values.insert(values.end(), tensor.begin(), tensor.end());
+    }
+    return values;
+}
+
 }  // namespace
 
 void write_directions(const fs::path& file, const std::vector<Direction>& axes, const ParameterSpace& space,
@@ -193,6 +208,16 @@ void write_directions(const fs::path& file, const std::vector<Direction>& axes, 
     write_provenance(hdf5, notes.provenance);
     hdf5.close();
     target.commit();
+}
+
+std::vector<Direction> read_stored_axes(const fs::path& file) {
+    const Hdf5File hdf5 = Hdf5File::open(file);
+    std::vector<Direction> axes;
+    for (const AxisGroups& groups : kAxisGroups) {
+        if (hdf5.exists(groups.weights))
+            axes.push_back({read_flat(hdf5, groups.weights), read_flat(hdf5, groups.states)});
+    }
+    return axes;
 }
 
 std::vector<Direction> read_directions(const fs::path& file, const ParameterSpace& space) {

@@ -97,7 +97,10 @@ void require_journal(const SqliteFile& database) {
         throw InputError("'{}' is a database, but no journal of lossmap", database.file().string());
     }
     if (database.integer("SELECT count(*) FROM sqlite_master WHERE name IN ('meta', 'unit') AND type = 'table'") != 2 ||
-        database.integer("SELECT count(*) FROM sqlite_master WHERE type IN ('trigger', 'view')") != 0) {
+        database.integer("SELECT count(*) FROM sqlite_master WHERE type IN ('trigger', 'view')") != 0 ||
+        database.integer("SELECT count(*) FROM pragma_table_info('meta') WHERE name IN ('key', 'value')") != 2 ||
+        database.integer("SELECT count(*) FROM pragma_table_info('unit') WHERE name IN ('split', 'point', 'chunk', "
+                         "'sums')") != 4) {
         throw InputError("the journal '{}' is damaged (its tables are not those of a journal): start over with --fresh",
                          database.file().string());
     }

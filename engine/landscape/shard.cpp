@@ -37,8 +37,7 @@ Shard parse_shard(const std::string& text) {
         if (index && count && *count >= 1 && *count <= kMostShares && *index <= *count)
             return {*index == 0 ? *count : *index, *count};
     }
-    throw InputError("share '{}': expected I/N, such as 1/8, with N from 1 to {} and I from 0 to N", text,
-                     kMostShares);
+    throw InputError("share '{}': expected I/N, such as 1/8, with N from 1 to {} and I from 0 to N", text, kMostShares);
 }
 
 }  // namespace lossmap

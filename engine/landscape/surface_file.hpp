@@ -48,4 +48,8 @@ void write_directions(const std::filesystem::path& file, const std::vector<Direc
 /// last one is left out). Throws InputError naming the first dataset whose count or shape does not fit the parameters.
 [[nodiscard]] std::vector<Direction> read_directions(const std::filesystem::path& file, const ParameterSpace& space);
 
+/// Reads the axes that write_directions wrote without knowing their parameters: what it was given, to the bit. Throws
+/// InputError where the groups are others.
+[[nodiscard]] std::vector<Direction> read_stored_axes(const std::filesystem::path& file);
+
 }  // namespace lossmap

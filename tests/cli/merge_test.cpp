@@ -114,13 +114,16 @@ TEST(MergedRecord, WhatIsNoListIsRefused) {
 class StoredShares : public testing::Test {
 protected:
     StoredShares() {
-        for (const char* part : {"model", "grid"})
-            identity_.set(part, hash_text(part));
+        Config grid;
+        grid.x = GridAxis{-1.0, 2.0, 4};
+        grid.splits = {"train"};
+        identity_.set("grid", hash_grid(grid));
         identity_.set("chunking", hash_text("10"));
         resolved_ = {{"name", "plane"},
                      {"experiment", "surface"},
                      {"data", {{"chunk", 10}}},
                      {"splits", {"train"}},
+                     {"x", {{"min", -1.0}, {"max", 2.0}, {"points", 4}}},
                      {"provenance", {{"identity", identity_.whole()}, {"data", {{"train", {{"samples", 25}}}}}}}};
     }
 
@@ -146,6 +149,8 @@ TEST_F(StoredShares, TellTheirShape) {
     EXPECT_EQ(shape.experiment, Experiment::surface);
     EXPECT_THAT(shape.splits, testing::ElementsAre("train"));
     EXPECT_THAT(shape.chunks, testing::ElementsAre(3));
+    EXPECT_THAT(shape.x, testing::ElementsAre(-1.0, 0.0, 1.0, 2.0));
+    EXPECT_TRUE(shape.y.empty());
 }
 
 TEST_F(StoredShares, RefuseConfigurationsThatDoNotFit) {
@@ -155,7 +160,14 @@ TEST_F(StoredShares, RefuseConfigurationsThatDoNotFit) {
         {{"/data/chunk", 11}, "data.chunk is not that of the journal"},
         {{"/data/chunk", 0}, "0 is no number of samples"},
         {{"/data", Json::array()}, "not as lossmap writes it"},
-        {{"/splits", {"test"}}, "not as lossmap writes it"},
+        {{"/splits", {"test"}}, "its grid or splits are not those of the journal"},
+        {{"/splits", "train"}, "not as lossmap writes it"},
+        {{"/experiment", "repeat"}, "its grid or splits are not those of the journal"},
+        {{"/x/max", 2.5}, "its grid or splits are not those of the journal"},
+        {{"/x/max", "auto"}, "not as lossmap writes it"},
+        {{"/x/points", 100'001}, "an axis has 1 to 100000 points, not 100001"},
+        {{"/y", {{"min", 0}, {"max", 0}, {"points", 1}}}, "its grid or splits are not those of the journal"},
+        {{"/provenance/data", {{"test", {}}}}, "not as lossmap writes it"},
         {{"/provenance/data/train/samples", -1}, "-1 is no number of samples"},
         {{"/provenance/identity", "other"}, "does not belong to the journal"},
         {{"/provenance", nullptr}, "does not belong to the journal"},

@@ -189,6 +189,12 @@ TEST(DirectionFile, RoundTrip) {
             EXPECT_EQ(back[i].weights, axes[i].weights);
             EXPECT_EQ(back[i].states, axes[i].states);
         }
+        const std::vector<Direction> stored = read_stored_axes(folder / "direction.h5");
+        ASSERT_EQ(stored.size(), 2u);
+        for (std::size_t i = 0; i < 2; ++i) {
+            EXPECT_EQ(stored[i].weights, axes[i].weights);
+            EXPECT_EQ(stored[i].states, axes[i].states);
+        }
         const Hdf5File file = Hdf5File::open(folder / "direction.h5");
         EXPECT_EQ(file.info("ydirection/3").shape, Shape({4, 5}));
         EXPECT_EQ(file.info("xdirection/0").element_bytes, 4u);

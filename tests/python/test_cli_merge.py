@@ -242,6 +242,12 @@ class OneByOne(Merging):
             shutil.copy(self.folder / "other" / name, folders[0])
             self.refused(folders, f"'{folders[0] / name}' does not belong to the journal beside it")
             (folders[0] / name).write_bytes(kept)
+        for name, dataset, what in (("direction.h5", "xdirection/2", "directions"), ("surface.h5", "xcoordinates", "coordinates")):
+            kept = (folders[0] / name).read_bytes()
+            with h5py.File(folders[0] / name, "r+") as file:
+                file[dataset][...] += 1e-3
+            self.refused(folders, f"'{folders[0] / name}' is damaged: its {what} are not those of the run")
+            (folders[0] / name).write_bytes(kept)
         (folders[0] / "surface.h5").write_bytes(b"damaged")
         self.refused(folders, "surface.h5")
         self.assertFalse((self.folder / "merged").exists())

@@ -14,6 +14,7 @@
 #include "io/atomic_file.hpp"
 #include "io/hdf5_file.hpp"
 #include "landscape/provenance_attributes.hpp"
+#include "landscape/surface_file.hpp"
 #include "output/report.hpp"
 
 namespace lossmap {
@@ -95,7 +96,11 @@ private:
     void require_directions() const {
         const StoredShare* holder = holder_of(shares_, kDirections);
         if (holder == nullptr) throw InputError("none of the runs has a {}", kDirections);
-        require_own(*holder, kDirections, read_provenance(Hdf5File::open(holder->folder / kDirections)));
+        const fs::path file = holder->folder / kDirections;
+        require_own(*holder, kDirections, read_provenance(Hdf5File::open(file)));
+        if (!holder->identity.has_part("directions") ||
+            hash_directions(read_stored_axes(file)) != holder->identity.part("directions"))
+            throw InputError("'{}' is damaged: its directions are not those of the run", file.string());
     }
 
     void describe(const PreparedRun& run) {

@@ -41,7 +41,9 @@ Surface emptied(const Surface& stored) {
     return empty;
 }
 
-void require_splits(const Surface& surface, const RecordedShape& shape, const fs::path& file) {
+void require_grid(const Surface& surface, const RecordedShape& shape, const fs::path& file) {
+    if (surface.x != shape.x || surface.y != shape.y)
+        throw InputError("'{}' is damaged: its coordinates are not those of the run", file.string());
     const bool fits = std::equal(surface.splits.begin(), surface.splits.end(), shape.splits.begin(), shape.splits.end(),
                                  [](const SplitSurface& split, const std::string& name) { return split.name == name; });
     if (!fits || surface.splits.empty()) throw InputError("'{}' has not the splits of its run", file.string());
@@ -84,8 +86,8 @@ std::size_t lay_out(const std::vector<StoredShare>& shares, const RecordedShape&
     const fs::path file = shared_file(shares, "surface.h5");
     if (shape.experiment == Experiment::repeat) {
         RepeatedSurface stored = read_repeated_surface(file);
-        require_splits(stored.repeats.at(0), shape, file);
-        require_own_file(shares, "surface.h5", stored.repeats.front().provenance);
+        require_own_file(shares, "surface.h5", stored.repeats.at(0).provenance);
+        require_grid(stored.repeats.front(), shape, file);
         for (Surface& repeat : stored.repeats)
             repeat = emptied(repeat);
         run.repeated = std::move(stored);
@@ -95,8 +97,8 @@ std::size_t lay_out(const std::vector<StoredShare>& shares, const RecordedShape&
         return points;
     }
     run.surface = read_surface(file);
-    require_splits(run.surface, shape, file);
     require_own_file(shares, "surface.h5", run.surface.provenance);
+    require_grid(run.surface, shape, file);
     if (shape.experiment != Experiment::trajectory) return run.surface.point_count();
     run.plane = read_trajectory(shared_file(shares, "trajectory.h5"));
     require_own_file(shares, "trajectory.h5", run.plane->provenance);

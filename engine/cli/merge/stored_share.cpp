@@ -3,6 +3,7 @@
 #include "cli/config/json_document.hpp"
 #include "cli/run/run_directory.hpp"
 #include "core/error.hpp"
+#include "landscape/surface.hpp"
 
 namespace lossmap {
 namespace {
@@ -26,6 +27,30 @@ std::int64_t positive(const Json& value) {
     return number;
 }
 
+GridAxis axis_of(const Json& axis) {
+    constexpr std::int64_t kMostPoints = 100'000;
+    GridAxis range;
+    range.min = axis.at("min").get<double>();
+    range.max = axis.at("max").get<double>();
+    range.points = axis.at("points").get<std::int64_t>();
+    if (range.points < 1 || range.points > kMostPoints)
+        throw InputError("an axis has 1 to {} points, not {}", kMostPoints, range.points);
+    return range;
+}
+
+/// Coordinates and splits, which the identity vouches for.
+void read_grid(const Json& resolved, const Identity& identity, RecordedShape& shape) {
+    Config config;
+    config.experiment = shape.experiment;
+    config.splits = resolved.at("splits").get<std::vector<std::string>>();
+    config.x = axis_of(resolved.at("x"));
+    if (resolved.contains("y")) config.y = axis_of(resolved.at("y"));
+    if (hash_grid(config) != identity.part("grid")) throw InputError("its grid or splits are not those of the journal");
+    shape.splits = config.splits;
+    shape.x = linspace(config.x->min, config.x->max, config.x->points);
+    if (config.y) shape.y = linspace(config.y->min, config.y->max, config.y->points);
+}
+
 RecordedShape read_shape(const Json& resolved, const Identity& identity) {
     RecordedShape shape;
     shape.name = resolved.at("name").get<std::string>();
@@ -35,10 +60,9 @@ RecordedShape read_shape(const Json& resolved, const Identity& identity) {
     const std::int64_t chunk = positive(resolved.at("data").at("chunk"));
     if (hash_text(std::to_string(chunk)) != identity.part("chunking"))
         throw InputError("its data.chunk is not that of the journal");
-    for (const Json& split : resolved.at("splits")) {
-        shape.splits.push_back(split.get<std::string>());
-        const std::int64_t samples =
-            positive(resolved.at("provenance").at("data").at(shape.splits.back()).at("samples"));
+    read_grid(resolved, identity, shape);
+    for (const std::string& split : shape.splits) {
+        const std::int64_t samples = positive(resolved.at("provenance").at("data").at(split).at("samples"));
         shape.chunks.push_back((samples - 1) / chunk + 1);
     }
     return shape;
@@ -54,7 +78,8 @@ StoredShare read_share(const fs::path& folder) {
     const std::string parts = directory.identity_parts();
     if (parts.empty()) throw InputError("'{}' holds no run of lossmap", folder.string());
     const std::optional<Identity> identity = Identity::parse(parts);
-    if (!identity || identity->whole() != directory.identity() || !identity->has_part("chunking"))
+    if (!identity || identity->whole() != directory.identity() || !identity->has_part("chunking") ||
+        !identity->has_part("grid"))
         throw InputError("the journal in '{}' is damaged: its identity is not that of its parts", folder.string());
     share.identity = *identity;
     share.units = directory.journal_entries();

@@ -31,6 +31,8 @@ struct StoredShare {
 struct RecordedShape {
     std::string name;
     Experiment experiment = Experiment::surface;
+    std::vector<double> x;
+    std::vector<double> y;  ///< empty: a line
     std::vector<std::string> splits;
     std::vector<std::int64_t> chunks;  ///< of each split
 
