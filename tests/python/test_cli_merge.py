@@ -207,6 +207,21 @@ class OneByOne(Merging):
         self.same_numbers(folders[1].name)
         self.assertNotIn("shard", self.resolved(folders[1].name)["provenance"])
 
+    def test_a_merge_that_was_cut_short_goes_on(self):
+        folders = self.shares(2)
+        stand_in = (self.folder / "gnuplot").read_text()
+        (self.folder / "gnuplot").write_text("#!/bin/sh\nexit 1\n")
+        process = self.merge(folders, expect=1)
+        self.assertIn("all numbers are merged and saved, but cannot draw", process.stderr)
+        self.same_numbers()
+        (self.folder / "gnuplot").write_text(stand_in)
+        for file in (self.folder / "merged").iterdir():  # stopped as soon as the journal was written
+            if file.is_file() and file.name != "journal.sqlite":
+                file.unlink()
+        self.assertIn("all 5 points are done", self.merge(folders[:1]).stderr)
+        self.same_numbers()
+        self.assertTrue((self.folder / "merged" / "report.html").exists())
+
     def test_more_shares_than_points(self):
         self.merge(self.shares(1), "single")
         self.same_numbers("single")
