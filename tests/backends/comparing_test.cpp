@@ -66,7 +66,7 @@ TEST(ComparingBackend, BytesAreComparedLayerByLayerToo) {
     HostDeviceOptions options;
     options.tiles_convolutions = false;
     for (const bool sound : {true, false}) {
-        options.spoiled_convolution = sound ? 0 : 1;
+        options.spoils = [&](const cuda::ConvolutionProblem&) { return !sound; };
         Case c(emulated(options));
         EXPECT_TRUE(c.backend->prefers_bytes());
         c.request.inputs[0].byte_channels = 3;
@@ -97,7 +97,8 @@ TEST(ComparingBackend, StatisticsAreComparedToo) {
     EXPECT_EQ(sums[0].batches, 1);
     HostDeviceOptions options;
     options.tiles_convolutions = false;
-    options.spoiled_convolution = 3;  // behind the two of inference
+    // Norms are not folded into it, as they are for inference.
+    options.spoils = [](const cuda::ConvolutionProblem& one) { return !one.bias; };
     Case bad(emulated(options));
     bad.request.statistics_batches = {5};
     const auto executable = bad.backend->compile(bad.request);
@@ -113,7 +114,7 @@ TEST(ComparingBackend, ADeviceWithAWrongLayerIsFoundByTheLayersName) {
     // The second convolution of the network comes out wrong.
     HostDeviceOptions options;
     options.tiles_convolutions = false;
-    options.spoiled_convolution = 2;
+    options.spoils = [](const cuda::ConvolutionProblem& one) { return one.channels == 8; };
     Case c(emulated(options));
     const auto executable = c.backend->compile(c.request);
     const std::vector<Point> points{{{0.25}}};

@@ -87,7 +87,7 @@ TEST(LayerCheck, AFaultShowsWhereItArisesAndNowhereElse) {
     for (const int wrong : {1, 2}) {
         HostDeviceOptions options;
         options.tiles_convolutions = false;
-        options.spoiled_convolution = wrong;
+        options.spoils = [&](const cuda::ConvolutionProblem& one) { return (one.channels < 8) == (wrong == 1); };
         NetworkRunner runner(small_net(), 4, 5, emulated(options));
         const auto layers = layers_of(runner);
         ASSERT_EQ(names_of(layers), names_of(expected));

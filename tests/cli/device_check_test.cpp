@@ -99,7 +99,7 @@ TEST_F(DeviceCheckTest, ADeviceThatTakesFewSamplesAtATimeShowsThose) {
 TEST_F(DeviceCheckTest, AWrongLayerIsNamed) {
     HostDeviceOptions options;
     options.tiles_convolutions = false;
-    options.spoiled_convolution = 2;
+    options.spoils = [](const cuda::ConvolutionProblem& one) { return one.channels == 8; };
     const DeviceCheck result = check(prepare(), options);
     EXPECT_THAT(result.failure(), AllOf(HasSubstr("computes 'b' (Conv, Relu) wrong at ("), HasSubstr("it differs by")));
     std::ostringstream out;
@@ -150,7 +150,7 @@ TEST_F(DeviceCheckTest, ReducedPrecisionsAreHeldToTheirOwnRounding) {
     EXPECT_GT(result.layers[0].worst.bound, 1e-3);
     HostDeviceOptions options;
     options.tiles_convolutions = false;
-    options.spoiled_convolution = 1;
+    options.spoils = [](const cuda::ConvolutionProblem&) { return true; };
     PreparedRun other = prepare();
     other.config.precision = Precision::bf16;
     EXPECT_THAT(check(std::move(other), options).failure(), HasSubstr("computes 'a'"));

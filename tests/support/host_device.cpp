@@ -286,8 +286,7 @@ std::unique_ptr<cuda::ConvolutionPlan> HostDevice::build_convolution(const cuda:
                                                                      std::span<const std::byte> serialized) {
     const HostWay& own = way_of(way, serialized);
     return std::make_unique<HostConvolutionPlan>(problem, options_.joins_work && own.joins,
-                                                 ++planned_convolutions_ == options_.spoiled_convolution,
-                                                 HostWayRun(state_, own));
+                                                 options_.spoils && options_.spoils(problem), HostWayRun(state_, own));
 }
 
 std::unique_ptr<cuda::EigenPlan> HostDevice::plan_eigen(std::int64_t order) {

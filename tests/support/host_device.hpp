@@ -40,7 +40,8 @@ struct HostDeviceOptions {
     std::int64_t shared_bytes = 227 << 10;  ///< a block's; of a Hopper GPU
     bool tiles_convolutions = true;         ///< false: our own kernel is none of the ways of a convolution
     bool has_convolutions = true;           ///< false: there are no ways, as in a library without an engine
-    int spoiled_convolution = 0;    ///< the plan of this number, from 1, computes something wrong: for comparators
+    /// Convolutions that are computed wrongly: for comparators. Not by number: plans are built in no order.
+    std::function<bool(const cuda::ConvolutionProblem&)> spoils;
     std::string spoiled_stage;      ///< the stage kernel of this name computes something wrong; "": none does
     std::int64_t sound_runs = -1;   ///< of convolutions, after which all are wrong; -1: all are sound
     bool reversed = false;          ///< kernels' threads run in reverse order
@@ -105,7 +106,6 @@ private:
 
     HostDeviceOptions options_;
     cuda::DeviceFacts facts_;
-    std::atomic<int> planned_convolutions_{0};
     std::optional<kernels::KernelTable> spoiled_kernels_;
     std::shared_ptr<HostDeviceState> state_;
 };
