@@ -57,12 +57,68 @@ LOSSMAP_ALWAYS_INLINE void add_squares_loop(double* sums, const float* x, const 
     }
 }
 
+/// A NaN on either side wins: x is kept when it is not below y, y when it is NaN itself.
+LOSSMAP_ALWAYS_INLINE float larger_of(float y, float x) {
+    const float larger = y > x ? y : x;
+    return y != y ? y : larger;
+}
+
 LOSSMAP_ALWAYS_INLINE void maximum_loop(float* y, const float* x, std::size_t count) {
-    // A NaN on either side wins: x is kept when it is not below y, y when it is NaN itself.
-    for (std::size_t k = 0; k < count; ++k) {
-        const float larger = y[k] > x[k] ? y[k] : x[k];
-        y[k] = y[k] != y[k] ? y[k] : larger;
+    for (std::size_t k = 0; k < count; ++k)
+        y[k] = larger_of(y[k], x[k]);
+}
+
+/// set(k) for all k below `count`, in groups that are one vector each: few channels must not end up in the loop that a
+/// compiler puts behind a wider one.
+template <typename Set>
+LOSSMAP_ALWAYS_INLINE void in_groups(std::size_t count, Set&& set) {
+    constexpr std::size_t kGroup = 16;
+    std::size_t k = 0;
+    for (; k + kGroup <= count; k += kGroup) {
+        for (std::size_t lane = 0; lane < kGroup; ++lane)
+            set(k + lane);
     }
+    for (; k < count; ++k)
+        set(k);
+}
+
+LOSSMAP_ALWAYS_INLINE void maximum_of_four_loop(float* __restrict y, const float* x0, const float* x1, const float* x2,
+                                                const float* x3, std::size_t count) {
+    in_groups(
+        count, [=](std::size_t k) __attribute__((always_inline)) {
+            y[k] = larger_of(larger_of(larger_of(x0[k], x1[k]), x2[k]), x3[k]);
+        });
+}
+
+/// bf16 as integers in the order of numbers, all NaN above infinity: less work than comparing floats.
+LOSSMAP_ALWAYS_INLINE std::int16_t rank_of(std::uint16_t bits) {
+    const auto number = static_cast<std::int16_t>(bits);
+    const auto sign = static_cast<std::int16_t>(number >> 15);
+    const auto magnitude = static_cast<std::int16_t>(number & 0x7fff);
+    const auto rank = static_cast<std::int16_t>(number ^ (sign & 0x7fff));
+    return magnitude > 0x7f80 ? std::int16_t{0x7fff} : rank;
+}
+
+LOSSMAP_ALWAYS_INLINE std::uint16_t of_rank(std::int16_t rank) {
+    const auto sign = static_cast<std::int16_t>(rank >> 15);
+    return static_cast<std::uint16_t>(rank ^ (sign & 0x7fff));
+}
+
+LOSSMAP_ALWAYS_INLINE std::int16_t higher(std::int16_t a, std::int16_t b) { return a > b ? a : b; }
+
+LOSSMAP_ALWAYS_INLINE void maximum_bf16_loop(std::uint16_t* __restrict y, const std::uint16_t* x, std::size_t count) {
+    in_groups(
+        count, [=](std::size_t k)
+                   __attribute__((always_inline)) { y[k] = of_rank(higher(rank_of(y[k]), rank_of(x[k]))); });
+}
+
+LOSSMAP_ALWAYS_INLINE void maximum_of_four_bf16_loop(std::uint16_t* __restrict y, const std::uint16_t* x0,
+                                                     const std::uint16_t* x1, const std::uint16_t* x2,
+                                                     const std::uint16_t* x3, std::size_t count) {
+    in_groups(
+        count, [=](std::size_t k) __attribute__((always_inline)) {
+            y[k] = of_rank(higher(higher(rank_of(x0[k]), rank_of(x1[k])), higher(rank_of(x2[k]), rank_of(x3[k]))));
+        });
 }
 
 LOSSMAP_ALWAYS_INLINE void round_to_bf16_loop(std::uint16_t* y, const float* x, std::size_t count) {
@@ -152,6 +208,14 @@ LOSSMAP_DISPATCH(add_squares,
                  (double* sums, const float* x, const double* centre, std::size_t rows, std::size_t channels), sums, x,
                  centre, rows, channels)
 LOSSMAP_DISPATCH(maximum, (float* y, const float* x, std::size_t count), y, x, count)
+LOSSMAP_DISPATCH(maximum_of_four,
+                 (float* y, const float* x0, const float* x1, const float* x2, const float* x3, std::size_t count), y,
+                 x0, x1, x2, x3, count)
+LOSSMAP_DISPATCH(maximum_bf16, (std::uint16_t * y, const std::uint16_t* x, std::size_t count), y, x, count)
+LOSSMAP_DISPATCH(maximum_of_four_bf16,
+                 (std::uint16_t * y, const std::uint16_t* x0, const std::uint16_t* x1, const std::uint16_t* x2,
+                  const std::uint16_t* x3, std::size_t count),
+                 y, x0, x1, x2, x3, count)
 LOSSMAP_DISPATCH(round_to_bf16, (std::uint16_t * y, const float* x, std::size_t count), y, x, count)
 LOSSMAP_DISPATCH(widen_bf16, (float* y, const std::uint16_t* x, std::size_t count), y, x, count)
 LOSSMAP_DISPATCH(relu_bf16, (std::uint16_t * x, std::size_t count), x, count)

@@ -22,6 +22,12 @@ void add_rows(double* sums, const float* x, std::size_t rows, std::size_t channe
 void add_squares(double* sums, const float* x, const double* centre, std::size_t rows, std::size_t channels);
 /// y[k] = max(y[k], x[k])
 void maximum(float* y, const float* x, std::size_t count);
+/// y[k] = max(y[k], x[k]) of bf16
+void maximum_bf16(std::uint16_t* y, const std::uint16_t* x, std::size_t count);
+/// y[k] = the largest of x0[k] .. x3[k]: what a pool of 2 x 2 is, in one pass.
+void maximum_of_four(float* y, const float* x0, const float* x1, const float* x2, const float* x3, std::size_t count);
+void maximum_of_four_bf16(std::uint16_t* y, const std::uint16_t* x0, const std::uint16_t* x1, const std::uint16_t* x2,
+                          const std::uint16_t* x3, std::size_t count);
 /// y = x rounded to bf16: to nearest, ties to even.
 void round_to_bf16(std::uint16_t* y, const float* x, std::size_t count);
 /// y = x, which is bf16.

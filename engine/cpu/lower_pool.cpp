@@ -42,10 +42,11 @@ bool lower_pool(ProgramBuilder& builder, const Node& node) {
     const ops::Window window =
         ops::forward_window(node, source, global ? pixels : node.attributes.get_ints("kernel_shape", {}));
     if (!sees_input(window)) return false;
-    const Place from = builder.read(node.inputs[0], Layout::channels_last);
-    const Place to = builder.write(node.outputs[0], Layout::channels_last);
+    const bool bf16 = *kind == PoolOperation::Kind::maximum && builder.lies_in_bf16(node.inputs[0]);
+    const Place from = builder.read(node.inputs[0], {Layout::channels_last, bf16});
+    const Place to = builder.write(node.outputs[0], {Layout::channels_last, bf16});
     builder.add(std::make_unique<PoolOperation>(*kind, window, static_cast<std::size_t>(source[0]),
-                                                static_cast<std::size_t>(source[1]), from, to),
+                                                static_cast<std::size_t>(source[1]), from, to, bf16),
                 node.name);
     return true;
 }

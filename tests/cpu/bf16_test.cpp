@@ -3,6 +3,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <vector>
 
@@ -73,6 +74,37 @@ TEST(CpuBf16, ActivationsAreThoseOfFp32) {
             }
         }
     }
+}
+
+TEST(CpuBf16, MaximaAreThoseOfFp32) {
+    constexpr std::size_t kAll = 0x10000;
+    // Every pattern against others of all kinds; a few elements more than whole vectors.
+    constexpr std::size_t kCount = kAll + 5;
+    std::vector<std::vector<std::uint16_t>> bits(4, std::vector<std::uint16_t>(kCount));
+    std::vector<std::vector<float>> values(4, std::vector<float>(kCount));
+    constexpr std::uint32_t kSteps[] = {1, 40503, 30011, 7919};
+    for (std::size_t which = 0; which < 4; ++which) {
+        for (std::size_t k = 0; k < kCount; ++k)
+            bits[which][k] = static_cast<std::uint16_t>(k * kSteps[which] + 77 * which);
+        cpu::widen_bf16(values[which].data(), bits[which].data(), kCount);
+    }
+    const auto expect_same = [&](const std::vector<float>& expected, const std::vector<std::uint16_t>& actual) {
+        for (std::size_t k = 0; k < kCount; ++k) {
+            const float found = bfloat16_to_float(actual[k]);
+            ASSERT_TRUE(std::isnan(expected[k]) ? std::isnan(found) : found == expected[k]) << k;
+        }
+    };
+    std::vector<float> four(kCount);
+    std::vector<std::uint16_t> four_bits(kCount);
+    cpu::maximum_of_four(four.data(), values[0].data(), values[1].data(), values[2].data(), values[3].data(), kCount);
+    cpu::maximum_of_four_bf16(four_bits.data(), bits[0].data(), bits[1].data(), bits[2].data(), bits[3].data(), kCount);
+    expect_same(four, four_bits);
+    for (std::size_t which = 1; which < 4; ++which) {
+        cpu::maximum(values[0].data(), values[which].data(), kCount);
+        cpu::maximum_bf16(bits[0].data(), bits[which].data(), kCount);
+        expect_same(values[0], bits[0]);
+    }
+    EXPECT_EQ(std::memcmp(four.data(), values[0].data(), kCount * sizeof(float)), 0) << "four at once, and in turn";
 }
 
 /// Largest difference of the output from `expected`, over its largest element.
