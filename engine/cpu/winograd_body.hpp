@@ -40,60 +40,79 @@ LOSSMAP_WINOGRAD_INLINE void transform_four(__m512& d0, __m512& d1, __m512& d2, 
     d2 = third;
 }
 
-/// B^T d B for 16 channels of a patch.
-LOSSMAP_WINOGRAD_INLINE void transform_and_store(__m512 (&d)[16], Element* out, std::int64_t plane) {
-#pragma GCC unroll 4
-    for (int k = 0; k < 4; ++k)
-        transform_four(d[k], d[4 + k], d[8 + k], d[12 + k]);
-#pragma GCC unroll 4
-    for (int k = 0; k < 4; ++k)
-        transform_four(d[4 * k], d[4 * k + 1], d[4 * k + 2], d[4 * k + 3]);
-#pragma GCC unroll 16
-    for (int k = 0; k < 16; ++k)
-        store(out + k * plane, d[k]);
-}
+/// The four rows that a row of patches reads; nullptr outside the image.
+struct InputRows {
+    const Element* first[4];
+    bool inside = true;  ///< all of them
+};
 
-/// A patch that lies in the image with all its 4x4 pixels; `corner` is the first of them.
-LOSSMAP_WINOGRAD_INLINE void transform_inner(const WinogradShape& s, const Element* corner, Element* out,
-                                             std::int64_t plane) {
-    const std::int64_t line = s.width * s.channels;
-    for (std::int64_t c = 0; c < s.channels; c += kLanes) {
-        __m512 d[16];
-#pragma GCC unroll 16
-        for (int k = 0; k < 16; ++k)
-            d[k] = load(corner + k / 4 * line + k % 4 * s.channels + c);
-        transform_and_store(d, out + c, plane);
+/// B^T d of one column of pixels for 16 channels; zero outside the image.
+LOSSMAP_WINOGRAD_INLINE void transform_column(const WinogradShape& s, const InputRows& rows, std::int64_t x,
+                                              std::int64_t c, __m512 (&d)[4]) {
+    if (x < 0 || x >= s.width) {
+#pragma GCC unroll 4
+        for (int k = 0; k < 4; ++k)
+            d[k] = _mm512_setzero_ps();
+        return;
     }
+    const std::int64_t offset = x * s.channels + c;
+    if (rows.inside) {
+#pragma GCC unroll 4
+        for (int k = 0; k < 4; ++k)
+            d[k] = load(rows.first[k] + offset);
+    } else {
+#pragma GCC unroll 4
+        for (int k = 0; k < 4; ++k)
+            d[k] = rows.first[k] == nullptr ? _mm512_setzero_ps() : load(rows.first[k] + offset);
+    }
+    transform_four(d[0], d[1], d[2], d[3]);
 }
 
-/// A patch that reaches over an edge: zero outside the image.
-LOSSMAP_WINOGRAD_INLINE void transform_edge(const WinogradShape& s, const Element* image, std::int64_t row,
-                                            std::int64_t column, Element* out, std::int64_t plane) {
+/// B^T d B of `count` patches side by side, the first one from column `x` on. Neighbours share two columns, which are
+/// read and transformed once.
+LOSSMAP_WINOGRAD_INLINE void transform_row(const WinogradShape& s, const InputRows& rows, std::int64_t x,
+                                           std::int64_t count, Element* out, std::int64_t plane) {
     for (std::int64_t c = 0; c < s.channels; c += kLanes) {
-        __m512 d[16];
-#pragma GCC unroll 16
-        for (int k = 0; k < 16; ++k) {
-            const std::int64_t y = row + k / 4;
-            const std::int64_t x = column + k % 4;
-            const bool inside = y >= 0 && y < s.height && x >= 0 && x < s.width;
-            d[k] = inside ? load(image + (y * s.width + x) * s.channels + c) : _mm512_setzero_ps();
+        __m512 left[2][4];
+        transform_column(s, rows, x, c, left[0]);
+        transform_column(s, rows, x + 1, c, left[1]);
+        Element* to = out + c;
+        for (std::int64_t t = 0; t < count; ++t, to += s.channels) {
+            __m512 right[2][4];
+            transform_column(s, rows, x + 2 * t + 2, c, right[0]);
+            transform_column(s, rows, x + 2 * t + 3, c, right[1]);
+#pragma GCC unroll 4
+            for (int k = 0; k < 4; ++k) {
+                __m512 d[4] = {left[0][k], left[1][k], right[0][k], right[1][k]};
+                transform_four(d[0], d[1], d[2], d[3]);
+#pragma GCC unroll 4
+                for (int m = 0; m < 4; ++m)
+                    store(to + (4 * k + m) * plane, d[m]);
+                left[0][k] = right[0][k];
+                left[1][k] = right[1][k];
+            }
         }
-        transform_and_store(d, out + c, plane);
     }
 }
 
 LOSSMAP_WINOGRAD_TARGET void transform_inputs(const WinogradShape& s, const Element* source, Patch patch,
                                               std::int64_t count, Element* out) {
     const std::int64_t plane = s.patches_together() * s.channels;
-    for (std::int64_t t = 0; t < count; ++t, patch.advance(s), out += s.channels) {
+    while (count > 0) {
         const Element* image = source + patch.image * s.height * s.width * s.channels;
-        const std::int64_t row = patch.row - s.pad_top;
-        const std::int64_t column = patch.column - s.pad_left;
-        if (row >= 0 && column >= 0 && row + 4 <= s.height && column + 4 <= s.width) {
-            transform_inner(s, image + (row * s.width + column) * s.channels, out, plane);
-        } else {
-            transform_edge(s, image, row, column, out, plane);
+        InputRows rows;
+        for (std::int64_t k = 0; k < 4; ++k) {
+            const std::int64_t y = patch.row - s.pad_top + k;
+            const bool inside = y >= 0 && y < s.height;
+            rows.first[k] = inside ? image + y * s.width * s.channels : nullptr;
+            rows.inside = rows.inside && inside;
         }
+        const std::int64_t run = std::min(count, (s.out_width - patch.column + 1) / 2);
+        transform_row(s, rows, patch.column - s.pad_left, run, out, plane);
+        for (std::int64_t k = 0; k < run; ++k)
+            patch.advance(s);
+        out += run * s.channels;
+        count -= run;
     }
 }
 
