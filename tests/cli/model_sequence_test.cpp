@@ -50,6 +50,24 @@ TEST(ModelSequence, HandsOnWhatFollowsTheNumberOfTheNetwork) {
         EXPECT_EQ(sums[k].loss_sum, expected[k]);
 }
 
+/// Its error tells the point.
+class RoundedExecutable final : public test::FakeExecutable {
+public:
+    RoundedExecutable() : FakeExecutable([](const Point&, float, std::int64_t) { return 0.0; }) {}
+    [[nodiscard]] std::vector<double> precision_error(std::span<const Point> points, const SampleChunk&) override {
+        EXPECT_EQ(points.size(), 1U);
+        EXPECT_EQ(points[0].coordinates.size(), 2U);
+        return {points[0].coordinates[0] - points[0].coordinates[1]};
+    }
+};
+
+TEST(ModelSequence, MeasuresThePrecisionWhereItIsAsked) {
+    ModelSequence sequence(2, [](std::size_t) { return std::make_unique<RoundedExecutable>(); });
+    const SampleChunk chunk = test::FakeDataset(1).read(0, 1);
+    const Point point{{1.0, 0.5, 0.125}};
+    EXPECT_EQ(sequence.precision_error({&point, 1}, chunk), std::vector<double>{0.375});
+}
+
 TEST(ModelSequence, RefusesPointsThatAreNoNetwork) {
     ModelSequence sequence(2, build_fake);
     const test::FakeDataset data(1);

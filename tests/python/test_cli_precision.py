@@ -86,6 +86,18 @@ class Precision(unittest.TestCase):
         self.assertIn("going on: ", self.run_to(file, "stopped")[1].stderr)
         self.assertEqual((out / "surface.h5").read_bytes(), (unbroken / "surface.h5").read_bytes())
 
+    def test_networks_that_come_one_after_the_other(self):
+        self.need_bf16()
+        config = json.loads(self.plane().read_text())
+        del config["y"]
+        config.update(precision="bf16", experiment="repeat", count=2, x=support.axis(-1, 1, 3))
+        _, process = self.run_to(support.write_config(self.folder, config), "repeat")
+        self.assertIn("bf16: mean losses of 256 samples at 3 points are within", process.stderr)
+        models = {key: value for key, value in config.items() if key not in ("model", "directions", "x", "count")}
+        models.update(experiment="evaluate", models=["net.onnx", "net.onnx"])
+        _, process = self.run_to(support.write_config(self.folder, models), "evaluate")
+        self.assertIn("bf16: mean losses of 256 samples at 2 points are within", process.stderr)
+
     def test_layers_profile_and_rate(self):
         self.need_bf16()
         file = self.plane()

@@ -37,8 +37,8 @@ Tensor ModelSequence::forward(const Point& point, const SampleChunk& chunk) {
 }
 
 std::vector<double> ModelSequence::precision_error(std::span<const Point> points, const SampleChunk& chunk) {
-    const Point origin;
-    return select(points.front()).precision_error({&origin, 1}, chunk);
+    const Point own = rest_of(points.front());
+    return select(points.front()).precision_error({&own, 1}, chunk);
 }
 
 Executable& ModelSequence::select(const Point& point) {
