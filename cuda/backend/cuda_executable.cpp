@@ -173,11 +173,13 @@ std::vector<LossSums> CudaExecutable::rescue(std::span<const Point> points, cons
 Executable& CudaExecutable::twin() {
     if (twin_ == nullptr) {
         const ExecutableRequest& request = owned_->request;
-        const Sizing sizing{nullptr, "what overflows is little"};
+        const Sizing sizing{nullptr, "what overflows is little", memory_bytes()};
         // For the same reason its ways are not measured, which would take seconds of every start that asks for the
         // error of a precision.
         const std::shared_ptr<Planner> planner = shared_.planner->of_favourites();
-        twin_ = std::make_unique<CudaExecutable>(request, planner, choose_passes(request, *planner, sizing));
+        twin_ = with_context("evaluating again in fp32 what its precision does not hold", [&] {
+            return std::make_unique<CudaExecutable>(request, planner, choose_passes(request, *planner, sizing));
+        });
     }
     return *twin_;
 }

@@ -42,6 +42,7 @@ Ceiling measure_gemm_ceiling(Device& device, Precision precision, std::int64_t e
     problem.rows = problem.columns = problem.inner = extent;
     problem.type = problem.result_type = type_of(precision);
     problem.precision = precision;
+    problem.alignment = 256;  // of what a device gives at least
     const std::unique_ptr<GemmPlan> plan = device.build_gemm(problem, device.gemm_ways(problem).front(), {});
     const std::int64_t count = extent * extent;
     const std::size_t bytes = static_cast<std::size_t>(count) * size_of(problem.type);

@@ -179,10 +179,11 @@ PassChoice choose_passes(const ExecutableRequest& request, Planner& planner, con
         training.push_back(probe(request, planner, choice.training.back()));
         least += training.back().bytes({1, samples});
     }
-    const auto available = static_cast<std::int64_t>(kMemoryShare * static_cast<double>(facts.free_bytes));
+    const std::int64_t free_bytes = std::max<std::int64_t>(facts.free_bytes - sizing.taken_bytes, 0);
+    const auto available = static_cast<std::int64_t>(kMemoryShare * static_cast<double>(free_bytes));
     if (available < least) {
         throw InputError("the network needs {} MiB of device memory, {} of {} MiB are free on {}", least >> 20,
-                         facts.free_bytes >> 20, facts.memory_bytes >> 20, facts.id);
+                         free_bytes >> 20, facts.memory_bytes >> 20, facts.id);
     }
     // What the smallest pass of each takes is set aside, and room for samples that stay; the rest goes to the programs
     // in turn.

@@ -18,10 +18,11 @@ struct PassChoice {
     std::vector<BuildOptions> training;  ///< one a size of statistics batch
 };
 
-/// Who measures sizes of passes, or why nobody does.
+/// Who measures sizes of passes, or why nobody does, and what others have of the device's memory.
 struct Sizing {
     PassSizer* sizer = nullptr;
     std::string why_not = "without a plan cache nothing is measured";
+    std::int64_t taken_bytes = 0;  ///< since the device said how much is free
 };
 
 /// Checks the request and chooses: of the inference's pass what was recorded, else what is measured, else the model's

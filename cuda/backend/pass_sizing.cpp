@@ -155,10 +155,10 @@ std::optional<double> measured_seconds(const SizeQuestion& question, const Trial
         const double pass = executable.seconds_a_pass(any_chunk(request, trial.tiles * trial.size.samples));
         return pass / (static_cast<double>(trial.size.points * trial.size.samples) *
                        useful_share(question.limits, trial.size));
-    } catch (const OutOfDeviceMemory&) {
-        return {};
-    } catch (const UnsupportedError&) {
-        return {};
+    } catch (const Interrupted&) {
+        throw;
+    } catch (const Error&) {
+        return {};  // too large for the device or a library; the favourite runs, or says what is wrong
     }
 }
 

@@ -205,13 +205,10 @@ private:
 
 OpenedDevices open_cuda_devices(const std::vector<int>& ordinals) {
     OpenedDevices result;
-    const DeviceList list = list_devices();
+    const DeviceList list = list_devices(ordinals);
     result.why_none = list.why_none;
     const std::string driver = driver_text(list.driver_version);
     for (const DeviceProperties& properties : list.devices) {
-        const bool wanted =
-            ordinals.empty() || std::find(ordinals.begin(), ordinals.end(), properties.ordinal) != ordinals.end();
-        if (!wanted) continue;
         try {
             result.devices.push_back(std::make_shared<CudaDevice>(properties, driver));
         } catch (const Error& error) {
@@ -223,6 +220,6 @@ OpenedDevices open_cuda_devices(const std::vector<int>& ordinals) {
     return result;
 }
 
-int count_cuda_devices() { return static_cast<int>(list_devices().devices.size()); }
+int count_cuda_devices() { return count_devices(); }
 
 }  // namespace lossmap::cuda

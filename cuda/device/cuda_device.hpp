@@ -18,7 +18,7 @@ struct OpenedDevices {
 /// @param ordinals  which ones; empty: all
 [[nodiscard]] OpenedDevices open_cuda_devices(const std::vector<int>& ordinals = {});
 
-/// GPUs that can be used; none is opened. 0 where there is none, for whatever reason.
+/// GPUs that the driver knows; none is opened. 0 where there is none, for whatever reason.
 [[nodiscard]] int count_cuda_devices();
 
 }  // namespace lossmap::cuda

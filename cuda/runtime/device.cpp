@@ -2,6 +2,8 @@
 
 #include <cuda_runtime_api.h>
 
+#include <algorithm>
+
 #include "cuda/runtime/error.hpp"
 
 namespace lossmap::cuda {
@@ -27,7 +29,14 @@ DeviceProperties read_properties(int ordinal) {
 
 }  // namespace
 
-DeviceList list_devices() {
+int count_devices() {
+    int count = 0;
+    if (cudaGetDeviceCount(&count) == cudaSuccess) return count;
+    static_cast<void>(cudaGetLastError());
+    return 0;
+}
+
+DeviceList list_devices(const std::vector<int>& ordinals) {
     DeviceList list;
     static_cast<void>(cudaRuntimeGetVersion(&list.runtime_version));
     static_cast<void>(cudaDriverGetVersion(&list.driver_version));
@@ -39,6 +48,7 @@ DeviceList list_devices() {
         return list;
     }
     for (int ordinal = 0; ordinal < count; ++ordinal) {
+        if (!ordinals.empty() && std::find(ordinals.begin(), ordinals.end(), ordinal) == ordinals.end()) continue;
         try {
             list.devices.push_back(read_properties(ordinal));
         } catch (const CudaError& error) {

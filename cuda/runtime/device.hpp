@@ -27,7 +27,10 @@ struct DeviceList {
     int driver_version = 0;  ///< 12040 is 12.4; 0 without a driver
     int runtime_version = 0;
 };
-[[nodiscard]] DeviceList list_devices();
+/// @param ordinals  which ones; empty: all. The others are not touched, as a context costs memory on each.
+[[nodiscard]] DeviceList list_devices(const std::vector<int>& ordinals = {});
+/// Of all; 0 without a driver. Touches none.
+[[nodiscard]] int count_devices();
 
 /// Makes a device current for the calling thread while it lives, and the former one afterwards.
 class DeviceGuard {

@@ -35,6 +35,8 @@ ExecutableGraph ExecutableGraph::capture(const Stream& stream, const std::functi
         work();
     } catch (...) {
         static_cast<void>(cudaStreamEndCapture(stream.get(), &recorded));
+        // Of an invalid capture, too: the next launch must not be blamed for it.
+        static_cast<void>(cudaGetLastError());
         const GraphHandle discarded(recorded);
         throw;
     }

@@ -23,7 +23,10 @@ public:
                                                       const SampleChunk& chunk) override {
         EXPECT_FALSE(exact_);
         samples = chunk.count;
-        return {points.front().coordinates[0]};
+        std::vector<double> errors;
+        for (const Point& point : points)
+            errors.push_back(point.coordinates[0]);
+        return errors;
     }
     std::int64_t samples = 0;
 

@@ -117,13 +117,18 @@ public:
         if (!state_->options.records) throw cuda::CannotRecord("the emulated device has no room");
         std::vector<Task> tasks;
         recording_ = &tasks;
+        state_->recording = std::this_thread::get_id();
+        const auto end = [this] {
+            recording_ = nullptr;
+            state_->recording = std::thread::id();
+        };
         try {
             work();
         } catch (...) {
-            recording_ = nullptr;
+            end();
             throw;
         }
-        recording_ = nullptr;
+        end();
         state_->counts.recordings += 1;
         return std::make_unique<HostRecording>(this, std::move(tasks));
     }
@@ -185,6 +190,12 @@ void HostMark::synchronize() {
     merge(queue_.state_->host, clock_);
 }
 
+/// A thread that records may not ask for memory: a device would have to wait for it.
+void require_no_recording(const HostDeviceState& state) {
+    if (state.recording.load() == std::this_thread::get_id())
+        throw InternalError("memory is asked for while recording");
+}
+
 }  // namespace
 
 HostDevice::HostDevice(const HostDeviceOptions& options)
@@ -212,6 +223,7 @@ const kernels::KernelTable& HostDevice::kernels() const {
 }
 
 cuda::Memory HostDevice::allocate(std::size_t bytes) {
+    require_no_recording(*state_);
     const auto wanted = static_cast<std::int64_t>(bytes);
     if (wanted > options_.most_bytes_at_once || state_->ledger.bytes() + wanted > options_.memory_bytes) {
         throw cuda::OutOfDeviceMemory("{} bytes of an emulated device of {}", bytes, options_.memory_bytes);
@@ -228,6 +240,7 @@ cuda::Memory HostDevice::allocate(std::size_t bytes) {
 }
 
 cuda::Memory HostDevice::allocate_pinned(std::size_t bytes) {
+    require_no_recording(*state_);
     if (bytes == 0) return {};
     void* data = std::malloc(bytes);
     std::memset(data, kPoison, bytes);

@@ -83,6 +83,7 @@ public:
 
     [[nodiscard]] const cuda::DeviceFacts& facts() const override { return facts_; }
     [[nodiscard]] const kernels::KernelTable& kernels() const override;
+    /// Refused in a thread that records.
     [[nodiscard]] cuda::Memory allocate(std::size_t bytes) override;
     [[nodiscard]] cuda::Memory allocate_pinned(std::size_t bytes) override;
     [[nodiscard]] std::unique_ptr<cuda::Queue> make_queue() override;

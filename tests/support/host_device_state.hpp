@@ -1,7 +1,9 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <thread>
 
 #include "tests/support/access_ledger.hpp"
 #include "tests/support/host_device.hpp"
@@ -18,7 +20,8 @@ public:
     HostDeviceCounts counts;
     Clock host;  ///< what the calling thread has waited for
     std::size_t queues = 0;
-    double seconds = 0.0;  ///< on the device's clock
+    std::atomic<std::thread::id> recording{};  ///< the thread that records, which may not allocate; as captures are
+    double seconds = 0.0;                      ///< on the device's clock
     std::int64_t convolution_runs = 0;
 };
 

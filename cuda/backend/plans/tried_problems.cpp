@@ -217,8 +217,12 @@ std::vector<TriedOnDevice::Array*> TriedConvolution::inputs() {
 
 TriedOnDevice::Array& TriedConvolution::result() {
     const ConvolutionProblem& p = problem_;
-    if (result_.bytes == 0)
+    if (result_.bytes == 0) {
         result_ = array(extent(p.images * p.out_channels * product(p.output), p.stride_result), p.type);
+        // With it, as nothing can be allocated while runs are recorded.
+        if (p.pooled)
+            pooled_ = array(extent(p.images * p.out_channels * product(p.output) / 4, p.stride_pooled), p.type);
+    }
     return result_;
 }
 
@@ -267,7 +271,6 @@ void TriedConvolution::queue_pool() {
     }
     args.in_strides = kernels::channels_last(p.out_channels, args.window.input);
     args.out_strides = kernels::channels_last(p.out_channels, args.window.output);
-    if (pooled_.bytes == 0) pooled_ = array(extent(args.out_strides.sample * p.images, p.stride_pooled), p.type);
     args.in = {result_.memory.data(), p.type, p.stride_result};
     args.out = {pooled_.memory.data(), p.type, p.stride_pooled};
     const std::array<Access, 2> accesses{result_.access(false), pooled_.access(true)};

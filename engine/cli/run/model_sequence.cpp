@@ -37,8 +37,13 @@ Tensor ModelSequence::forward(const Point& point, const SampleChunk& chunk) {
 }
 
 std::vector<double> ModelSequence::precision_error(std::span<const Point> points, const SampleChunk& chunk) {
-    const Point own = rest_of(points.front());
-    return select(points.front()).precision_error({&own, 1}, chunk);
+    std::vector<double> errors;
+    for (const Point& point : points) {
+        const Point own = rest_of(point);
+        const std::vector<double> error = select(point).precision_error({&own, 1}, chunk);
+        errors.insert(errors.end(), error.begin(), error.end());
+    }
+    return errors;
 }
 
 Executable& ModelSequence::select(const Point& point) {

@@ -3,21 +3,37 @@
 #include "core/error.hpp"
 
 namespace lossmap {
+namespace {
+
+/// How many points from the first on are of its kind: they go together.
+std::size_t of_one_kind(std::span<const Point> points) {
+    std::size_t count = 1;
+    while (count < points.size() && points[count].coordinates.size() == points[0].coordinates.size())
+        ++count;
+    return count;
+}
+
+}  // namespace
 
 PathExecutable::PathExecutable(std::unique_ptr<Executable> plane, std::unique_ptr<ModelSequence> checkpoints)
     : plane_(std::move(plane)), checkpoints_(std::move(checkpoints)) {}
 
 void PathExecutable::evaluate(std::span<const Point> points, const SampleChunk& chunk, std::span<LossSums> sums) {
     if (points.size() != sums.size()) throw InternalError("{} points, {} sums", points.size(), sums.size());
-    // Points of one kind that follow each other go together.
-    for (std::size_t first = 0; first < points.size();) {
-        std::size_t end = first + 1;
-        while (end < points.size() && points[end].coordinates.size() == points[first].coordinates.size())
-            ++end;
-        executable_of(points[first])
-            .evaluate(points.subspan(first, end - first), chunk, sums.subspan(first, end - first));
-        first = end;
+    for (std::size_t first = 0, count = 0; first < points.size(); first += count) {
+        count = of_one_kind(points.subspan(first));
+        executable_of(points[first]).evaluate(points.subspan(first, count), chunk, sums.subspan(first, count));
     }
+}
+
+std::vector<double> PathExecutable::precision_error(std::span<const Point> points, const SampleChunk& chunk) {
+    std::vector<double> errors;
+    for (std::size_t first = 0, count = 0; first < points.size(); first += count) {
+        count = of_one_kind(points.subspan(first));
+        const auto own = executable_of(points[first]).precision_error(points.subspan(first, count), chunk);
+        errors.insert(errors.end(), own.begin(), own.end());
+    }
+    return errors;
 }
 
 Tensor PathExecutable::forward(const Point& point, const SampleChunk& chunk) {

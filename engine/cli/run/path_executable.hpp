@@ -20,10 +20,7 @@ public:
     [[nodiscard]] std::int64_t macs_per_sample() const override { return plane_->macs_per_sample(); }
     [[nodiscard]] std::int64_t points_per_pass() const override { return plane_->points_per_pass(); }
     [[nodiscard]] bool is_exact() const override { return plane_->is_exact(); }
-    [[nodiscard]] std::vector<double> precision_error(std::span<const Point> points,
-                                                      const SampleChunk& chunk) override {
-        return executable_of(points.front()).precision_error(points, chunk);
-    }
+    [[nodiscard]] std::vector<double> precision_error(std::span<const Point> points, const SampleChunk& chunk) override;
     [[nodiscard]] std::int64_t memory_bytes() const override {
         return plane_->memory_bytes() + checkpoints_->memory_bytes();
     }

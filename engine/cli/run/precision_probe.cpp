@@ -32,12 +32,12 @@ PrecisionError probe_precision(Executable& executable, const std::vector<Point>&
     if (executable.is_exact() || points.empty() || data.size() == 0) return result;
     result.samples = std::min(kSamples, data.size());
     const SampleChunk chunk = data.read(0, result.samples);
-    for (const std::size_t index : std::set<std::size_t>{0, points.size() / 2, points.size() - 1}) {
-        const std::vector<double> error = executable.precision_error({&points[index], 1}, chunk);
-        if (error.empty()) return {};
+    for (const std::size_t index : std::set<std::size_t>{0, points.size() / 2, points.size() - 1})
         result.points.push_back(points[index]);
-        result.relative.push_back(error.front());
-    }
+    result.relative = executable.precision_error(result.points, chunk);
+    if (result.relative.empty()) return {};
+    if (result.relative.size() != result.points.size())
+        throw InternalError("{} errors of {} points", result.relative.size(), result.points.size());
     return result;
 }
 
