@@ -72,12 +72,9 @@ public:
     /// Largest difference of what the device computed from what the host computes, over the largest value; infinite
     /// where a sample is flagged: none of these overflows.
     [[nodiscard]] double error(const cuda::Stream& stream) const {
-        std::vector<Pixel> device(in_.size()), host(in_.size());
-        std::vector<std::uint32_t> flags(device_flags_.size_bytes() / 4);
-        cuda::copy_to_host(device.data(), device_out_.data(), device_out_.size_bytes(), stream);
-        cuda::copy_to_host(flags.data(), device_flags_.data(), device_flags_.size_bytes(), stream);
-        stream.synchronize();
-        if (std::ranges::count(flags, 0u) != std::ssize(flags)) return std::numeric_limits<double>::infinity();
+        const std::vector<Pixel> device = results(stream);
+        std::vector<Pixel> host(in_.size());
+        if (flagged(stream) > 0) return std::numeric_limits<double>::infinity();
         run(job_, kernels::host_kernels(), arguments(in_.data(), weights_.data(), bias_.data(), host.data(), nullptr),
             {});
         double largest = 0.0, difference = 0.0;
@@ -87,6 +84,21 @@ public:
             difference = apart <= difference ? difference : apart;  // NaN stays
         }
         return difference / largest;
+    }
+
+    /// What the device computed last.
+    [[nodiscard]] std::vector<Pixel> results(const cuda::Stream& stream) const {
+        std::vector<Pixel> device(in_.size());
+        cuda::copy_to_host(device.data(), device_out_.data(), device_out_.size_bytes(), stream);
+        stream.synchronize();
+        return device;
+    }
+    /// Samples, and points, with numbers that were not held.
+    [[nodiscard]] std::int64_t flagged(const cuda::Stream& stream) const {
+        std::vector<std::uint32_t> flags(device_flags_.size_bytes() / 4);
+        cuda::copy_to_host(flags.data(), device_flags_.data(), device_flags_.size_bytes(), stream);
+        stream.synchronize();
+        return std::ssize(flags) - std::ranges::count(flags, 0u);
     }
 
     /// Bytes that have to move through device memory.

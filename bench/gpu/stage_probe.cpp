@@ -17,6 +17,7 @@
 #include "bench/gpu/probe_timer.hpp"
 #include "bench/gpu/stage_job.hpp"
 #include "core/dtype.hpp"
+#include "core/error.hpp"
 #include "cuda/runtime/buffer.hpp"
 #include "cuda/runtime/device.hpp"
 #include "cuda/runtime/error.hpp"
@@ -171,13 +172,21 @@ private:
     template <int kProducts>
     json row(const StageJob& job) {
         const StageData<kProducts> data(job, stream_);
+        data.launch(stream_);
+        const auto first = data.results(stream_);
         const double ms = median_ms(stream_, 7, [&] { data.launch(stream_); });
+        // The device is full now, as it was not when results were compared with the host's: a race would show here.
+        const auto last = data.results(stream_);
+        if (std::memcmp(first.data(), last.data(), first.size() * sizeof(first[0])) != 0)
+            throw Error("{} points of {} images through {} layers: other bits the next time", job.points, job.samples,
+                        job.layers);
         const double tflops = 2.0 * job.multiply_adds() / ms * 1e-9;
         const auto images = static_cast<double>(job.points * job.samples);
         return {{"points", job.points},
                 {"images", job.samples},
                 {"layers", job.layers},
                 {"exit", job.exit},
+                {"flagged", data.flagged(stream_)},
                 {"ms", ms},
                 {"tflops", tflops},
                 {"of_mma_sync", tflops / ceiling_tflops_},
