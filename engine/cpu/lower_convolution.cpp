@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "core/error.hpp"
+#include "cpu/chosen_primitive.hpp"
 #include "cpu/dnnl_operation.hpp"
 #include "cpu/joined_nodes.hpp"
 #include "cpu/lowerings.hpp"
@@ -89,16 +90,8 @@ WinogradShape winograd_shape(const Node& node, const Shape& source, const Shape&
             window.pad_begin[2], target[2], target[3], target[1]};
 }
 
-/// The primitive of a step, in bf16 where that is asked for and oneDNN has it.
-struct ChosenConvolution {
-    dnnl::convolution_forward::primitive_desc primitive;  ///< empty: there is none
-    bool bf16 = false;                                    ///< its source; its target may be f32 all the same
-    bool bf16_target = false;
-    std::string remark;  ///< why it is not bf16
-};
-
-ChosenConvolution choose_convolution(ProgramBuilder& builder, const Node& node, const JoinedNodes& joined,
-                                     const ConvolutionShape& shape, bool has_bias) {
+auto choose_convolution(ProgramBuilder& builder, const Node& node, const JoinedNodes& joined,
+                        const ConvolutionShape& shape, bool has_bias) {
     const Shape& source = builder.shape(node.inputs[0]);
     const Shape& target = builder.shape(joined.output());
     const auto make = [&](bool bf16, bool bf16_target) {
@@ -109,15 +102,7 @@ ChosenConvolution choose_convolution(ProgramBuilder& builder, const Node& node, 
             shape.strides, shape.dilations, shape.pads_begin, shape.pads_end,
             attributes_with_scratch(joined.has_residual()), true);
     };
-    ChosenConvolution chosen;
-    if (builder.options().precision == Precision::bf16) {
-        const bool bf16_target = builder.belongs_in_bf16(joined.output());
-        auto primitive = make(true, bf16_target);
-        chosen.remark = why_not_bf16(primitive ? primitive.impl_info_str() : "");
-        if (chosen.remark.empty()) return {std::move(primitive), true, bf16_target, ""};
-    }
-    chosen.primitive = make(false, false);
-    return chosen;
+    return choose_primitive(builder, joined.output(), make);
 }
 
 }  // namespace
@@ -132,7 +117,7 @@ bool lower_convolution(ProgramBuilder& builder, const Step& step) {
     const ConvolutionShape shape = convolution_shape(node, source_shape, weights_shape);
 
     const PackedLayer layer = packed_layer(node, weights_shape, joined);
-    const ChosenConvolution chosen = choose_convolution(builder, node, joined, shape, layer.has_bias());
+    const auto chosen = choose_convolution(builder, node, joined, shape, layer.has_bias());
     const auto& primitive = chosen.primitive;
     if (!primitive) return false;
 

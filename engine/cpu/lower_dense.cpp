@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "core/error.hpp"
+#include "cpu/chosen_primitive.hpp"
 #include "cpu/dnnl_operation.hpp"
 #include "cpu/joined_nodes.hpp"
 #include "cpu/lowerings.hpp"
@@ -55,15 +56,7 @@ std::optional<DenseLayer> dense_layer(const ProgramBuilder& builder, const Node&
     return dense;
 }
 
-/// The product of a step, in bf16 where that is asked for and oneDNN has it.
-struct ChosenProduct {
-    dnnl::matmul::primitive_desc primitive;  ///< empty: there is none
-    bool bf16 = false;                       ///< its source; its target may be f32 all the same
-    bool bf16_target = false;
-    std::string remark;  ///< why it is not bf16
-};
-
-ChosenProduct choose_product(ProgramBuilder& builder, const DenseLayer& dense, const JoinedNodes& joined) {
+auto choose_product(ProgramBuilder& builder, const DenseLayer& dense, const JoinedNodes& joined) {
     const auto make = [&](bool bf16, bool bf16_target) {
         return dnnl::matmul::primitive_desc(
             builder.materializer().engine(), plain_desc({dense.rows, dense.inner}, bf16),
@@ -71,15 +64,7 @@ ChosenProduct choose_product(ProgramBuilder& builder, const DenseLayer& dense, c
             dense.layer.has_bias() ? plain_desc({1, dense.columns}) : dnnl::memory::desc(),
             plain_desc({dense.rows, dense.columns}, bf16_target), attributes_with_scratch(joined.has_residual()), true);
     };
-    ChosenProduct chosen;
-    if (builder.options().precision == Precision::bf16) {
-        const bool bf16_target = builder.belongs_in_bf16(joined.output());
-        auto primitive = make(true, bf16_target);
-        chosen.remark = why_not_bf16(primitive ? primitive.impl_info_str() : "");
-        if (chosen.remark.empty()) return {std::move(primitive), true, bf16_target, ""};
-    }
-    chosen.primitive = make(false, false);
-    return chosen;
+    return choose_primitive(builder, joined.output(), make);
 }
 
 }  // namespace
@@ -93,7 +78,7 @@ bool lower_dense(ProgramBuilder& builder, const Step& step) {
     dense.layer.added_bias = step.added_bias;
     dense.layer.norm = joined.norm();
 
-    const ChosenProduct chosen = choose_product(builder, dense, joined);
+    const auto chosen = choose_product(builder, dense, joined);
     const auto& primitive = chosen.primitive;
     if (!primitive) return false;
 

@@ -63,17 +63,17 @@ TEST(PrecisionProbe, DoesNotAskWhereNothingIsRounded) {
 }
 
 TEST(PrecisionProbe, SaysHowFarItIs) {
-    const PrecisionRemark remark = remark_on(errors({1e-3, 2.5e-3, 0.0}), Precision::fp16);
+    const PrecisionRemark remark = remark_on(errors({1e-3, 2.5e-3, 0.0}), Precision::fp16, "cuda");
     EXPECT_EQ(remark.text, "fp16: mean losses of 7 samples at 3 points are within 0.0025 of plain fp32's");
     EXPECT_FALSE(remark.unexplained);
 }
 
 TEST(PrecisionProbe, WarnsOfWhatRoundingDoesNotExplain) {
     // The same difference is nothing in 16 bits, and a fault in fp32.
-    EXPECT_FALSE(remark_on(errors({0.0, 2e-4}), Precision::tf32).unexplained);
-    EXPECT_FALSE(remark_on(errors({0.0, 2e-4}), Precision::bf16).unexplained);
-    EXPECT_FALSE(remark_on(errors({0.0, 9e-5}), Precision::fp32).unexplained);
-    const PrecisionRemark remark = remark_on(errors({0.0, 2e-4}), Precision::fp32);
+    EXPECT_FALSE(remark_on(errors({0.0, 2e-4}), Precision::tf32, "cuda").unexplained);
+    EXPECT_FALSE(remark_on(errors({0.0, 2e-4}), Precision::bf16, "cuda").unexplained);
+    EXPECT_FALSE(remark_on(errors({0.0, 9e-5}), Precision::fp32, "cuda").unexplained);
+    const PrecisionRemark remark = remark_on(errors({0.0, 2e-4}), Precision::fp32, "cuda");
     EXPECT_TRUE(remark.unexplained);
     EXPECT_NE(remark.text.find("off by up to 0.0002 of plain fp32's, at (1, 0.5); rounding explains 0.0001"),
               std::string::npos)
@@ -83,10 +83,12 @@ TEST(PrecisionProbe, WarnsOfWhatRoundingDoesNotExplain) {
 
 TEST(PrecisionProbe, WarnsWhereOneOfTheLossesIsNoNumber) {
     for (const double broken : {kNaN, std::numeric_limits<double>::infinity()}) {
-        const PrecisionRemark remark = remark_on(errors({1e-3, broken, 1e-3}), Precision::bf16);
+        const PrecisionRemark remark = remark_on(errors({1e-3, broken, 1e-3}), Precision::bf16, "cuda");
         EXPECT_TRUE(remark.unexplained);
         EXPECT_NE(remark.text.find("at (1, 0.5)"), std::string::npos) << remark.text;
         EXPECT_NE(remark.text.find("--disable-pass stages"), std::string::npos) << remark.text;
+        const std::string on_cpu = remark_on(errors({broken}), Precision::bf16, "cpu").text;
+        EXPECT_NE(on_cpu.find("--disable-pass transforms"), std::string::npos) << on_cpu;
     }
 }
 

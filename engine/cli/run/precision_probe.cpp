@@ -41,7 +41,7 @@ PrecisionError probe_precision(Executable& executable, const std::vector<Point>&
     return result;
 }
 
-PrecisionRemark remark_on(const PrecisionError& error, Precision precision) {
+PrecisionRemark remark_on(const PrecisionError& error, Precision precision, const std::string& backend) {
     // What is no number is worse than any.
     const auto less_bad = [](double a, double b) { return !std::isnan(a) && (std::isnan(b) || a < b); };
     const auto worst = std::max_element(error.relative.begin(), error.relative.end(), less_bad);
@@ -55,7 +55,9 @@ PrecisionRemark remark_on(const PrecisionError& error, Precision precision) {
             ", at ({:.4g}); rounding explains {:.2g}. Find the layer with --check-against cpu, or leave fast kernels "
             "out with --disable-pass {}",
             fmt::join(error.points[static_cast<std::size_t>(worst - error.relative.begin())].coordinates, ", "), limit,
-            precision == Precision::fp32 ? "split_stages" : "stages");
+            backend == "cpu"               ? "transforms"
+            : precision == Precision::fp32 ? "split_stages"
+                                           : "stages");
     return {text, unexplained};
 }
 

@@ -26,7 +26,8 @@ struct PrecisionRemark {
     bool unexplained = false;
 };
 
-/// @param error  of at least one point
-[[nodiscard]] PrecisionRemark remark_on(const PrecisionError& error, Precision precision);
+/// @param error    of at least one point
+/// @param backend  "cpu" or "cuda": whose fast kernels may be to blame
+[[nodiscard]] PrecisionRemark remark_on(const PrecisionError& error, Precision precision, const std::string& backend);
 
 }  // namespace lossmap

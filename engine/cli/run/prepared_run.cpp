@@ -61,7 +61,7 @@ void note_draws(PreparedRun& run, RunLog& log) {
 void probe(PreparedRun& run, RunLog& log) {
     run.precision_error = probe_precision(*run.executable, run.points, *run.data.front());
     if (run.precision_error.points.empty()) return;
-    const PrecisionRemark remark = remark_on(run.precision_error, run.config.precision);
+    const PrecisionRemark remark = remark_on(run.precision_error, run.config.precision, run.backend->name());
     if (remark.unexplained)
         log.warning(remark.text);
     else
