@@ -36,7 +36,7 @@ struct CudaExecutable::OwnedRequest {
     ExecutableRequest request;
 
     explicit OwnedRequest(const ExecutableRequest& given)
-        : graph(*given.graph), space(*given.space), origin(*given.origin), request(given) {
+        : graph(*given.graph), space(*given.space), origin(*given.origin), request(plain_request(given)) {
         for (const AxisView& axis : given.axes) {
             weights.emplace_back(axis.weights.begin(), axis.weights.end());
             states.emplace_back(axis.states.begin(), axis.states.end());
@@ -47,10 +47,6 @@ struct CudaExecutable::OwnedRequest {
         request.graph = &graph;
         request.space = &space;
         request.origin = &origin;
-        request.precision = Precision::fp32;
-        request.passes.split_stages = false;
-        request.traceable = false;
-        request.statistics_batches.clear();
     }
 };
 

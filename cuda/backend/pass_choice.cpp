@@ -124,8 +124,8 @@ PassLimits limits_of(const ExecutableRequest& request, const RecordedPass& recor
 /// The recorded points where they fit, with the recorded or the given samples.
 std::optional<ChosenSize> recorded_size(const Probe& probe, const PassLimits& limits, const RecordedPass& recorded) {
     const PassSize size{recorded.points, limits.fixed_samples};
-    const bool stands =
-        limits.fixed_points == 0 && size.points > 0 && size.samples > 0 && probe.bytes(size) <= limits.memory_bytes;
+    const bool stands = limits.fixed_points == 0 && size.points > 0 && size.samples > 0 &&
+                        probe.bytes(size) + size.samples * limits.beside_bytes <= limits.memory_bytes;
     if (!stands) return {};
     return ChosenSize{size, recorded.size_record};
 }
@@ -141,6 +141,15 @@ ChosenSize choose_size(const ExecutableRequest& request, const Probe& probe, con
 }
 
 }  // namespace
+
+ExecutableRequest plain_request(const ExecutableRequest& request) {
+    ExecutableRequest plain = request;
+    plain.precision = Precision::fp32;
+    plain.passes.split_stages = false;
+    plain.traceable = false;
+    plain.statistics_batches.clear();
+    return plain;
+}
 
 std::unique_ptr<Program> build_chosen(const ExecutableRequest& request, Planner& planner, const BuildOptions& options) {
     const auto build = [&](const BuildOptions& wanted) {
@@ -172,6 +181,12 @@ PassChoice choose_passes(const ExecutableRequest& request, Planner& planner, con
     const Probe inference = probe(request, planner, choice.inference);
     const PassSize smallest{1, std::max<std::int64_t>(limits.fixed_samples, 1)};
     std::int64_t least = ResidentTheta::bytes_for(request) + inference.bytes(smallest);
+    if (!inference.program->is_exact()) {
+        // What evaluates again has a point a pass at least, of as many samples.
+        const Probe plain = probe(plain_request(request), planner, {1, choice.inference.tile_samples});
+        limits.beside_bytes = plain.costs.evaluation_bytes;
+        least += ResidentTheta::bytes_for(request) + plain.bytes(smallest);
+    }
     std::vector<Probe> training;
     for (const std::int64_t samples : request.statistics_batches) {
         // Statistics are not worth having in a reduced precision: they are few and every result rests on them.
@@ -188,9 +203,12 @@ PassChoice choose_passes(const ExecutableRequest& request, Planner& planner, con
     // What the smallest pass of each takes is set aside, and room for samples that stay; the rest goes to the programs
     // in turn.
     std::int64_t rest = std::max<std::int64_t>(available - least - kept_samples(request, facts), 0);
-    limits.memory_bytes = rest + inference.bytes(smallest);
+    limits.memory_bytes = rest + inference.bytes(smallest) + smallest.samples * limits.beside_bytes;
     const ChosenSize chosen = choose_size(request, inference, limits, recorded.inference, planner, sizing);
-    rest -= std::max<std::int64_t>(inference.bytes(chosen.size) - inference.bytes(smallest), 0);
+    rest -= std::max<std::int64_t>(inference.bytes(chosen.size) - inference.bytes(smallest) +
+                                       (chosen.size.samples - smallest.samples) * limits.beside_bytes,
+                                   0);
+    limits.beside_bytes = 0;
     choice.inference.points = chosen.size.points;
     choice.inference.tile_samples = chosen.size.samples;
     choice.inference.size_record = chosen.record;

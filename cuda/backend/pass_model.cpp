@@ -117,8 +117,8 @@ bool fits(const PassCosts& costs, const PassLimits& limits, const PassSize& size
     // One point and the fewest samples go through whatever they take.
     const bool least = size.points == 1 && (size.samples == 1 || limits.fixed_samples > 0);
     if (!least && evaluations * costs.evaluation_bytes > limits.pass_bytes) return false;
-    const std::int64_t bytes =
-        costs.constant_bytes + size.points * costs.weight_bytes + evaluations * costs.evaluation_bytes;
+    const std::int64_t bytes = costs.constant_bytes + size.points * costs.weight_bytes +
+                               evaluations * costs.evaluation_bytes + size.samples * limits.beside_bytes;
     return least || bytes <= limits.memory_bytes;
 }
 

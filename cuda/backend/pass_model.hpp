@@ -68,6 +68,7 @@ struct PassCosts {
 /// What a pass may be.
 struct PassLimits {
     std::int64_t memory_bytes = 0;  ///< of everything
+    std::int64_t beside_bytes = 0;  ///< .. that other programs take for each sample of a pass
     std::int64_t pass_bytes = 0;    ///< of evaluations
     std::int64_t cache_bytes = 0;   ///< of the device; 0: not known
     std::int64_t most_points = 1;

@@ -4,7 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/error.hpp"
 #include "cuda/backend/cuda_backend.hpp"
+#include "cuda/backend/device.hpp"
 #include "tests/support/host_device.hpp"
 #include "tests/support/network_runner.hpp"
 
@@ -206,6 +208,34 @@ TEST(CudaPrecision, MeasuresItsErrorAgainstFp32) {
         EXPECT_GT(error, 1e-6);
         EXPECT_LT(error, 0.05);
     }
+}
+
+/// What computes in fp32 takes what the other one leaves, or there is one sentence.
+TEST(CudaPrecision, BothFitIntoTheMemoryOfTheDevice) {
+    int fitted = 0, refused = 0;
+    for (std::int64_t bytes = 400'000; bytes < 20'000'000; bytes += bytes / 5) {
+        HostDeviceOptions options;
+        options.memory_bytes = bytes;
+        options.most_points = 64;
+        ReferenceNet net({8}, 5);  // more weights than anything else
+        net.output(net.gemm(net.relu(net.gemm(net.input(), 2000, true)), 6, true));
+        NetworkRunner runner(std::move(net), 7, 6, cuda::make_cuda_backend({std::make_shared<HostDevice>(options)}));
+        runner.request().precision = Precision::fp16;
+        try {
+            const auto executable = runner.compile();
+            EXPECT_EQ(executable->precision_error({{{{0.0, 0.0}}, {{0.3, -0.2}}}}, runner.chunk()).size(), 2U);
+            EXPECT_LE(executable->memory_bytes(), bytes);
+            ++fitted;
+        } catch (const cuda::OutOfDeviceMemory& error) {
+            ADD_FAILURE() << bytes << " bytes: " << error.what();
+        } catch (const InputError& error) {
+            EXPECT_THAT(error.what(), ::testing::HasSubstr("of device memory")) << bytes;
+            EXPECT_EQ(fitted, 0) << "what fits fits into more";
+            ++refused;
+        }
+    }
+    EXPECT_GT(fitted, 3);
+    EXPECT_GT(refused, 1);
 }
 
 }  // namespace
