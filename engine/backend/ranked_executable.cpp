@@ -17,8 +17,7 @@ RankedExecutable::RankedExecutable(RankAgreement& ranks, Executable& own) : rank
     ranks_.together([] {
         throw UnsupportedError(
             "this machine would compute the network in another way than rank 0's, so that results would depend on "
-            "which "
-            "one a point falls to; use machines of one kind");
+            "which rank a point falls to; use machines of one kind");
     });
 }
 
