@@ -3,6 +3,7 @@ import json
 import statistics
 import subprocess
 import sys
+import time
 
 
 class Lossmap:
@@ -24,6 +25,16 @@ class Lossmap:
     def close(self):
         self.process.stdin.close()
         self.process.wait()
+
+
+def measured_rate(run, batch, seconds, clock=time.perf_counter):
+    """Images a second of `clock`: calls of run() with `batch` images each for so many seconds, one at least."""
+    start, clock_start = time.perf_counter(), clock()
+    count = 0
+    while count == 0 or time.perf_counter() - start < seconds:
+        run()
+        count += batch
+    return count / (clock() - clock_start)
 
 
 def best_batch(measure, batches, seconds, rounds):

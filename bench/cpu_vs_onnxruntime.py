@@ -18,7 +18,7 @@ import time
 import numpy
 import onnxruntime
 
-from alternating import Lossmap, alternate, best_batch, quartiles
+from alternating import Lossmap, alternate, best_batch, measured_rate, quartiles
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)
 
@@ -38,12 +38,7 @@ class OnnxRuntime:
         shape = [batch] + [size if isinstance(size, int) else 1 for size in self.input.shape[1:]]
         images = numpy.random.default_rng(1).standard_normal(shape, dtype=numpy.float32)
         feed = {self.input.name: images}
-        start = time.perf_counter()
-        count = 0
-        while time.perf_counter() - start < seconds:
-            self.session.run(None, feed)
-            count += batch
-        return count / (time.perf_counter() - start)
+        return measured_rate(lambda: self.session.run(None, feed), batch, seconds)
 
 
 def main():

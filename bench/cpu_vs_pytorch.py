@@ -19,7 +19,7 @@ import time
 
 import torch
 
-from alternating import Lossmap, alternate, best_batch, quartiles
+from alternating import Lossmap, alternate, best_batch, measured_rate, quartiles
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "gpu"))
 from peers import ResNet, macs_per_image  # noqa: E402
@@ -40,12 +40,7 @@ class PyTorch:
         images = torch.randn(batch, 3, 32, 32, dtype=self.dtype).to(memory_format=torch.channels_last)
         # Freezing wants no_grad: inference_mode keeps it from folding.
         with torch.no_grad():
-            start, clock_start = time.perf_counter(), self.clock()
-            count = 0
-            while count == 0 or time.perf_counter() - start < seconds:
-                self.run(images)
-                count += batch
-            return count / (self.clock() - clock_start)
+            return measured_rate(lambda: self.run(images), batch, seconds, self.clock)
 
 
 def main():

@@ -25,35 +25,39 @@ constexpr int kAccumulators =
 
 /// `rounds` (at least 1) rounds of twelve independent FMAs. The loop is written out in instructions: a compiler that
 /// sees equal accumulators merges them and shows twice the real rate, and one that keeps an array stores it every
-/// round.
+/// round. A macro, as a function would have to be compiled for both instruction sets; "v" is "x" where there are no
+/// more than sixteen registers.
+// clang-format off
+#define LOSSMAP_TWELVE_FMAS(a, x, y, rounds) \
+    asm volatile( \
+        "1:\n\t" \
+        "vfmadd213ps %14, %13, %0\n\t" \
+        "vfmadd213ps %14, %13, %1\n\t" \
+        "vfmadd213ps %14, %13, %2\n\t" \
+        "vfmadd213ps %14, %13, %3\n\t" \
+        "vfmadd213ps %14, %13, %4\n\t" \
+        "vfmadd213ps %14, %13, %5\n\t" \
+        "vfmadd213ps %14, %13, %6\n\t" \
+        "vfmadd213ps %14, %13, %7\n\t" \
+        "vfmadd213ps %14, %13, %8\n\t" \
+        "vfmadd213ps %14, %13, %9\n\t" \
+        "vfmadd213ps %14, %13, %10\n\t" \
+        "vfmadd213ps %14, %13, %11\n\t" \
+        "dec %12\n\t" \
+        "jnz 1b" \
+        : "+v"((a)[0]), "+v"((a)[1]), "+v"((a)[2]), "+v"((a)[3]), "+v"((a)[4]), "+v"((a)[5]), \
+          "+v"((a)[6]), "+v"((a)[7]), "+v"((a)[8]), "+v"((a)[9]), "+v"((a)[10]), "+v"((a)[11]), "+r"(rounds) \
+        : "v"(x), "v"(y) \
+        : "cc")
+// clang-format on
+
 __attribute__((target("avx512f"))) float fma_rounds_avx512(std::int64_t rounds) {
     __m512 a[kAccumulators];
     for (int k = 0; k < kAccumulators; ++k)
         a[k] = _mm512_set1_ps(1.0F + 0.01F * static_cast<float>(k));
     const __m512 x = _mm512_set1_ps(0.999F);
     const __m512 y = _mm512_set1_ps(0.001F);
-    // clang-format off
-    asm volatile(
-        "1:\n\t"
-        "vfmadd213ps %14, %13, %0\n\t"
-        "vfmadd213ps %14, %13, %1\n\t"
-        "vfmadd213ps %14, %13, %2\n\t"
-        "vfmadd213ps %14, %13, %3\n\t"
-        "vfmadd213ps %14, %13, %4\n\t"
-        "vfmadd213ps %14, %13, %5\n\t"
-        "vfmadd213ps %14, %13, %6\n\t"
-        "vfmadd213ps %14, %13, %7\n\t"
-        "vfmadd213ps %14, %13, %8\n\t"
-        "vfmadd213ps %14, %13, %9\n\t"
-        "vfmadd213ps %14, %13, %10\n\t"
-        "vfmadd213ps %14, %13, %11\n\t"
-        "dec %12\n\t"
-        "jnz 1b"
-        : "+v"(a[0]), "+v"(a[1]), "+v"(a[2]), "+v"(a[3]), "+v"(a[4]), "+v"(a[5]),
-          "+v"(a[6]), "+v"(a[7]), "+v"(a[8]), "+v"(a[9]), "+v"(a[10]), "+v"(a[11]), "+r"(rounds)
-        : "v"(x), "v"(y)
-        : "cc");
-    // clang-format on
+    LOSSMAP_TWELVE_FMAS(a, x, y, rounds);
     float sum = 0.0F;
     for (const __m512& value : a)
         sum += _mm512_cvtss_f32(value);
@@ -66,28 +70,7 @@ __attribute__((target("avx2,fma"))) float fma_rounds_avx2(std::int64_t rounds) {
         a[k] = _mm256_set1_ps(1.0F + 0.01F * static_cast<float>(k));
     const __m256 x = _mm256_set1_ps(0.999F);
     const __m256 y = _mm256_set1_ps(0.001F);
-    // clang-format off
-    asm volatile(
-        "1:\n\t"
-        "vfmadd213ps %14, %13, %0\n\t"
-        "vfmadd213ps %14, %13, %1\n\t"
-        "vfmadd213ps %14, %13, %2\n\t"
-        "vfmadd213ps %14, %13, %3\n\t"
-        "vfmadd213ps %14, %13, %4\n\t"
-        "vfmadd213ps %14, %13, %5\n\t"
-        "vfmadd213ps %14, %13, %6\n\t"
-        "vfmadd213ps %14, %13, %7\n\t"
-        "vfmadd213ps %14, %13, %8\n\t"
-        "vfmadd213ps %14, %13, %9\n\t"
-        "vfmadd213ps %14, %13, %10\n\t"
-        "vfmadd213ps %14, %13, %11\n\t"
-        "dec %12\n\t"
-        "jnz 1b"
-        : "+x"(a[0]), "+x"(a[1]), "+x"(a[2]), "+x"(a[3]), "+x"(a[4]), "+x"(a[5]),
-          "+x"(a[6]), "+x"(a[7]), "+x"(a[8]), "+x"(a[9]), "+x"(a[10]), "+x"(a[11]), "+r"(rounds)
-        : "x"(x), "x"(y)
-        : "cc");
-    // clang-format on
+    LOSSMAP_TWELVE_FMAS(a, x, y, rounds);
     float sum = 0.0F;
     for (const __m256& value : a)
         sum += _mm256_cvtss_f32(value);

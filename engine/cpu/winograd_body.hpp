@@ -161,28 +161,21 @@ LOSSMAP_WINOGRAD_INLINE void multiply_rows(const Element*& v, const Element* u, 
     }
 }
 
+/// Vectors columns of a product, in blocks of so many rows, the largest first.
+template <int Vectors, int... Most>
+LOSSMAP_WINOGRAD_INLINE void multiply_columns(const Element* v, const Element* u, float* out, std::int64_t rows,
+                                              std::int64_t channels, std::int64_t out_channels) {
+    (multiply_rows<Most, Vectors>(v, u, out, rows, channels, out_channels), ...);
+}
+
 /// One of the 16 products, [rows, channels] x [channels, out_channels].
 LOSSMAP_WINOGRAD_TARGET void multiply(const Element* v, const Element* u, float* out, std::int64_t rows,
                                       std::int64_t channels, std::int64_t out_channels) {
     std::int64_t o = 0;
-    for (; o + 2 * kLanes <= out_channels; o += 2 * kLanes) {
-        const Element* from = v;
-        float* to = out + o;
-        std::int64_t left = rows;
-        multiply_rows<14, 2>(from, u + o * kTogether, to, left, channels, out_channels);
-        multiply_rows<8, 2>(from, u + o * kTogether, to, left, channels, out_channels);
-        multiply_rows<4, 2>(from, u + o * kTogether, to, left, channels, out_channels);
-        multiply_rows<1, 2>(from, u + o * kTogether, to, left, channels, out_channels);
-    }
-    if (o == out_channels) return;
-    const Element* from = v;
-    float* to = out + o;
-    std::int64_t left = rows;
-    multiply_rows<28, 1>(from, u + o * kTogether, to, left, channels, out_channels);
-    multiply_rows<14, 1>(from, u + o * kTogether, to, left, channels, out_channels);
-    multiply_rows<8, 1>(from, u + o * kTogether, to, left, channels, out_channels);
-    multiply_rows<4, 1>(from, u + o * kTogether, to, left, channels, out_channels);
-    multiply_rows<1, 1>(from, u + o * kTogether, to, left, channels, out_channels);
+    for (; o + 2 * kLanes <= out_channels; o += 2 * kLanes)
+        multiply_columns<2, 14, 8, 4, 1>(v, u + o * kTogether, out + o, rows, channels, out_channels);
+    if (o < out_channels)
+        multiply_columns<1, 28, 14, 8, 4, 1>(v, u + o * kTogether, out + o, rows, channels, out_channels);
 }
 
 /// What is added to the products and where the outputs go.

@@ -16,6 +16,7 @@
 #include "cpu/dnnl_operation.hpp"
 #include "cpu/elementwise.hpp"
 #include "cpu/plan_record.hpp"
+#include "tests/cpu/thread_bits.hpp"
 #include "tests/support/network_runner.hpp"
 
 namespace lossmap {
@@ -275,16 +276,7 @@ TEST(CpuBf16, TheNumberOfThreadsDoesNotChangeBits) {
     LOSSMAP_REQUIRE_BF16();
     NetworkRunner runner(wide_net(), 29, 5, make_cpu_backend());
     runner.request().precision = Precision::bf16;
-    runner.request().tile_samples = 2;
-    const auto one = runner.compile();
-    const std::vector<LossSums> expected = runner.sums(*one, grid());
-    for (const int threads : {2, 3}) {
-        runner.request().threads = threads;
-        const auto several = runner.compile();
-        EXPECT_EQ(runner.sums(*several, grid()), expected) << threads << " threads";
-        EXPECT_EQ(several->plan_json(), one->plan_json());
-        EXPECT_EQ(runner.sums(*several, {grid()[5]})[0], expected[5]);
-    }
+    test::expect_same_bits_by_threads(runner);
 }
 
 /// Beyond the largest bf16, not beyond the largest float.

@@ -1,7 +1,5 @@
 #include "cli/bench/bench_record.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -15,6 +13,7 @@
 
 #include "cli/bench/median.hpp"
 #include "cli/config/json_document.hpp"
+#include "cli/run/host_name.hpp"
 #include "cli/run/prepared_run.hpp"
 #include "core/error.hpp"
 
@@ -25,11 +24,6 @@ using Json = nlohmann::ordered_json;
 
 /// What rates are compared with.
 constexpr const char* kAtHand = "at_hand_flops_per_second";
-
-std::string host_name() {
-    char name[256] = {};
-    return ::gethostname(name, sizeof(name) - 1) == 0 ? name : "unknown";
-}
 
 std::string local_time() {
     return fmt::format("{:%FT%T%z}",

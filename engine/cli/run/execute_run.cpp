@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <functional>
 #include <optional>
 #include <utility>
 
@@ -37,15 +36,15 @@ public:
     std::vector<fs::path> execute(bool fresh) {
         std::unique_ptr<Journal> journal;
         try {
-            in_step([&] {
-                if (!has_folder()) return;
+            in_step(ranks_, [&] {
+                if (!has_folder(ranks_)) return;
                 journal = directory_.open(run_.identity, fresh);
                 log_.open_file(directory_ / "log.txt");
                 start(*journal);
             });
-            in_step([&] { compute(journal.get()); });
-            in_step([&] {
-                if (has_folder()) finish();
+            in_step(ranks_, [&] { compute(journal.get()); });
+            in_step(ranks_, [&] {
+                if (has_folder(ranks_)) finish();
             });
         } catch (const Error& error) {
             log_.record_error(error.what());
@@ -55,16 +54,6 @@ public:
     }
 
 private:
-    [[nodiscard]] bool has_folder() const { return ranks_ == nullptr || ranks_->is_root(); }
-
-    /// What fails on one rank fails on all.
-    void in_step(const std::function<void()>& body) {
-        if (ranks_ == nullptr)
-            body();
-        else
-            ranks_->agreement().together(body);
-    }
-
     void start(Journal& journal) {
         log_.info(
             fmt::format("lossmap {}, run {} in {}", program_version(), run_.config.name, directory_.path().string()));
@@ -153,7 +142,7 @@ private:
     }
 
     void save() {
-        if (!has_folder()) return;
+        if (!has_folder(ranks_)) return;
         run_.collect();
         if (run_.config.refine) interpolate_missing(run_.surface, run_.config.refine->initial);
         number_files_ = steps_.write_numbers(run_, directory_);
@@ -161,7 +150,7 @@ private:
 
     /// The coarse grid with everything else interpolated, as soon as it is there.
     void preview() {
-        if (!has_folder()) return;
+        if (!has_folder(ranks_)) return;
         save();
         last_saved_ = Clock::now();
         std::vector<fs::path> pictures;

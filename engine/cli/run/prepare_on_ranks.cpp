@@ -6,14 +6,6 @@
 #include "core/error.hpp"
 
 namespace lossmap {
-namespace {
-
-std::string share_of(const Config& config) {
-    return config.shard ? fmt::format("{}/{}", config.shard->index, config.shard->count) : "";
-}
-
-}  // namespace
-
 PreparedRun prepare_on_rank(Config config, const RunDirectory& directory, bool fresh, int threads, RunRanks& ranks,
                             const InterruptGuard& interrupt, RunLog& log, const std::string& root_plan) {
     config.device = device_of_rank(config.device, ranks.local_rank(), visible_gpus());
@@ -31,7 +23,8 @@ PreparedRun prepare_others(std::optional<PreparedRun> root, const Config& config
     RankAgreement& agreement = ranks.agreement();
     const std::string plan = agreement.from_root(root ? root->executable->plan_json() : "");
     const std::string identity = agreement.from_root(root ? root->identity.json() : "");
-    const std::string share = agreement.from_root(share_of(config));
+    const std::string own_share = config.shard ? config.shard->name() : "";
+    const std::string share = agreement.from_root(own_share);
     // The journal of an earlier run is one process's at a time.
     const bool in_turn = !agreement.from_root(config.grow_from ? "in turn" : "").empty();
     std::optional<PreparedRun> run = std::move(root);
@@ -42,7 +35,7 @@ PreparedRun prepare_others(std::optional<PreparedRun> root, const Config& config
             if (run->identity.json() != identity)
                 throw InputError("sees another run than rank 0 does (it differs in: {})",
                                  run->identity.differing_parts(identity));
-            if (share_of(config) != share)
+            if (own_share != share)
                 throw InputError("has another --shard than rank 0: all ranks compute one share together");
         });
     }

@@ -1,21 +1,15 @@
 #include "cli/run/run_ranks.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstring>
 #include <map>
 #include <type_traits>
 
+#include "cli/run/host_name.hpp"
 #include "core/error.hpp"
 
 namespace lossmap {
 namespace {
-
-std::string host_name() {
-    char name[256] = {};
-    return ::gethostname(name, sizeof(name) - 1) == 0 ? name : "unknown";
-}
 
 /// In the order of ranks.
 std::vector<std::string> host_names(Communicator& communicator) {
@@ -60,6 +54,13 @@ std::string RunRanks::describe() const {
 std::vector<JournalEntry> RunRanks::known_elsewhere(const Journal* journal) {
     const std::string packed = agreement_.from_root(journal == nullptr ? "" : pack_entries(journal->entries()));
     return is_root() ? std::vector<JournalEntry>() : unpack_entries(packed);
+}
+
+void in_step(RunRanks* ranks, const std::function<void()>& body) {
+    if (ranks == nullptr)
+        body();
+    else
+        ranks->agreement().together(body);
 }
 
 std::string device_of_rank(const std::string& wanted, int local_rank, int gpus) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,11 @@ private:
     int local_rank_ = 0;
     RankAgreement agreement_;
 };
+
+/// Whether this process has the folder and speaks: it is alone (nullptr), or rank 0.
+[[nodiscard]] inline bool has_folder(const RunRanks* ranks) { return ranks == nullptr || ranks->is_root(); }
+/// Runs `body`, of several ranks on each: what fails on one fails on all then (RankAgreement::together).
+void in_step(RunRanks* ranks, const std::function<void()>& body);
 
 /// The device that a rank uses where `wanted` ("auto", "cuda", ..) leaves it open: ranks of a machine take its GPUs in
 /// turn, "cuda:1". `gpus`: of the machine, as this rank sees them.

@@ -1,7 +1,6 @@
 #include "cli/run/sweep/execute_sweep.hpp"
 
 #include <algorithm>
-#include <functional>
 #include <optional>
 #include <utility>
 
@@ -41,8 +40,8 @@ public:
           results_(sweep) {}
 
     std::vector<fs::path> execute() {
-        in_step([this] {
-            if (!has_folder()) return;
+        in_step(options_.ranks, [this] {
+            if (!has_folder(options_.ranks)) return;
             require_usable_folder();
             each([this](std::size_t k) {
                 interrupt_.check();
@@ -51,11 +50,11 @@ public:
             write_list();
         });
         each([this](std::size_t k) {
-            in_step([this] { interrupt_.check(); });
+            in_step(options_.ranks, [this] { interrupt_.check(); });
             compute(k);
         });
         const std::string failure = is_share() ? std::string() : attempt([this] { show_all(); });
-        if (!has_folder()) return {};
+        if (!has_folder(options_.ranks)) return {};
         if (!failures_.empty()) {
             throw Error("{} of {} combinations failed, the first: {}", failures_.size(), sweep_.combinations.size(),
                         failures_.front());
@@ -65,16 +64,6 @@ public:
     }
 
 private:
-    [[nodiscard]] bool has_folder() const { return options_.ranks == nullptr || options_.ranks->is_root(); }
-
-    /// What fails on one rank fails on all.
-    void in_step(const std::function<void()>& body) {
-        if (options_.ranks == nullptr)
-            body();
-        else
-            options_.ranks->agreement().together(body);
-    }
-
     [[nodiscard]] bool is_share() const { return sweep_.combinations.front().config.shard.has_value(); }
 
     [[nodiscard]] fs::path folder(std::size_t k) const { return options_.out / sweep_.combinations[k].folder; }
@@ -128,8 +117,8 @@ private:
     [[nodiscard]] Preparation take_or_prepare(std::size_t k) {
         const Config& config = sweep_.combinations[k].config;
         std::optional<Preparation> own;
-        in_step([&] {
-            if (!has_folder()) return;
+        in_step(options_.ranks, [&] {
+            if (!has_folder(options_.ranks)) return;
             own = kept_.take(folder(k));
             if (!own) own = prepare(config, folder(k), sweep_.describe(k), options_.ranks);
         });
@@ -150,8 +139,8 @@ private:
                                           *preparation.log, options_.ranks));
         });
         if (!failure.empty()) failures_.push_back(sweep_.describe(k) + ": " + failure);
-        in_step([&] {
-            if (has_folder()) take_computed(k, run, failure);
+        in_step(options_.ranks, [&] {
+            if (has_folder(options_.ranks)) take_computed(k, run, failure);
         });
     }
 
@@ -220,8 +209,8 @@ private:
 
     /// What stands over all combinations.
     void show_all() {
-        in_step([this] {
-            if (!has_folder()) return;
+        in_step(options_.ranks, [this] {
+            if (!has_folder(options_.ranks)) return;
             const std::vector<fs::path> files =
                 write_sweep_files(results_, options_.out, log_, [this] { interrupt_.check(); });
             files_.insert(files_.end(), files.begin(), files.end());
@@ -238,7 +227,7 @@ private:
         } catch (const InputError&) {
             throw;
         } catch (const Error& error) {
-            in_step([this] { interrupt_.check(); });
+            in_step(options_.ranks, [this] { interrupt_.check(); });
             return error.what();
         }
         return {};
